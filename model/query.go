@@ -1,0 +1,114 @@
+package model
+
+import "time"
+
+// A RangeQuery asks for the points or the aggregates of series of one entity.
+type RangeQuery struct {
+	Tenant TenantID
+	Entity EntityID
+	Scope  Scope
+	Keys   []string
+	From   int64 // ms, inclusive
+	To     int64 // ms, exclusive; To <= From is read as From+1
+
+	// Limit bounds a raw answer per key. Zero or less means no limit of its own.
+	Limit int
+	// Descending turns a raw answer newest first.
+	Descending bool
+
+	// Every cuts an aggregated answer into buckets.
+	Every Interval
+	// Aggregates names what each bucket needs; the engine may leave the others empty.
+	Aggregates Aggregates
+}
+
+// An Interval is the width of the buckets of an aggregate.
+type Interval struct {
+	Unit  Unit
+	Width int64          // ms, for Fixed and Aligned
+	Zone  *time.Location // for calendar units; nil means UTC
+}
+
+// A Unit says how buckets are cut.
+type Unit uint8
+
+// The units. Fixed buckets start at From; all others at the boundaries of their clock, the
+// first and the last one cut by the range.
+const (
+	Fixed   Unit = iota
+	Aligned      // multiples of Width since the epoch
+	Hour
+	Day
+	Week // Sunday to Saturday
+	ISOWeek
+	Month
+	Quarter
+	Year
+)
+
+// Aggregates is a set of aggregate functions.
+type Aggregates uint8
+
+// The aggregate functions.
+const (
+	Count Aggregates = 1 << iota
+	Sum
+	Avg
+	Min
+	Max
+	First
+	Last
+)
+
+// Has reports whether all of f are in a.
+func (a Aggregates) Has(f Aggregates) bool { return a&f == f }
+
+// A Bucket is the aggregate of one series over [From, To), cut to the query's range. Empty
+// buckets are never delivered. Rules of types: contract thingsboard 9.2.
+type Bucket struct {
+	From, To int64 // ms
+	Count    int64 // every point of any type but null
+	// Sum, Avg, Min and Max are of TypeNone where the bucket holds no number; Min and Max
+	// are the lexicographic ones where it holds strings and no number.
+	Sum, Avg, Min, Max Value
+	First, Last        Point
+}
+
+// Mid returns the timestamp reported for the bucket (contract thingsboard 9.1).
+func (b *Bucket) Mid() int64 { return b.From + (b.To-b.From)/2 }
+
+// Value returns the result of one aggregate function; TypeNone when there is none.
+func (b *Bucket) Value(f Aggregates) Value {
+	switch f {
+	case Count:
+		return Int(b.Count)
+	case Sum:
+		return b.Sum
+	case Avg:
+		return b.Avg
+	case Min:
+		return b.Min
+	case Max:
+		return b.Max
+	case First:
+		return b.First.Value
+	case Last:
+		return b.Last.Value
+	}
+	return Value{}
+}
+
+// A DeleteRange removes history of keys of one entity and scope (contract thingsboard 8.6).
+type DeleteRange struct {
+	Tenant TenantID
+	Entity EntityID
+	Scope  Scope
+	Keys   []string // none means every key of the scope
+	From   int64    // ms, inclusive
+	To     int64    // ms, exclusive
+	// KeepLatest leaves the latest value alone although its point goes.
+	KeepLatest bool
+	// RewriteLatest replaces a dropped latest with the newest point left before From.
+	RewriteLatest bool
+	Received      int64 // ms
+}
