@@ -1,0 +1,137 @@
+package tsdb
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// Options tunes a DB. The zero value is a production setting; each field says what its
+// zero means. Open rejects a combination it cannot honour.
+type Options struct {
+	// HeadBytes bounds the memory of rows not yet in row groups. Zero means 256 MiB: about
+	// twenty million points.
+	HeadBytes int64
+	// CatalogBytes is how much memory the records of idle entities (names, latest values)
+	// may keep; those with rows in the head are always kept. Zero means 512 MiB, about a
+	// million devices of ten keys.
+	CatalogBytes int64
+	// CacheBytes is the size of the block cache. Zero means 128 MiB.
+	CacheBytes int64
+	// LogBytes is how much of the log is kept for Follow although it is flushed. Zero means
+	// 64 MiB.
+	LogBytes int64
+	// PendingBytes bounds what waits to be committed. Zero means 32 MiB.
+	PendingBytes int64
+
+	// Limits bounds what one call may carry.
+	Limits Limits
+
+	// Changes is told of every committed entry. Nil means nobody listens.
+	Changes ChangeSink
+	// Events observes the engine; nil funcs are skipped.
+	Events Events
+
+	FS     vfs.FS           // pebble's seam for tests; nil means the operating system
+	Now    func() time.Time // the clock of expiry and statistics; nil means time.Now
+	Random io.Reader        // makes the epoch; nil means crypto/rand
+}
+
+// Limits bounds what one call may carry. An error names the limit and its value.
+type Limits struct {
+	Keys       int   // keys of a set or a query; zero means 1,024
+	Points     int   // points of a set; zero means 100,000
+	KeyBytes   int   // bytes of a key; zero means 1,024 (255 characters of the contract)
+	TextBytes  int   // bytes of a string or JSON value; zero means 1 MiB
+	SetBytes   int   // bytes of a set as logged; zero means 16 MiB
+	Buckets    int64 // buckets of an aggregate a key; zero means 1,000,000
+	MinTime    int64 // ms; zero means year 1900
+	MaxTime    int64 // ms; zero means year 2262
+}
+
+// Instants outside these are typing errors (seconds or microseconds taken for ms), and
+// would spread one device over thousands of partitions.
+const (
+	minTime = -2208988800000 // 1900-01-01T00:00:00Z
+	maxTime = 9214646400000  // 2262-01-01T00:00:00Z
+)
+
+// withDefaults returns a filled-in copy, so nothing below asks "was this set?".
+func (o Options) withDefaults() (Options, error) {
+	o.HeadBytes = cmp.Or(o.HeadBytes, 256<<20)
+	o.CatalogBytes = cmp.Or(o.CatalogBytes, 512<<20)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
+	o.LogBytes = cmp.Or(o.LogBytes, 64<<20)
+	o.PendingBytes = cmp.Or(o.PendingBytes, 32<<20)
+	o.Limits.Keys = cmp.Or(o.Limits.Keys, 1024)
+	o.Limits.Points = cmp.Or(o.Limits.Points, 100_000)
+	o.Limits.KeyBytes = cmp.Or(o.Limits.KeyBytes, 1024)
+	o.Limits.TextBytes = cmp.Or(o.Limits.TextBytes, 1<<20)
+	o.Limits.SetBytes = cmp.Or(o.Limits.SetBytes, 16<<20)
+	o.Limits.Buckets = cmp.Or(o.Limits.Buckets, 1_000_000)
+	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
+	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for _, b := range []struct {
+		name       string
+		value, min int64
+	}{
+		{"HeadBytes", o.HeadBytes, 64 << 10},
+		{"CatalogBytes", o.CatalogBytes, 0},
+		{"CacheBytes", o.CacheBytes, 0},
+		{"LogBytes", o.LogBytes, 0},
+		{"PendingBytes", o.PendingBytes, int64(o.Limits.SetBytes)},
+	} {
+		if b.value < b.min {
+			return o, fmt.Errorf("tsdb: %s of %d is smaller than %d", b.name, b.value, b.min)
+		}
+	}
+	if o.Limits.MinTime >= o.Limits.MaxTime {
+		return o, fmt.Errorf("tsdb: MinTime %d is not before MaxTime %d", o.Limits.MinTime, o.Limits.MaxTime)
+	}
+	return o, nil
+}
+
+// A ChangeSink is told of committed entries, in the order of their positions and after they
+// are visible. Both methods are called by the committer: they must be fast and never block.
+type ChangeSink interface {
+	// Wants reports whether anybody cares about the entity. It is asked after the entry is
+	// visible, so who registers first and reads then misses nothing.
+	Wants(model.TenantID, model.EntityID) bool
+	// Publish hands over a change, which is immutable and may be kept.
+	Publish(*model.Change)
+}
+
+// Events observes the engine. The functions are called from its goroutines and must not
+// call the DB.
+type Events struct {
+	// Flushed is called when a head has become row groups.
+	Flushed func(FlushInfo)
+	// Failed is called when background work failed; it will be tried again.
+	Failed func(error)
+	// Damaged is called when bytes on disk turned out to be damaged.
+	Damaged func(error)
+	// Fatal is called when the log cannot be written any more, ENOSPC included: nothing is
+	// acknowledged after it, and it must end the process. Nil panics.
+	Fatal func(error)
+}
+
+// FlushInfo describes a flush.
+type FlushInfo struct {
+	Position  model.Position // everything up to it is in row groups now
+	Groups    int
+	Rows      int64
+	RowGroups int // written, joins included
+	Bytes     int64
+	Took      time.Duration
+}

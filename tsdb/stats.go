@@ -1,0 +1,33 @@
+package tsdb
+
+import "github.com/tidewire/tidewire/model"
+
+// A Report counts what Check has verified.
+type Report struct {
+	Groups            int64
+	Columns           int64
+	RowGroups         int64
+	UnsealedRowGroups int64 // those still waiting to be joined
+	MaxUnsealed       int64 // the most of any one group
+	Steps             int64
+	Pages             int64
+	Points            int64
+	Bytes             int64 // of row groups and pages
+}
+
+// Stats are counters since Open, and gauges.
+type Stats struct {
+	Position model.Position // of the last visible entry
+	Flushed  model.Position // everything up to it is in row groups
+
+	Sets    int64 // appended
+	Points  int64 // appended
+	Syncs   int64 // commit groups
+	Flushes int64
+
+	HeadBytes    int64 // memory of rows not yet in row groups
+	LogBytes     int64 // of the log behind the flush position
+	Entities     int64 // records in memory
+	CatalogBytes int64 // memory of these records
+	DiskBytes    int64 // of the store, the log of Pebble included
+}
