@@ -1,0 +1,239 @@
+package subscriptions
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A topicKey names an entity.
+type topicKey struct {
+	tenant model.TenantID
+	entity model.EntityID
+}
+
+// A shard delivers the changes of its entities in the order of their positions. Its goroutine
+// is owned by the hub.
+type shard struct {
+	hub  *Hub
+	wake chan struct{} // capacity 1: a wake-up is never lost, never queued twice
+
+	topics struct {
+		sync.RWMutex
+		m map[topicKey]*topic
+	}
+	queue struct {
+		sync.Mutex
+		changes []*model.Change
+		bytes   int
+		// overflow says that changes from position lost on are in the log only.
+		overflow bool
+		lost     model.Position
+	}
+
+	// Of the goroutine alone:
+	work   []*model.Change
+	last   model.Position // of the last change processed
+	at     []changeKey    // what was processed at that position
+	groups map[topicKey][]*model.Change
+	order  []topicKey
+	batch  batch
+}
+
+// A changeKey tells the changes of one position apart.
+type changeKey struct {
+	topicKey
+	scope model.Scope
+}
+
+func newShard(h *Hub, _ int) *shard {
+	s := &shard{hub: h, wake: make(chan struct{}, 1), groups: make(map[topicKey][]*model.Change)}
+	s.topics.m = make(map[topicKey]*topic)
+	return s
+}
+
+// topic returns the topic of an entity, or nil when nobody listens.
+func (s *shard) topic(t model.TenantID, e model.EntityID) *topic {
+	s.topics.RLock()
+	defer s.topics.RUnlock()
+	return s.topics.m[topicKey{t, e}]
+}
+
+// enter registers sub with the topic of its entity.
+func (s *shard) enter(sub *Subscription) {
+	k := topicKey{sub.spec.Tenant, sub.spec.Entity}
+	s.topics.Lock()
+	defer s.topics.Unlock()
+	t := s.topics.m[k]
+	if t == nil {
+		t = newTopic(s.hub)
+		s.topics.m[k] = t
+	}
+	sub.topic = t
+	t.members.Lock()
+	t.members.joining = append(t.members.joining, sub)
+	t.members.count++
+	t.members.Unlock()
+}
+
+// leave removes sub, and its topic with the last subscription. It reports whether sub was
+// still there.
+func (s *shard) leave(sub *Subscription) bool {
+	k := topicKey{sub.spec.Tenant, sub.spec.Entity}
+	s.topics.Lock()
+	defer s.topics.Unlock()
+	t := sub.topic
+	t.members.Lock()
+	defer t.members.Unlock()
+	if !t.removeLocked(sub) {
+		return false
+	}
+	if t.members.count == 0 {
+		delete(s.topics.m, k)
+	}
+	return true
+}
+
+// publish queues a change, or notes that the log has to be read for it.
+func (s *shard) publish(c *model.Change) {
+	size := 128 + 64*len(c.Cells)
+	for i := range c.Cells {
+		size += len(c.Cells[i].Value.Text())
+	}
+	q := &s.queue
+	q.Lock()
+	switch {
+	case q.overflow:
+	case len(q.changes) >= s.hub.options.QueueChanges || q.bytes+size > s.hub.options.QueueBytes:
+		q.overflow, q.lost = true, c.Position
+		s.hub.overflows.Add(1)
+	default:
+		q.changes = append(q.changes, c)
+		q.bytes += size
+	}
+	q.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the queue into s.work. Once it is empty and had overflowed, publish queues
+// again and take returns the position from which the log has to be read first.
+func (s *shard) take() (lost model.Position, overflow bool) {
+	q := &s.queue
+	q.Lock()
+	defer q.Unlock()
+	s.work, q.changes = q.changes, s.work[:0]
+	q.bytes = 0
+	if len(s.work) == 0 && q.overflow {
+		q.overflow = false
+		return q.lost, true
+	}
+	return 0, false
+}
+
+// loop is the goroutine of the shard.
+func (s *shard) loop(ctx context.Context) {
+	for {
+		lost, overflow := s.take()
+		switch {
+		case overflow:
+			s.follow(ctx, lost)
+		case len(s.work) > 0:
+			s.deliver(s.work)
+			clear(s.work) // the changes are free again, whenever the queue is used next
+		default:
+			select {
+			case <-s.wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// follow reads from the log what the queue had no room for: everything from position lost on.
+// What is published meanwhile is queued again, so at its end some of it comes twice and is
+// skipped by position.
+func (s *shard) follow(ctx context.Context, lost model.Position) {
+	var one [1]*model.Change
+	_, err := s.hub.reader.Follow(ctx, max(lost, 1)-1, func(c *model.Change) error {
+		if s.hub.shard(c.Entity) == s && s.topic(c.Tenant, c.Entity) != nil {
+			one[0] = c
+			s.deliver(one[:])
+		}
+		return ctx.Err()
+	})
+	if err != nil && ctx.Err() == nil {
+		s.loseAll()
+	}
+}
+
+// loseAll tells every subscription of the shard that it has to start again, because changes
+// it should have heard of cannot be read any more.
+func (s *shard) loseAll() {
+	s.topics.RLock()
+	topics := make([]*topic, 0, len(s.topics.m))
+	for _, t := range s.topics.m {
+		topics = append(topics, t)
+	}
+	s.topics.RUnlock()
+	for _, t := range topics {
+		s.hub.lost.Add(t.lose())
+	}
+}
+
+// isNew notes that c is being processed and reports whether it was not before.
+func (s *shard) isNew(c *model.Change) bool {
+	if c.Position < s.last {
+		return false
+	}
+	k := changeKey{topicKey{c.Tenant, c.Entity}, c.Scope}
+	if c.Position > s.last {
+		s.last, s.at = c.Position, append(s.at[:0], k)
+		return true
+	}
+	for _, seen := range s.at {
+		if seen == k {
+			return false
+		}
+	}
+	s.at = append(s.at, k)
+	return true
+}
+
+// deliver hands changes to their topics: those of one topic together, so that what waited is
+// one write for each reader.
+func (s *shard) deliver(changes []*model.Change) {
+	if len(changes) == 1 {
+		if c := changes[0]; s.isNew(c) {
+			if t := s.topic(c.Tenant, c.Entity); t != nil {
+				t.deliver(changes, &s.batch)
+			}
+		}
+		return
+	}
+	s.order = s.order[:0]
+	for _, c := range changes {
+		if !s.isNew(c) {
+			continue
+		}
+		k := topicKey{c.Tenant, c.Entity}
+		g := s.groups[k]
+		if len(g) == 0 {
+			s.order = append(s.order, k)
+		}
+		s.groups[k] = append(g, c)
+	}
+	for _, k := range s.order {
+		if t := s.topic(k.tenant, k.entity); t != nil {
+			t.deliver(s.groups[k], &s.batch)
+		}
+		delete(s.groups, k)
+	}
+}

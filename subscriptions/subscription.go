@@ -1,0 +1,133 @@
+package subscriptions
+
+import (
+	"context"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// Scopes is a set of scopes.
+type Scopes uint8
+
+// ScopesOf returns the set of the given scopes.
+func ScopesOf(scopes ...model.Scope) Scopes {
+	var set Scopes
+	for _, s := range scopes {
+		set |= 1 << s
+	}
+	return set
+}
+
+// Has reports whether s is in the set.
+func (set Scopes) Has(s model.Scope) bool { return set&(1<<s) != 0 }
+
+// A Spec says what a subscription wants and in what form.
+type Spec struct {
+	Tenant model.TenantID
+	Entity model.EntityID
+	Scopes Scopes
+	Keys   []string // sorted and distinct; nil means every key
+	// NewestOnly leaves out points that did not become the latest of their key.
+	NewestOnly bool
+	// ID is the client's name for the subscription; it is the only thing in which the
+	// frames of one view differ.
+	ID      int64
+	Encoder Encoder
+}
+
+// An Encoder makes the bytes of one wire form. Encoders are compared with ==: subscriptions
+// share bytes only when theirs are equal.
+type Encoder interface {
+	// Body appends what the frames of all subscriptions have in common.
+	Body(dst []byte, u *Update) []byte
+	// Frame appends the whole frame of one subscription around a body.
+	Frame(dst []byte, id int64, body []byte) []byte
+}
+
+// A Sink takes what a subscription is told. Its methods are called with a lock of the hub
+// held: they must not block and must not call the hub. The bytes and updates belong to the
+// hub again when they return; texts and values inside them may be kept.
+type Sink interface {
+	// Open takes the first frame of s.
+	Open(s *Subscription, frame []byte)
+	// Update takes one or more frames that stand for updates, of which there is one a frame.
+	Update(s *Subscription, frames []byte, updates []Update)
+	// Lost says that changes cannot be told any more: the subscription has to start again.
+	Lost(s *Subscription)
+}
+
+// An Opening is the first frame of a subscription and where it was read.
+type Opening struct {
+	Frame []byte
+	after [model.State + 1]model.Position
+}
+
+// Read notes that the frame holds every change of scope up to position p.
+func (o *Opening) Read(scope model.Scope, p model.Position) { o.after[scope] = p }
+
+// An Opener reads the first frame. It may be called more than once, and must call
+// Opening.Read for each scope of the subscription.
+type Opener func(ctx context.Context, r Snapshots) (Opening, error)
+
+// A Subscription is one client's interest in one entity. Its fields are guarded by the lock
+// of its topic.
+type Subscription struct {
+	spec  Spec
+	sink  Sink
+	topic *topic
+	hub   *Hub
+
+	join  *join // until it is one of its view
+	group *group
+	index int // in the subscriptions of group
+}
+
+// ID returns the client's name of the subscription.
+func (s *Subscription) ID() int64 { return s.spec.ID }
+
+// Encoder returns the form of its frames.
+func (s *Subscription) Encoder() Encoder { return s.spec.Encoder }
+
+// A join is the state of a subscription that is not yet one of its view.
+type join struct {
+	// collected holds what was published while the first frame is read; overrun says that
+	// it was too much.
+	collected []*model.Change
+	overrun   bool
+	// open is set once the first frame was delivered: changes up to after are part of it.
+	open  bool
+	after [model.State + 1]model.Position
+	last  model.Position // the greatest of after
+}
+
+// Subscribe registers, reads the first frame with open, hands it to the sink and then every
+// change after it. It returns when the first frame was handed over. An error of open is
+// returned as it is; nothing was handed over then.
+func (h *Hub) Subscribe(ctx context.Context, spec Spec, sink Sink, open Opener) (*Subscription, error) {
+	r, err := h.Reader()
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscription{spec: spec, sink: sink, hub: h, join: new(join)}
+	h.shard(spec.Entity).enter(s)
+	h.count.Add(1)
+	for range 4 {
+		o, err := open(ctx, r)
+		if err != nil {
+			h.Unsubscribe(s)
+			return nil, err
+		}
+		if s.topic.open(s, &o) {
+			return s, nil
+		}
+	}
+	h.Unsubscribe(s)
+	return nil, errBusy
+}
+
+// Unsubscribe ends a subscription. It may be called again.
+func (h *Hub) Unsubscribe(s *Subscription) {
+	if h.shard(s.spec.Entity).leave(s) {
+		h.count.Add(-1)
+	}
+}
