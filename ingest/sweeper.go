@@ -1,0 +1,266 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+const (
+	// saveEvery is how often at most the times of a device are written, ms.
+	saveEvery = 60_000
+	// saveTogether is how many sets are appended at once, so that they share syncs.
+	saveTogether = 32
+	// closeTimeout bounds the last write of Close.
+	closeTimeout = 10 * time.Second
+)
+
+// A sweeper loads and writes activity. It runs in one goroutine, plus up to saveTogether
+// short ones while it appends, and looks at a device when it becomes active, then about
+// once a minute, and at the second its timeout passes.
+type sweeper struct {
+	*tracker
+	schedule map[int64][]*device // by second
+	last     int64               // second up to which the schedule was worked off
+	batch    []*device           // to be written
+}
+
+func newSweeper(t *tracker) *sweeper {
+	return &sweeper{tracker: t, schedule: make(map[int64][]*device), last: t.p.o.Now().Unix()}
+}
+
+func (s *sweeper) run(ctx context.Context, known iter.Seq[*model.Entity]) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	if known != nil {
+		s.loadAll(ctx, known)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			s.saveAll()
+			return
+		case <-s.wake:
+		case <-ticker.C:
+		}
+		s.sweep(ctx)
+	}
+}
+
+// loadAll takes up the devices that exist, those that were active to be watched.
+func (s *sweeper) loadAll(ctx context.Context, known iter.Seq[*model.Entity]) {
+	for e := range known {
+		if ctx.Err() != nil {
+			return
+		}
+		if e.Type == model.EntityDevice {
+			s.look(ctx, s.get(e))
+		}
+	}
+	s.flush(ctx)
+}
+
+// sweep looks at every device that is due.
+func (s *sweeper) sweep(ctx context.Context) {
+	s.due.Lock()
+	due := s.due.list
+	s.due.list = nil
+	s.due.Unlock()
+	for _, d := range due {
+		s.look(ctx, d)
+	}
+	for now := s.p.o.Now().Unix(); s.last < now; {
+		if now-s.last > saveEvery { // the clock jumped: work off what there is, in no order
+			s.jump(ctx, now)
+			break
+		}
+		s.last++
+		s.lookAt(ctx, s.last)
+	}
+	s.flush(ctx)
+}
+
+func (s *sweeper) jump(ctx context.Context, now int64) {
+	s.last = now
+	for second := range s.schedule {
+		if second <= now {
+			s.lookAt(ctx, second)
+		}
+	}
+}
+
+func (s *sweeper) lookAt(ctx context.Context, second int64) {
+	list := s.schedule[second]
+	delete(s.schedule, second)
+	for _, d := range list {
+		if d.next == second {
+			s.look(ctx, d)
+		}
+	}
+}
+
+// look decides whether d is still active, whether it is to be written, and when to look
+// again.
+func (s *sweeper) look(ctx context.Context, d *device) {
+	d.next = 0
+	if d.gone.Load() {
+		return
+	}
+	if s.p.o.Lookup != nil {
+		if _, ok := s.p.o.Lookup(d.id); !ok {
+			s.p.Forget(d.id)
+			return
+		}
+	}
+	now := s.p.o.Now().UnixMilli()
+	if !d.loaded && !s.load(ctx, d) {
+		s.again(d, now+saveEvery)
+		return
+	}
+	timeout := d.timeout.Load()
+	if timeout == 0 {
+		timeout = s.p.o.InactivityTimeout.Milliseconds()
+	}
+	if seen := d.lastActivity.Load(); d.active.Load() && now-seen >= timeout {
+		d.active.Store(false)
+		if d.lastActivity.Load() > seen { // heard meanwhile: see note
+			d.active.Store(true)
+		} else {
+			d.inactivity.Store(now)
+		}
+	}
+	state := d.activity()
+	dirty := state != d.saved
+	if state.Active != d.saved.Active || dirty && now-d.savedAt >= saveEvery {
+		s.batch = append(s.batch, d)
+		if len(s.batch) == cap(s.batch) || len(s.batch) >= 1024 {
+			s.flush(ctx)
+		}
+		dirty = false
+	}
+	switch {
+	case state.Active:
+		s.again(d, min(now+saveEvery, state.LastActivity+timeout))
+	case dirty:
+		s.again(d, d.savedAt+saveEvery)
+	}
+}
+
+// again schedules the next look at d for the first second not before at, ms.
+func (s *sweeper) again(d *device, at int64) {
+	d.next = max((at+999)/1000, s.last+1)
+	s.schedule[d.next] = append(s.schedule[d.next], d)
+}
+
+// load reads what the store knows of d. What was heard since the start is newer and stays.
+func (s *sweeper) load(ctx context.Context, d *device) bool {
+	snapshot, err := s.p.o.Store.Latest(ctx, d.tenant, d.id, model.Server, []string{
+		attrActive, attrInactivity, attrTimeout, attrLastActivity, attrLastConnect, attrLastDisconnect})
+	if err != nil {
+		s.fail(ctx, fmt.Errorf("load activity of device %s: %w", d.id, err))
+		return false
+	}
+	for _, point := range snapshot.Points {
+		n, _ := point.Value.Number()
+		ms := int64(n)
+		switch point.Key {
+		case attrActive:
+			d.saved.Active = point.Value.Type() == model.TypeBool && point.Value.Bool()
+		case attrLastActivity:
+			d.saved.LastActivity = ms
+			raise(&d.lastActivity, ms)
+		case attrLastConnect:
+			d.saved.LastConnect = ms
+			raise(&d.lastConnect, ms)
+		case attrLastDisconnect:
+			d.saved.LastDisconnect = ms
+			raise(&d.lastDisconnect, ms)
+		case attrInactivity:
+			d.saved.Inactivity = ms
+			raise(&d.inactivity, ms)
+		case attrTimeout:
+			d.timeout.CompareAndSwap(0, timeoutOf(point.Value))
+		}
+	}
+	if d.saved.Active {
+		d.active.Store(true) // until the timeout says otherwise
+	}
+	d.loaded = true
+	return true
+}
+
+// flush writes the batch, several sets at once.
+func (s *sweeper) flush(ctx context.Context) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, saveTogether)
+	for _, d := range s.batch {
+		slots <- struct{}{}
+		wg.Go(func() {
+			s.save(ctx, d)
+			<-slots
+		})
+	}
+	wg.Wait()
+	clear(s.batch)
+	s.batch = s.batch[:0]
+}
+
+// save writes what of d differs from what the store holds, in one set.
+func (s *sweeper) save(ctx context.Context, d *device) {
+	now := s.p.o.Now().UnixMilli()
+	state := d.activity()
+	set := &model.WriteSet{Tenant: d.tenant, Entity: d.id, Scope: model.Server, Received: now}
+	put := func(key string, v, old model.Value) {
+		if v != old {
+			set.Cells = append(set.Cells, model.Cell{Key: len(set.Keys), Value: v})
+			set.Keys = append(set.Keys, key)
+		}
+	}
+	if state.Active != d.saved.Active {
+		put(attrActive, model.Bool(state.Active), model.Value{})
+	}
+	put(attrLastActivity, model.Int(state.LastActivity), model.Int(d.saved.LastActivity))
+	put(attrLastConnect, model.Int(state.LastConnect), model.Int(d.saved.LastConnect))
+	put(attrLastDisconnect, model.Int(state.LastDisconnect), model.Int(d.saved.LastDisconnect))
+	put(attrInactivity, model.Int(state.Inactivity), model.Int(d.saved.Inactivity))
+	d.savedAt = now
+	if len(set.Cells) == 0 {
+		return
+	}
+	set.Rows = []model.Row{{TS: now, Cells: len(set.Cells)}}
+	if _, err := s.p.o.Store.Append(ctx, set); err != nil {
+		s.fail(ctx, fmt.Errorf("write activity of device %s: %w", d.id, err))
+		return
+	}
+	s.p.count.activityWrites.Add(1)
+	d.saved = state
+}
+
+// fail reports an error, unless it is only that the work was called off.
+func (s *sweeper) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.p.count.activityErrors.Add(1)
+	s.p.o.OnError(err)
+}
+
+// saveAll writes every device heard since it was last written.
+func (s *sweeper) saveAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	for i := range s.shard {
+		s.shard[i].RLock()
+		for _, d := range s.shard[i].devices {
+			if d.loaded && d.activity() != d.saved {
+				s.batch = append(s.batch, d)
+			}
+		}
+		s.shard[i].RUnlock()
+	}
+	s.flush(ctx)
+}
