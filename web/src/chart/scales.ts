@@ -1,0 +1,73 @@
+// Which y axis a line belongs to: left, or right when it would be squashed on the left.
+
+import type { Points } from './points';
+
+export type AxisId = 'left' | 'right';
+
+export interface ScaleLine {
+  points: Points;
+  unit?: string | undefined;
+  boolean?: boolean;
+}
+
+interface Extent {
+  min: number;
+  max: number;
+}
+
+function extentOf({ points, boolean }: ScaleLine): Extent | undefined {
+  if (boolean) return { min: 0, max: 1 };
+  let min = Infinity;
+  let max = -Infinity;
+  for (const value of points.values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return min <= max ? { min, max } : undefined;
+}
+
+const union = (a: Extent, b: Extent): Extent => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
+
+/** A flat line is treated as if it varied by a tenth of its size, which is how it is drawn. */
+const width = (e: Extent) => Math.max(e.max - e.min, Math.abs(e.max) / 10, 1e-9);
+
+// A line that would fill less than this share of a common axis gets the other one.
+const leastShare = 0.15;
+
+function fits(axis: Extent, line: Extent): boolean {
+  const common = width(union(axis, line));
+  return width(axis) / common >= leastShare && width(line) / common >= leastShare;
+}
+
+/**
+ * Gives each line an axis. Lines of one unit stay together; otherwise a line joins the first
+ * axis on which neither it nor what is there becomes a flat stripe.
+ */
+export function assignAxes(lines: readonly ScaleLine[]): AxisId[] {
+  const axes: Partial<Record<AxisId, Extent>> = {};
+  const units = new Map<string, AxisId>();
+  return lines.map((line) => {
+    const extent = extentOf(line);
+    const known = line.unit ? units.get(line.unit) : undefined;
+    const { left } = axes;
+    let axis: AxisId = known ?? 'left';
+    if (!known && extent && left && !fits(left, extent)) axis = 'right';
+    const there = axes[axis];
+    if (extent) axes[axis] = there ? union(there, extent) : extent;
+    if (line.unit) units.set(line.unit, axis);
+    return axis;
+  });
+}
+
+/** The range of an axis: the data with a little air; zero is kept where it is near. */
+export function axisRange(min: number | null, max: number | null): [number, number] {
+  if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
+  if (min === max) {
+    const air = min === 0 ? 1 : Math.abs(min) / 20;
+    return [min - air, max + air];
+  }
+  const air = (max - min) * 0.08;
+  const low = min >= 0 && min - air < (max - min) * 0.1 ? 0 : min - air;
+  const high = max <= 0 && max + air > -(max - min) * 0.1 ? 0 : max + air;
+  return [low, high];
+}
