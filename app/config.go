@@ -1,0 +1,84 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is what an operator decides. The zero value of a field means what it says.
+type Config struct {
+	Listen  string // address of the HTTP server; port 0 takes a free one
+	DataDir string // holds everything
+	Demo    bool   // show the machine and the weather records
+	// URL is how browsers reach the server, for printed links. Empty means the address it
+	// listens on.
+	URL string
+	// TLSCert and TLSKey are PEM files. Both empty means plain HTTP.
+	TLSCert, TLSKey string
+	// TrustedProxies are networks whose X-Forwarded-For is believed. Empty means nobody's.
+	TrustedProxies []string
+	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
+	// default.
+	HeadBytes int64
+	// Drain is how long a stop waits for requests in flight. Zero means 10 s.
+	Drain time.Duration
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// withDefaults returns a filled-in copy, or an error that names the setting.
+func (c Config) withDefaults() (Config, error) {
+	if c.DataDir == "" {
+		return c, errors.New("data: no directory was named")
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return c, fmt.Errorf("listen: %q is not an address such as 127.0.0.1:8080", c.Listen)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return c, errors.New("tls-cert, tls-key: one without the other")
+	}
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return c, fmt.Errorf("url: %q is not a URL such as https://tidewire.example.com", c.URL)
+		}
+		c.URL = strings.TrimSuffix(c.URL, "/")
+	}
+	for _, p := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			return c, fmt.Errorf("trusted-proxies: %q is not a network such as 10.0.0.0/8", p)
+		}
+	}
+	if c.Drain == 0 {
+		c.Drain = 10 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+// An ExitError ends the process with an exit code of its own, so that whoever supervises
+// it can tell why.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+// The exit codes beside 0 (orderly stop), 1 (any failure) and 2 (wrong usage).
+const (
+	ExitStorage = 3 // the disk failed under a write: nothing was acknowledged after it
+	ExitDamaged = 4 // check found damage
+	ExitInUse   = 5 // another process holds the data directory
+)
+
+func (e *ExitError) Error() string { return e.Err.Error() }
+func (e *ExitError) Unwrap() error { return e.Err }

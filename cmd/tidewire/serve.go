@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/tidewire/tidewire/app"
+)
+
+type serveCmd struct {
+	Listen         string        `help:"Address of the HTTP server; port 0 takes a free one." default:"127.0.0.1:8080"`
+	Data           string        `help:"Directory that holds everything." default:"data" type:"path"`
+	Demo           bool          `help:"Show the machine's own figures and weather records."`
+	URL            string        `help:"How browsers reach the server, for the links it prints." placeholder:"URL"`
+	TLSCert        string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
+	TLSKey         string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
+	TrustedProxies []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	HeadSize       int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
+	Drain          time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
+	LogLevel       slog.Level    `help:"debug, info, warn or error." default:"info"`
+	LogJSON        bool          `help:"Log as JSON." name:"log-json"`
+}
+
+// Run serves until the context ends.
+func (c *serveCmd) Run(ctx context.Context, s *streams) error {
+	var handler slog.Handler
+	if options := (&slog.HandlerOptions{Level: c.LogLevel}); c.LogJSON {
+		handler = slog.NewJSONHandler(s.err, options)
+	} else {
+		handler = slog.NewTextHandler(s.err, options)
+	}
+	return app.Run(ctx, app.Config{
+		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies,
+		HeadBytes: c.HeadSize, Drain: c.Drain,
+	}, slog.New(handler), s.out)
+}
+
+type checkCmd struct {
+	Data string `help:"Directory to verify." default:"data" type:"path"`
+}
+
+// Run verifies the directory and prints what it holds.
+func (c *checkCmd) Run(ctx context.Context, s *streams) error {
+	return app.Check(ctx, c.Data, s.out)
+}

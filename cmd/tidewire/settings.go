@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// settings resolves what the command line leaves open: TIDEWIRE_LISTEN for --listen, for a
+// secret also TIDEWIRE_PASSWORD_FILE with the name of a file that holds it, then the same
+// name in the configuration file.
+type settings struct {
+	environ []string
+	loaded  bool
+	file    map[string]any
+}
+
+// Validate implements kong.Resolver: a name in the file that is no flag is a mistake.
+func (s *settings) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver.
+func (s *settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "help" {
+		return nil, nil
+	}
+	name := "TIDEWIRE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+	if v, ok := s.env(name); ok {
+		return v, nil
+	}
+	if flag.Tag.Has("secret") {
+		if path, ok := s.env(name + "_FILE"); ok {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s_FILE: %w", name, err)
+			}
+			return strings.TrimRight(string(b), "\r\n"), nil
+		}
+	}
+	if flag.Name == "config" {
+		return nil, nil
+	}
+	if err := s.load(k); err != nil {
+		return nil, err
+	}
+	return s.file[flag.Name], nil
+}
+
+func (s *settings) env(name string) (string, bool) {
+	for _, e := range s.environ {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// load reads the configuration file that --config or TIDEWIRE_CONFIG names, once.
+func (s *settings) load(k *kong.Context) error {
+	if s.loaded {
+		return nil
+	}
+	s.loaded = true
+	path := ""
+	for _, p := range k.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path = fmt.Sprint(k.FlagValue(p.Flag))
+		}
+	}
+	if path == "" {
+		if path, _ = s.env("TIDEWIRE_CONFIG"); path == "" {
+			return nil
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := json.Unmarshal(b, &s.file); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	known := map[string]bool{}
+	for _, flags := range k.Model.AllFlags(false) {
+		for _, f := range flags {
+			known[f.Name] = true
+		}
+	}
+	for _, node := range k.Model.Leaves(false) {
+		for _, f := range node.Flags {
+			known[f.Name] = true
+		}
+	}
+	for name := range s.file {
+		if !known[name] {
+			return fmt.Errorf("%s: %q is not a setting", path, name)
+		}
+	}
+	return nil
+}
