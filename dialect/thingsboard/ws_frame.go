@@ -1,0 +1,120 @@
+package thingsboard
+
+import (
+	"strconv"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// The error codes of WebSocket frames (contract 11.4).
+const (
+	WSInternal     = 1
+	WSBadRequest   = 2
+	WSUnauthorized = 3
+)
+
+// A WSData writes the part of a TIMESERIES or ATTRIBUTES frame behind the subscription id
+// (contract 11.5). Keys are added in order; the points of a key follow it. The zero WSData
+// is ready to use, and again after Begin.
+type WSData struct {
+	dst    []byte
+	latest []byte // ,"key":ts…
+	key    int    // where the quoted key of the points at hand begins in dst, and ends
+	end    int
+	n      int   // points of that key
+	ts     int64 // of the last of them
+}
+
+// AppendWSID adds how every frame begins.
+func AppendWSID(dst []byte, id int64) []byte {
+	dst = append(dst, `{"subscriptionId":`...)
+	return strconv.AppendInt(dst, id, 10)
+}
+
+// Begin starts to add a frame's body to dst.
+func (w *WSData) Begin(dst []byte) {
+	*w = WSData{dst: append(dst, `,"errorCode":0,"errorMsg":null,"data":{`...), latest: w.latest[:0], key: -1}
+}
+
+// Key starts the points of the next key.
+func (w *WSData) Key(key string) {
+	w.endKey()
+	if w.key >= 0 {
+		w.dst = append(w.dst, ',')
+	}
+	w.key = len(w.dst)
+	w.dst = AppendString(w.dst, key)
+	w.end = len(w.dst)
+	w.dst = append(w.dst, ':', '[')
+	w.n = 0
+}
+
+// Point adds a point of the key: [ts,"text"]; null is null, no value at all is "".
+func (w *WSData) Point(ts int64, v model.Value) {
+	if w.n > 0 {
+		w.dst = append(w.dst, ',')
+	}
+	w.n++
+	w.ts = ts
+	w.dst = append(w.dst, '[')
+	w.dst = strconv.AppendInt(w.dst, ts, 10)
+	w.dst = append(w.dst, ',')
+	if v.IsNone() {
+		w.dst = append(w.dst, '"', '"')
+	} else {
+		w.dst = AppendQuotedText(w.dst, v)
+	}
+	w.dst = append(w.dst, ']')
+}
+
+// endKey closes the key at hand and remembers its last timestamp for latestValues.
+func (w *WSData) endKey() {
+	if w.key < 0 {
+		return
+	}
+	w.dst = append(w.dst, ']')
+	if len(w.latest) > 0 {
+		w.latest = append(w.latest, ',')
+	}
+	w.latest = append(w.latest, w.dst[w.key:w.end]...)
+	w.latest = append(w.latest, ':')
+	w.latest = strconv.AppendInt(w.latest, w.ts, 10)
+}
+
+// End returns dst with the complete body. A coalesced count above zero is told in a member
+// of that name, which clients of the protocol do not know and pass over: that many points
+// were left out because newer ones in this frame superseded them.
+func (w *WSData) End(coalesced int) []byte {
+	w.endKey()
+	w.dst = append(w.dst, `},"latestValues":{`...)
+	w.dst = append(w.dst, w.latest...)
+	w.dst = append(w.dst, '}')
+	if coalesced > 0 {
+		w.dst = append(w.dst, `,"coalesced":`...)
+		w.dst = strconv.AppendInt(w.dst, int64(coalesced), 10)
+	}
+	w.dst = append(w.dst, '}')
+	dst := w.dst
+	w.dst = nil
+	return dst
+}
+
+// AppendWSError adds a frame that says what went wrong with a command. Those of the types
+// answered by cmdId carry both names of the id.
+func AppendWSError(dst []byte, c *WSCommand, code int, message string) []byte {
+	dst = AppendWSID(dst, c.ID)
+	if _, other := wsOther[c.Type]; other {
+		dst = append(dst, `,"cmdId":`...)
+		dst = strconv.AppendInt(dst, c.ID, 10)
+	}
+	dst = append(dst, `,"errorCode":`...)
+	dst = strconv.AppendInt(dst, int64(code), 10)
+	dst = append(dst, `,"errorMsg":`...)
+	dst = AppendString(dst, message)
+	return append(dst, `,"data":{},"latestValues":{}}`...)
+}
+
+// AppendWSParseError adds the frame that answers a message that cannot be parsed.
+func AppendWSParseError(dst []byte) []byte {
+	return AppendWSError(dst, &WSCommand{ID: 1}, WSBadRequest, errWSParse.Message)
+}
