@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// live measures WebSocket fan-out: one device, many subscribers, beside a server that does
+// nothing but write prepared frames.
+func (b *bench) live(ctx context.Context) error {
+	b.title("Live: one device, every update to every subscriber (one update in a frame)")
+	s, err := b.startServer(ctx, filepath.Join(b.dir, "live"), nil)
+	if err != nil {
+		return err
+	}
+	defer s.kill()
+	devices, err := s.devices(ctx, "live", 1)
+	if err != nil {
+		return err
+	}
+	publish := func(n int) []byte {
+		body := fmt.Appendf(nil, `{"ts":%d,"values":{"temperature":%d.5}}`, time.Now().UnixMilli()+int64(n), n)
+		return request("POST", "/api/v1/"+devices[0].token+"/telemetry", "", body)
+	}
+	token := strings.TrimSuffix(strings.TrimPrefix(s.admin, "X-Authorization: Bearer "), "\r\n")
+	hello := fmt.Sprintf(`{"authCmd":{"cmdId":0,"token":%q},"cmds":[{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":%q,"scope":"LATEST_TELEMETRY","keys":"temperature"}]}`, token, devices[0].id)
+	for _, n := range []int{1000, 5000} {
+		ours, err := b.fanout(ctx, fmt.Sprintf("%d subscribers", n), s, "/api/ws", hello, n, publish)
+		if err != nil {
+			return err
+		}
+		bare, err := b.startBare(ctx)
+		if err != nil {
+			return err
+		}
+		theirs, err := b.fanout(ctx, "  bare frames, one write each", bare, "/ws", "", n, func(int) []byte { return request("POST", "/pub", "", []byte("{}")) })
+		if err := errors.Join(err, bare.kill()); err != nil {
+			return err
+		}
+		b.row("  ratio of deliveries/s", "%.2f x", ours/theirs)
+	}
+	return b.idle(ctx, s, hello)
+}
+
+// idle measures what a connection with one subscription costs when nothing happens.
+func (b *bench) idle(ctx context.Context, s *server, hello string) error {
+	const n = 5000
+	warm, err := subscribe(ctx, s.addr, "/api/ws", hello, 50, nil)
+	if err != nil {
+		return err
+	}
+	before := s.memory()
+	conns, err := subscribe(ctx, s.addr, "/api/ws", hello, n, nil)
+	if err != nil {
+		return err
+	}
+	after := s.memory()
+	b.row(fmt.Sprintf("memory of an idle socket (%d, subscribed)", n), "%.1f KiB resident", (after-before)/n/1024)
+	for _, c := range append(conns, warm...) {
+		c.Close()
+	}
+	return nil
+}
+
+// window is how many updates may be on their way: enough to keep the server busy, too few
+// for a queue to hide a slow one.
+const window = 16
+
+// fanout counts deliveries a second for about three seconds.
+func (b *bench) fanout(ctx context.Context, name string, s *server, path, hello string, n int, publish func(int) []byte) (perSecond float64, err error) {
+	var received atomic.Int64
+	conns, err := subscribe(ctx, s.addr, path, hello, n, &received)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	w, err := dial(s.addr)
+	if err != nil {
+		return 0, err
+	}
+	defer w.conn.Close()
+	// A first frame may still be on its way to somebody: begin behind it.
+	var answer []byte
+	sent := 0
+	var base int64
+	wait := func(want int64) error {
+		for began := time.Now(); received.Load()-base < want; {
+			if time.Since(began) > 10*time.Second {
+				return fmt.Errorf("%d of %d frames arrived", received.Load()-base, want)
+			}
+			if err := pause(ctx, 50*time.Microsecond); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	send := func() error {
+		sent++
+		answer, err = w.do(publish(sent), answer[:0])
+		return err
+	}
+	for range 5 {
+		if err := send(); err != nil {
+			return 0, err
+		}
+		if err := wait(int64(sent) * int64(n)); err != nil {
+			return 0, err
+		}
+	}
+	base, sent = received.Load(), 0
+	cpu := s.cpu()
+	begin := time.Now()
+	for time.Since(begin) < 3*time.Second {
+		if err := send(); err != nil {
+			return 0, err
+		}
+		if sent > window {
+			if err := wait(int64(sent-window) * int64(n)); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if err := wait(int64(sent) * int64(n)); err != nil {
+		return 0, err
+	}
+	took := time.Since(begin).Seconds()
+	total := float64(received.Load() - base)
+	b.row(name, "%8s deliveries/s   %.2f CPU s per million (server)", short(total/took), (s.cpu()-cpu)/total*1e6)
+	return total / took, nil
+}
+
+// subscribe opens n sockets, says hello on each and waits for the first frame. Frames after
+// it are counted in received; nil reads nothing more.
+func subscribe(ctx context.Context, addr, path, hello string, n int, received *atomic.Int64) ([]net.Conn, error) {
+	conns := make([]net.Conn, 0, n)
+	errs := make(chan error, n)
+	slots := make(chan struct{}, 64)
+	for range n {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return nil, err
+		}
+		conns = append(conns, conn)
+		slots <- struct{}{}
+		go func() {
+			r, err := open(conn, path, hello)
+			<-slots
+			errs <- err
+			if err == nil && received != nil {
+				for {
+					if err := frame(r); err != nil {
+						return // closed by us
+					}
+					received.Add(1)
+				}
+			}
+		}()
+	}
+	for range n {
+		select {
+		case err := <-errs:
+			if err != nil {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return conns, nil
+}
+
+// open does the handshake (RFC 6455 4.1), sends hello as one masked text frame and reads
+// the first frame of the answer.
+func open(conn net.Conn, path, hello string) (*bufio.Reader, error) {
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path)
+	r := bufio.NewReaderSize(conn, 1024)
+	status, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(status, " 101 ") {
+		return nil, fmt.Errorf("handshake: %s", strings.TrimSpace(status))
+	}
+	for line := status; strings.TrimSpace(line) != ""; {
+		if line, err = r.ReadString('\n'); err != nil {
+			return nil, err
+		}
+	}
+	if hello == "" {
+		return r, nil
+	}
+	msg := []byte{0x81, 0x80 | 126, 0, 0, 0, 0, 0, 0} // the mask of zeros changes nothing
+	binary.BigEndian.PutUint16(msg[2:], uint16(len(hello)))
+	if _, err := conn.Write(append(msg, hello...)); err != nil {
+		return nil, err
+	}
+	return r, frame(r)
+}
+
+// frame reads one frame, which it must be able to be (RFC 6455 5.2).
+func frame(r *bufio.Reader) error {
+	for {
+		var head [8]byte
+		if _, err := io.ReadFull(r, head[:2]); err != nil {
+			return err
+		}
+		opcode, n := head[0]&15, int(head[1])
+		switch n {
+		case 126:
+			if _, err := io.ReadFull(r, head[:2]); err != nil {
+				return err
+			}
+			n = int(binary.BigEndian.Uint16(head[:]))
+		case 127:
+			if _, err := io.ReadFull(r, head[:8]); err != nil {
+				return err
+			}
+			n = int(binary.BigEndian.Uint64(head[:]))
+		}
+		if _, err := r.Discard(n); err != nil {
+			return err
+		}
+		if opcode == 8 {
+			return io.EOF
+		}
+		if opcode == 1 { // pings are not deliveries
+			return nil
+		}
+	}
+}
+
+// startBare runs this program as the server of bare frames.
+func (b *bench) startBare(ctx context.Context) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-bare")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	return &server{cmd: cmd, addr: strings.TrimSpace(addr)}, err
+}
