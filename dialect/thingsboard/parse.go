@@ -30,6 +30,12 @@ type Parser struct {
 	keys     interner
 	cellOf   []int32 // by key: 1 + its latest cell, to find a key twice in one row
 	scratch  []byte
+
+	known    []string // keys of an earlier body, in order
+	alike    bool     // the keys of this body are the first of known
+	strays   uint     // bodies that were not alike
+	reserved bool     // a key of this body is named ts or values
+	depth    int      // of the object whose members are being scanned
 }
 
 // ParseTelemetry reads body with a parser of its own.
@@ -52,6 +58,8 @@ func (p *Parser) Telemetry(body []byte, received int64, o ParseOptions) (*model.
 		if err := p.fullTelemetry(body); err != nil {
 			return nil, p.telemetryError(err)
 		}
+	} else {
+		p.learn()
 	}
 	if o.REST && len(p.set.Cells) == 0 {
 		return nil, model.Invalidf("No time series data found in request body!")
@@ -68,6 +76,8 @@ func (p *Parser) Attributes(body []byte, scope model.Scope, received int64, o Pa
 		if err := p.fullAttributes(body); err != nil {
 			return nil, p.attributesError(err)
 		}
+	} else {
+		p.learn()
 	}
 	if o.REST && len(p.set.Cells) == 0 {
 		return nil, model.Invalidf("No attributes data found in request body!")
@@ -86,6 +96,7 @@ func (p *Parser) reset(scope model.Scope, received int64, o ParseOptions) {
 		Cells:    p.set.Cells[:0],
 	}
 	p.cellOf = p.cellOf[:0]
+	p.alike, p.reserved = true, false
 }
 
 // add puts a cell into the row that began at cell number row. The later value of a key
