@@ -1,11 +1,16 @@
-// Package ws is the WebSocket door (contract thingsboard 11).
 package ws
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/subscriptions"
@@ -31,7 +36,7 @@ type Deps struct {
 	Allow func(p model.Principal, a Access, ref model.EntityRef) (*model.Entity, error)
 	// Current, asked every few seconds for each open session, returns the principal as it is
 	// now, or an error when its session was revoked or its user is gone. Nil keeps what
-	// Verify said.
+	// Verify said: an open session outlives its token (contract 11.1).
 	Current func(p model.Principal) (model.Principal, error)
 	Now     func() time.Time // nil means time.Now
 	Log     *slog.Logger     // nil means none
@@ -40,23 +45,241 @@ type Deps struct {
 
 // Limits bounds what clients may take. Zero fields mean what their comments say.
 type Limits struct {
-	// Subscriptions is per session. Zero means 10,000.
+	// Subscriptions is per session. Zero means 10,000. More close the socket with 1008.
 	Subscriptions int
-	// OutboxBytes is what waits for a slow reader before updates are coalesced. Zero means 64 KiB.
+	// SessionsPerTenant and SessionsPerUser bound open sockets. Zero means no limit. One more
+	// is closed with 1008.
+	SessionsPerTenant int
+	SessionsPerUser   int
+	// Unauthenticated bounds sockets that have not shown a token yet; one more is refused
+	// with 503. Zero means 1,000.
+	Unauthenticated int
+	// OutboxBytes is what waits for a slow reader before its updates are merged. Zero means
+	// 64 KiB.
 	OutboxBytes int
+	// HistoryPoints bounds one frame of history. Zero means 500,000.
+	HistoryPoints int
+	// Buckets bounds an aggregated history, as for REST. Zero means 700.
+	Buckets int64
 }
 
-// A Server answers /api/ws and /api/ws/plugins/telemetry.
-type Server struct{}
+func (l Limits) withDefaults() Limits {
+	l.Subscriptions = cmp.Or(l.Subscriptions, 10_000)
+	l.Unauthenticated = cmp.Or(l.Unauthenticated, 1000)
+	l.OutboxBytes = cmp.Or(l.OutboxBytes, 64<<10)
+	l.HistoryPoints = cmp.Or(l.HistoryPoints, 500_000)
+	l.Buckets = cmp.Or(l.Buckets, 700)
+	return l
+}
 
-// New returns a server whose goroutines run until Shutdown.
-func New(d Deps) *Server { return &Server{} }
+// maxText is the longest message a client may send (contract 11.2).
+const maxText = 32768
 
-// ServeHTTP upgrades the request and returns; the session goes on by itself.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+// A Server answers /api/ws and /api/ws/plugins/telemetry. It owns one goroutine for each
+// session, one for each socket that is full, and the sweeper, until Shutdown returns.
+type Server struct {
+	deps    Deps
+	limits  Limits
+	now     func() time.Time
+	log     *slog.Logger
+	buffers sync.Pool // of *bytes.Buffer, for messages
 
-// Recheck asks again, at once, whether every open subscription is still allowed.
-func (s *Server) Recheck() {}
+	ctx   context.Context // ends with Shutdown; bounds commands
+	stop  context.CancelFunc
+	again chan struct{} // capacity 1: somebody wants a recheck
+	done  sync.WaitGroup
 
-// Shutdown closes every socket with 1012 and waits until all are gone or ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
+	mu struct {
+		sync.Mutex
+		closing  bool
+		sessions map[*session]struct{}
+		waiting  int // not authenticated yet
+		tenants  map[model.TenantID]int
+		users    map[model.UserID]int
+	}
+}
+
+// New returns a server whose sweeper runs until Shutdown.
+func New(d Deps) *Server {
+	s := &Server{deps: d, limits: d.Limits.withDefaults(), now: d.Now, log: d.Log, again: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.mu.sessions = make(map[*session]struct{})
+	s.mu.tenants = make(map[model.TenantID]int)
+	s.mu.users = make(map[model.UserID]int)
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.done.Go(s.sweep)
+	return s
+}
+
+// ServeHTTP upgrades the request and returns; the session goes on by itself. A socket that
+// is to be closed for what its URL says is opened all the same, because a browser learns a
+// close code but no HTTP status.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.reserve() {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "Too many connections or shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	x := newSession(s)
+	socket, err := websocket.Accept(hijacker{w, x}, r, &websocket.AcceptOptions{
+		// A token is presented in the URL or a message and never a cookie, so a page of
+		// another origin has nothing to ride on; the contract (1.1) allows every origin.
+		InsecureSkipVerify: true,
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil { // answered by Accept
+		if x.conn.nc != nil {
+			_ = x.conn.nc.Close()
+		}
+		s.leave(x)
+		return
+	}
+	socket.SetReadLimit(maxText)
+	x.socket = socket
+	s.greet(x, r)
+	s.enter(x)
+	go x.run()
+}
+
+// greet judges what the URL says.
+func (s *Server) greet(x *session, r *http.Request) {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	if !strings.HasSuffix(path, "/api/ws") && !strings.HasSuffix(path, "/api/ws/plugins/telemetry") {
+		x.close(codeBadData, "Unknown endpoint")
+		return
+	}
+	token := r.URL.Query().Get("token")
+	if token == "" {
+		return
+	}
+	p, err := s.deps.Verify(token)
+	if err != nil {
+		x.close(codeBadToken, "Invalid token")
+		return
+	}
+	if err := s.admit(x, p); err != nil {
+		x.close(codePolicy, model.MessageOf(err, ""))
+	}
+}
+
+// reserve counts a socket in, before anything is allocated for it. The caller owes leave.
+func (s *Server) reserve() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closing || s.mu.waiting >= s.limits.Unauthenticated {
+		return false
+	}
+	s.mu.waiting++
+	s.done.Add(1)
+	return true
+}
+
+// enter lets the sweeper and Shutdown find a session.
+func (s *Server) enter(x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.sessions[x] = struct{}{}
+	if s.mu.closing {
+		x.close(codeRestart, "Server is restarting")
+	}
+}
+
+// admit makes a session one of p's, within the limits.
+func (s *Server) admit(x *session, p model.Principal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.limits
+	if l.SessionsPerTenant > 0 && s.mu.tenants[p.Tenant] >= l.SessionsPerTenant ||
+		l.SessionsPerUser > 0 && s.mu.users[p.User] >= l.SessionsPerUser {
+		return model.Errorf(model.TooMany, "Max sessions limit reached!")
+	}
+	s.mu.waiting--
+	s.mu.tenants[p.Tenant]++
+	s.mu.users[p.User]++
+	x.admitted, x.tenant, x.user = true, p.Tenant, p.User
+	x.mu.Lock()
+	x.mu.authenticated, x.mu.principal = true, p
+	x.mu.Unlock()
+	return nil
+}
+
+// leave counts a socket out; it is the last thing done for it.
+func (s *Server) leave(x *session) {
+	defer s.done.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mu.sessions, x)
+	if !x.admitted {
+		s.mu.waiting--
+		return
+	}
+	if s.mu.tenants[x.tenant]--; s.mu.tenants[x.tenant] == 0 {
+		delete(s.mu.tenants, x.tenant)
+	}
+	if s.mu.users[x.user]--; s.mu.users[x.user] == 0 {
+		delete(s.mu.users, x.user)
+	}
+}
+
+// all returns the open sessions.
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*session, 0, len(s.mu.sessions))
+	for x := range s.mu.sessions {
+		list = append(list, x)
+	}
+	return list
+}
+
+// Sessions reports how many sockets are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mu.sessions)
+}
+
+// Shutdown refuses new sockets, closes every open one with 1012 and waits until all are gone
+// or ctx ends, when it cuts those that are left and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.mu.closing = true
+	s.mu.Unlock()
+	s.stop()
+	for _, x := range s.all() {
+		x.close(codeRestart, "Server is restarting")
+	}
+	gone := make(chan struct{})
+	go func() {
+		s.done.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, x := range s.all() {
+		_ = x.conn.nc.Close()
+	}
+	<-gone
+	return ctx.Err()
+}
+
+// buffer returns memory for one message.
+func (s *Server) buffer() *bytes.Buffer {
+	if b, ok := s.buffers.Get().(*bytes.Buffer); ok {
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+func (s *Server) release(b *bytes.Buffer) {
+	b.Reset()
+	s.buffers.Put(b)
+}

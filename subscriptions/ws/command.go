@@ -1,0 +1,286 @@
+package ws
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/subscriptions"
+)
+
+// commandTimeout bounds the reading of one first frame or history.
+const commandTimeout = 30 * time.Second
+
+// command carries out one command. Whatever is wrong with it is answered in a frame of its
+// own; the session goes on.
+func (s *session) command(c *thingsboard.WSCommand) {
+	if c.Err != nil {
+		s.fail(c, c.Err)
+		return
+	}
+	if c.End {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.server.ctx, commandTimeout)
+	defer s.stoppable(cancel)()
+	var err error
+	switch {
+	case c.Type == thingsboard.WSHistory:
+		err = s.history(ctx, c)
+	case c.Unsubscribe && c.EntityID == "":
+		s.dropAll()
+	case c.Unsubscribe:
+		s.drop(c.ID)
+	case c.Type == thingsboard.WSAttributes:
+		err = s.attributes(ctx, c)
+	default:
+		err = s.timeseries(ctx, c)
+	}
+	if err != nil && s.verdict.Load() == nil {
+		s.fail(c, err)
+	}
+}
+
+// fail tells what went wrong with a command (contract 11.4).
+func (s *session) fail(c *thingsboard.WSCommand, err error) {
+	code, message := thingsboard.WSInternal, "Failed to fetch data!"
+	if c.Type == thingsboard.WSAttributes {
+		message = "Failed to fetch attributes!"
+	}
+	switch model.KindOf(err) {
+	case model.Invalid, model.TooLarge, model.TooMany:
+		code = thingsboard.WSBadRequest
+	case model.Unauthenticated, model.Expired:
+		code = thingsboard.WSUnauthorized
+	case model.Internal:
+		s.server.log.Warn("websocket command failed", "command", c.Type, "entity", c.EntityID, "error", err)
+	}
+	s.conn.send(appendText(nil, thingsboard.AppendWSError(nil, c, code, model.MessageOf(err, message))))
+}
+
+// allow finds the entity of a command, if the client may see it.
+func (s *session) allow(c *thingsboard.WSCommand, a Access) (*model.Entity, error) {
+	ref, err := c.Ref()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	p := s.mu.principal
+	s.mu.Unlock()
+	return s.server.deps.Allow(p, a, ref)
+}
+
+// subscribe replaces what the id stood for by a subscription to e.
+func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Access, e *model.Entity, spec subscriptions.Spec, open subscriptions.Opener) error {
+	s.drop(c.ID)
+	if s.count() >= s.server.limits.Subscriptions {
+		s.close(codePolicy, "Max subscriptions limit reached!")
+		return nil
+	}
+	spec.Tenant, spec.Entity, spec.ID, spec.Encoder, spec.Keys = e.Tenant, e.ID, c.ID, encoder{}, c.Keys
+	h, err := s.hub().Subscribe(ctx, spec, s, open)
+	if err != nil {
+		return err
+	}
+	x := &subscription{id: c.ID, access: a, ref: e.Ref(), hub: h}
+	if !s.put(x) {
+		s.hub().Unsubscribe(h)
+	}
+	return nil
+}
+
+// timeseries carries out TIMESERIES (contract 11.5).
+func (s *session) timeseries(ctx context.Context, c *thingsboard.WSCommand) error {
+	e, err := s.allow(c, ReadTelemetry)
+	if err != nil {
+		return err
+	}
+	open := func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+		var p model.Position
+		if c.TimeWindow > 0 && len(c.Keys) > 0 {
+			o.Frame, p, err = s.window(ctx, r, c, e)
+		} else {
+			o.Frame, p, err = s.latest(ctx, r, c, e)
+		}
+		o.Read(model.Timeseries, p)
+		return o, err
+	}
+	if c.TimeWindow > 0 && len(c.Keys) > 0 {
+		if _, err := s.windowQuery(c, e); err != nil { // before the old subscription goes
+			return err
+		}
+	}
+	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly()}
+	return s.subscribe(ctx, c, ReadTelemetry, e, spec, open)
+}
+
+// latest makes a first frame of the newest values. Keys that were asked for and have none
+// are null at the time of asking.
+func (s *session) latest(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity) ([]byte, model.Position, error) {
+	snap, err := r.Latest(ctx, e.Tenant, e.ID, model.Timeseries, c.Keys)
+	if err != nil {
+		return nil, 0, err
+	}
+	var w thingsboard.WSData
+	w.Begin(nil)
+	points, now := snap.Points, s.now().UnixMilli()
+	if c.Keys == nil {
+		for i := range points {
+			w.Key(points[i].Key)
+			w.Point(points[i].TS, points[i].Value)
+		}
+	}
+	for _, key := range c.Keys {
+		w.Key(key)
+		if len(points) > 0 && points[0].Key == key {
+			w.Point(points[0].TS, points[0].Value)
+			points = points[1:]
+		} else {
+			w.Point(now, model.Null())
+		}
+	}
+	return encoder{}.Frame(nil, c.ID, w.End(0)), snap.Position, nil
+}
+
+// query checks a range as REST does (contract 8.3) and applies the same bounds.
+func (s *session) query(c *thingsboard.WSCommand, e *model.Entity, from, to int64) (*model.RangeQuery, error) {
+	limit := int(min(c.Limit, math.MaxInt32))
+	params := thingsboard.HistoryParams{
+		Key: c.Keys, StartTS: &from, EndTS: &to, Agg: c.Agg, Interval: c.Interval, Limit: &limit,
+	}
+	q, err := params.RangeQuery(thingsboard.QueryOptions{MaxBuckets: s.server.limits.Buckets})
+	q.Tenant, q.Entity = e.Tenant, e.ID
+	return &q, err
+}
+
+// windowQuery is the history a TIMESERIES command begins with.
+func (s *session) windowQuery(c *thingsboard.WSCommand, e *model.Entity) (*model.RangeQuery, error) {
+	from, to := c.StartTS, c.StartTS+c.TimeWindow
+	if from == 0 {
+		now := s.now().UnixMilli()
+		from, to = now-c.TimeWindow, now+1 // the instant of asking included
+	}
+	if to < from { // beyond the end of time
+		to = math.MaxInt64
+	}
+	return s.query(c, e, from, to)
+}
+
+func (s *session) window(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity) ([]byte, model.Position, error) {
+	q, err := s.windowQuery(c, e)
+	if err != nil {
+		return nil, 0, err
+	}
+	return s.read(ctx, r, c.ID, q)
+}
+
+// history carries out TIMESERIES_HISTORY (contract 11.6).
+func (s *session) history(ctx context.Context, c *thingsboard.WSCommand) error {
+	e, err := s.allow(c, ReadTelemetry)
+	if err != nil {
+		return err
+	}
+	q, err := s.query(c, e, c.StartTS, c.EndTS)
+	if err != nil {
+		return err
+	}
+	r, err := s.hub().Reader()
+	if err != nil {
+		return err
+	}
+	frame, _, err := s.read(ctx, r, c.ID, q)
+	if err == nil {
+		s.conn.send(frame)
+	}
+	return err
+}
+
+// read makes a frame of history: raw points newest first, aggregates oldest first.
+func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64, q *model.RangeQuery) ([]byte, model.Position, error) {
+	var w thingsboard.WSData
+	w.Begin(nil)
+	last, first, total := "", true, 0
+	begin := func(key string, n int) error {
+		if first || key != last {
+			w.Key(key)
+			last, first = key, false
+		}
+		if total += n; total > s.server.limits.HistoryPoints {
+			return model.Errorf(model.TooLarge, "Result has more than %d points!", s.server.limits.HistoryPoints)
+		}
+		return nil
+	}
+	var p model.Position
+	var err error
+	if q.Aggregates == 0 {
+		p, err = r.Raw(ctx, q, func(key string, points []model.Point) error {
+			if len(points) == 0 {
+				return nil
+			}
+			if err := begin(key, len(points)); err != nil {
+				return err
+			}
+			for i := range points {
+				w.Point(points[i].TS, points[i].Value)
+			}
+			return nil
+		})
+	} else {
+		p, err = r.Aggregate(ctx, q, func(key string, buckets []model.Bucket) error {
+			for i := range buckets {
+				v := buckets[i].Value(q.Aggregates)
+				if v.IsNone() {
+					continue
+				}
+				if err := begin(key, 1); err != nil {
+					return err
+				}
+				w.Point(buckets[i].Mid(), v)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return encoder{}.Frame(nil, id, w.End(0)), p, nil
+}
+
+// attributes carries out ATTRIBUTES (contract 11.7).
+func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) error {
+	e, err := s.allow(c, ReadAttributes)
+	if err != nil {
+		return err
+	}
+	scopes, _ := c.AttributeScopes()
+	open := func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+		var points []model.KeyPoint
+		for _, scope := range scopes {
+			snap, err := r.Latest(ctx, e.Tenant, e.ID, scope, c.Keys)
+			if err != nil {
+				return o, err
+			}
+			o.Read(scope, snap.Position)
+			points = append(points, snap.Points...)
+		}
+		slices.SortFunc(points, func(a, b model.KeyPoint) int {
+			return cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.TS, b.TS))
+		})
+		var w thingsboard.WSData
+		w.Begin(nil)
+		for i := range points {
+			if i == 0 || points[i].Key != points[i-1].Key {
+				w.Key(points[i].Key)
+			}
+			w.Point(points[i].TS, points[i].Value)
+		}
+		o.Frame = encoder{}.Frame(nil, c.ID, w.End(0))
+		return o, nil
+	}
+	return s.subscribe(ctx, c, ReadAttributes, e, subscriptions.Spec{Scopes: subscriptions.ScopesOf(scopes...)}, open)
+}

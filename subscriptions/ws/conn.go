@@ -1,0 +1,252 @@
+package ws
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/tidewire/tidewire/subscriptions"
+)
+
+// writeTimeout is how long a reader may take nothing at all (contract 11.2).
+const writeTimeout = 5 * time.Second
+
+// A conn writes whole frames to a hijacked connection without ever waiting for it.
+type conn struct {
+	nc    net.Conn
+	raw   syscall.RawConn // nil where writing may block (TLS): then only the drainer writes
+	owner owner
+	limit int // bytes that wait in the outbox before updates are merged
+
+	mu struct {
+		sync.Mutex
+		out    *outbox // nil while the socket takes everything
+		room   chan struct{}
+		closed bool
+		attempt
+	}
+	// progress is when a drainer last got something written, in ms; 0 means never.
+	progress atomic.Int64
+}
+
+// An owner runs the goroutine of an outbox and hears of a connection that is of no use.
+type owner interface {
+	spawn(func())
+	now() time.Time
+	stuck()  // the reader took nothing for writeTimeout
+	broken() // writing failed
+}
+
+// An attempt is one write that does not park. Its function is made once for a connection,
+// because one made for each write would be garbage.
+type attempt struct {
+	try func(fd uintptr) bool
+	buf []byte
+	n   int
+	err error
+}
+
+func (c *conn) init(nc net.Conn, o owner, limit int) {
+	c.nc, c.owner, c.limit = nc, o, limit
+	if c.raw = rawConn(nc); c.raw != nil {
+		a := &c.mu.attempt
+		a.try = func(fd uintptr) bool {
+			a.n, a.err = writeFD(fd, a.buf)
+			return true // whatever came of it: never park
+		}
+	}
+}
+
+// send writes frames, or queues what the socket does not take now.
+func (c *conn) send(frames []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed {
+		return
+	}
+	if c.mu.out == nil {
+		n := c.writeLocked(frames)
+		if n == len(frames) {
+			return
+		}
+		c.spillLocked(frames[n:])
+		return
+	}
+	c.mu.out.queue = append(c.mu.out.queue, frames...)
+}
+
+// update writes the frames that stand for updates of s; when too much waits already, the
+// updates are merged into what waits for s.
+func (c *conn) update(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch out := c.mu.out; {
+	case c.mu.closed:
+	case out == nil:
+		if n := c.writeLocked(frames); n < len(frames) {
+			c.spillLocked(frames[n:])
+		}
+	case out.merged[s] != nil || len(out.queue)+len(frames) > c.limit:
+		out.merge(s, updates)
+	default:
+		out.queue = append(out.queue, frames...)
+	}
+}
+
+// forget drops what is merged for a subscription that ended.
+func (c *conn) forget(s *subscriptions.Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.out != nil {
+		delete(c.mu.out.merged, s)
+	}
+}
+
+// control takes a control frame of the library. When a lot waits, pongs are left out: an
+// answer to the most recent ping is enough (RFC 6455 5.5.3), and that a client which does
+// not read gets none is no harm.
+func (c *conn) control(frame []byte) {
+	if frame[0]&0xF == opPong {
+		c.mu.Lock()
+		full := c.mu.out != nil && len(c.mu.out.queue) > c.limit
+		c.mu.Unlock()
+		if full {
+			return
+		}
+	}
+	c.send(frame)
+}
+
+// ping sends a ping, unless something waits: then the drainer finds out about the reader.
+func (c *conn) ping() {
+	c.mu.Lock()
+	idle := c.mu.out == nil
+	c.mu.Unlock()
+	if idle {
+		c.send([]byte(pingFrame))
+	}
+}
+
+// writeLocked writes what the socket takes at once and returns how much that was.
+func (c *conn) writeLocked(b []byte) int {
+	if c.raw == nil {
+		return 0
+	}
+	a := &c.mu.attempt
+	a.buf, a.n, a.err = b, 0, nil
+	err := c.raw.Write(a.try)
+	a.buf = nil
+	if err == nil {
+		err = a.err
+	}
+	if err != nil {
+		c.mu.closed = true
+		c.owner.broken()
+		return len(b)
+	}
+	return a.n
+}
+
+// spillLocked starts an outbox and the goroutine that drains it.
+func (c *conn) spillLocked(rest []byte) {
+	c.mu.out = &outbox{queue: append([]byte(nil), rest...)}
+	c.owner.spawn(c.drain)
+}
+
+// drain is the goroutine of an outbox. It ends with it.
+func (c *conn) drain() {
+	for {
+		chunk := c.next()
+		if chunk == nil {
+			return
+		}
+		for len(chunk) > 0 {
+			n, err := c.push(chunk[:min(len(chunk), 16<<10)])
+			if chunk = chunk[n:]; err == nil {
+				continue
+			}
+			c.shut()
+			if isTimeout(err) {
+				c.owner.stuck()
+			} else {
+				c.owner.broken()
+			}
+			return
+		}
+	}
+}
+
+// push writes b in its own time, as long as some of it is taken every writeTimeout.
+func (c *conn) push(b []byte) (n int, err error) {
+	for n < len(b) {
+		if err := c.nc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return n, err
+		}
+		k, err := c.nc.Write(b[n:])
+		n += k
+		if k > 0 {
+			c.progress.Store(c.owner.now().UnixMilli())
+			if isTimeout(err) {
+				continue
+			}
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// next returns what is to be written now, or nil when the outbox is drained and gone.
+func (c *conn) next() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed {
+		return nil
+	}
+	chunk := c.mu.out.take()
+	if c.mu.room != nil {
+		close(c.mu.room)
+		c.mu.room = nil
+	}
+	if chunk == nil {
+		c.mu.out = nil
+		// A deadline left behind would fail the next write that does not park.
+		if err := c.nc.SetWriteDeadline(time.Time{}); err != nil {
+			c.mu.closed = true
+		}
+	}
+	return chunk
+}
+
+// room returns a channel that is closed when there is room for answers again, or nil when
+// there is.
+func (c *conn) room() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed || c.mu.out == nil || len(c.mu.out.queue) <= c.limit {
+		return nil
+	}
+	if c.mu.room == nil {
+		c.mu.room = make(chan struct{})
+	}
+	return c.mu.room
+}
+
+// shut ends writing: nothing reaches the socket after it.
+func (c *conn) shut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.closed = true
+	if c.mu.room != nil {
+		close(c.mu.room)
+		c.mu.room = nil
+	}
+}
+
+func isTimeout(err error) bool {
+	ne, ok := err.(net.Error)
+	return ok && ne.Timeout()
+}

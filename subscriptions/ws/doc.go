@@ -1,0 +1,28 @@
+// Package ws is the WebSocket door: ThingsBoard's live API (contract thingsboard 11) on
+// /api/ws and /api/ws/plugins/telemetry.
+//
+//	http ─ upgrade ─► session ─ commands ─► hub, engine
+//	                     ▲                     │
+//	 coder/websocket ────┘      conn ◄─ frames ┘
+//
+// A session reads and carries out commands on one goroutine. coder/websocket does the
+// handshake, reading, control frames and the closing handshake. Data frames are written
+// below it, straight to the hijacked connection, by whoever has one: the hub's goroutines.
+//
+// # Nobody waits for a slow reader
+//
+// A write never parks. What the socket does not take goes to an outbox, and a goroutine that
+// lives until it is drained writes it. An outbox is bounded in bytes: beyond that the updates
+// of a subscription are merged into one that holds the newest value of each key, and tells
+// how many points it stands for in the member "coalesced". A reader that takes nothing for
+// five seconds, or does not answer pings for thirty, is closed with 4500.
+//
+// # One lock for whole frames
+//
+// Everything that reaches the socket goes through conn, under its mutex, as whole frames: the
+// library is given a net.Conn whose Write is conn's, and since it writes nothing but control
+// frames, each of its writes is one frame.
+//
+// A Server is safe for concurrent use. What a frame says is in dialect/thingsboard; what is
+// subscribed to, and in which order changes come, is in subscriptions.
+package ws

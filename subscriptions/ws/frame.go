@@ -1,0 +1,56 @@
+package ws
+
+import (
+	"encoding/binary"
+
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/subscriptions"
+)
+
+// pingFrame is every ping we send.
+const pingFrame = "\x89\x00"
+
+const opPong = 0xA
+
+// appendHeader adds the header of an unmasked text frame of n bytes (RFC 6455 5.2).
+func appendHeader(dst []byte, n int) []byte {
+	switch {
+	case n < 126:
+		return append(dst, 0x81, byte(n))
+	case n < 1<<16:
+		return append(dst, 0x81, 126, byte(n>>8), byte(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, 0x81, 127), uint64(n))
+}
+
+// appendText adds a whole text frame.
+func appendText(dst, payload []byte) []byte {
+	return append(appendHeader(dst, len(payload)), payload...)
+}
+
+// An encoder makes the frames of TIMESERIES and ATTRIBUTES subscriptions. Each is a whole
+// WebSocket frame, ready for the socket; only the subscription id tells those of a view apart.
+type encoder struct{}
+
+// Body implements subscriptions.Encoder.
+func (encoder) Body(dst []byte, u *subscriptions.Update) []byte {
+	var w thingsboard.WSData
+	w.Begin(dst)
+	for i := range u.Points {
+		p := &u.Points[i]
+		if i == 0 || p.Key != u.Points[i-1].Key {
+			w.Key(p.Key)
+		}
+		w.Point(p.TS, p.Value)
+	}
+	return w.End(u.Coalesced)
+}
+
+// Frame implements subscriptions.Encoder.
+func (encoder) Frame(dst []byte, id int64, body []byte) []byte {
+	var scratch [48]byte
+	prefix := thingsboard.AppendWSID(scratch[:0], id)
+	dst = appendHeader(dst, len(prefix)+len(body))
+	dst = append(dst, prefix...)
+	return append(dst, body...)
+}

@@ -1,0 +1,71 @@
+package ws
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+// The buffers of an idle connection. net/http brings 4 KiB each way; commands longer than
+// the buffer are read past it, and only control frames of at most 129 bytes are written.
+const (
+	readBuffer  = 256
+	writeBuffer = 136
+)
+
+// A hijacker hands the library a connection whose writes are ours, and small buffers.
+type hijacker struct {
+	http.ResponseWriter
+	session *session
+}
+
+// Hijack implements http.Hijacker.
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, old, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &wire{Conn: nc, session: h.session}
+	if n := old.Reader.Buffered(); n > 0 { // frames sent together with the request
+		early, _ := old.Reader.Peek(n)
+		w.early = append([]byte(nil), early...)
+	}
+	h.session.attach(nc)
+	h.session.buffered = bufio.NewReaderSize(w, readBuffer)
+	return w, bufio.NewReadWriter(h.session.buffered, bufio.NewWriterSize(w, writeBuffer)), nil
+}
+
+// A wire is the connection as the library sees it.
+type wire struct {
+	net.Conn
+	session *session
+	early   []byte
+}
+
+// Read reads from the socket and notes that the client is alive.
+func (w *wire) Read(b []byte) (int, error) {
+	if len(w.early) > 0 {
+		n := copy(b, w.early)
+		if w.early = w.early[n:]; len(w.early) == 0 {
+			w.early = nil
+		}
+		return n, nil
+	}
+	n, err := w.Conn.Read(b)
+	if n > 0 {
+		w.session.heard()
+	}
+	return n, err
+}
+
+// Write takes the control frames of the library, one a call, and never waits.
+func (w *wire) Write(b []byte) (int, error) {
+	w.session.conn.control(b)
+	return len(b), nil
+}
+
+// Close ends writing before the socket goes.
+func (w *wire) Close() error {
+	w.session.conn.shut()
+	return w.Conn.Close()
+}

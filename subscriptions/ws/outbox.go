@@ -1,0 +1,47 @@
+package ws
+
+import "github.com/tidewire/tidewire/subscriptions"
+
+// An outbox is what waits for a reader: frames in their order and, once those are too many,
+// one merged update for each subscription, which goes out after them. It is guarded by the
+// lock of its conn.
+type outbox struct {
+	queue  []byte
+	merged map[*subscriptions.Subscription]*subscriptions.Update
+	order  []*subscriptions.Subscription // in which merging began
+}
+
+// merge adds updates to what waits for s. Its frames still in the queue are older.
+func (o *outbox) merge(s *subscriptions.Subscription, updates []subscriptions.Update) {
+	u := o.merged[s]
+	if u == nil {
+		if o.merged == nil {
+			o.merged = make(map[*subscriptions.Subscription]*subscriptions.Update)
+		}
+		u = new(subscriptions.Update)
+		o.merged[s] = u
+		o.order = append(o.order, s)
+	}
+	for i := range updates {
+		u.Merge(&updates[i])
+	}
+}
+
+// take removes and returns all that waits: the frames, then the merged updates as frames. It
+// returns nil when nothing waits. Both go together, so that no subscription waits for the
+// others to calm down.
+func (o *outbox) take() []byte {
+	for _, s := range o.order {
+		if u := o.merged[s]; u != nil {
+			body := s.Encoder().Body(nil, u)
+			o.queue = s.Encoder().Frame(o.queue, s.ID(), body)
+		}
+	}
+	o.merged, o.order = nil, nil
+	chunk := o.queue
+	o.queue = nil
+	if len(chunk) == 0 {
+		return nil
+	}
+	return chunk
+}

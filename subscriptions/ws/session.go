@@ -1,0 +1,389 @@
+package ws
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/subscriptions"
+)
+
+// The close codes of contract 11.2.
+const (
+	codeBadData  = websocket.StatusInvalidFramePayloadData // 1007
+	codePolicy   = websocket.StatusPolicyViolation         // 1008
+	codeBadToken = websocket.StatusInternalError           // 1011
+	codeRestart  = websocket.StatusServiceRestart          // 1012
+	codeTimeout  = websocket.StatusCode(4500)
+)
+
+// A session is one open socket. Its goroutine, owned by the server, reads and carries out
+// commands until the socket is closed; nobody else calls the library.
+type session struct {
+	server   *Server
+	socket   *websocket.Conn
+	buffered *bufio.Reader // of the library, to see whether it has read ahead
+	conn     conn
+	ready    func(fd uintptr) bool
+
+	// Who it counts for, from the server's admit on; guarded by the server's lock.
+	admitted bool
+	tenant   model.TenantID
+	user     model.UserID
+
+	begun    int64        // ms
+	heardAt  atomic.Int64 // ms; when the client last sent anything
+	pingedAt int64        // ms; of the sweeper alone
+	verdict  atomic.Pointer[verdict]
+
+	mu struct {
+		sync.Mutex
+		authenticated bool
+		principal     model.Principal
+		subs          []*subscription // sorted by id
+		cancel        context.CancelFunc
+		ended         bool
+	}
+}
+
+// A verdict is why the server closes a socket. The first one counts.
+type verdict struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+// A subscription is one the client holds, with what is asked again while it is open.
+type subscription struct {
+	id     int64
+	access Access
+	ref    model.EntityRef
+	hub    *subscriptions.Subscription
+}
+
+func newSession(s *Server) *session {
+	x := &session{server: s}
+	x.begun = s.now().UnixMilli()
+	x.heardAt.Store(x.begun)
+	return x
+}
+
+// attach takes over the hijacked connection.
+func (s *session) attach(nc net.Conn) {
+	s.conn.init(nc, s, s.server.limits.OutboxBytes)
+	if s.conn.raw != nil {
+		s.ready = func(fd uintptr) bool { return readable(fd) }
+	}
+}
+
+func (s *session) heard() { s.heardAt.Store(s.server.now().UnixMilli()) }
+
+// spawn, now, stuck and broken make a session the owner of its conn.
+func (s *session) spawn(f func())          { s.server.done.Go(f) }
+func (s *session) now() time.Time          { return s.server.now() }
+func (s *session) stuck()                  { s.close(codeTimeout, "Send timed out") }
+func (s *session) broken()                 { s.close(websocket.StatusAbnormalClosure, "") }
+func (s *session) hub() *subscriptions.Hub { return s.server.deps.Hub }
+
+// Open implements subscriptions.Sink.
+func (s *session) Open(_ *subscriptions.Subscription, frame []byte) { s.conn.send(frame) }
+
+// Update implements subscriptions.Sink.
+func (s *session) Update(x *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+	s.conn.update(x, frames, updates)
+}
+
+// Lost implements subscriptions.Sink: the client reconnects, subscribes again and so gets
+// what could not be told.
+func (s *session) Lost(*subscriptions.Subscription) { s.close(codeRestart, "Updates were lost") }
+
+// close asks the session's goroutine to close the socket. It never waits and may be called
+// from anywhere.
+func (s *session) close(code websocket.StatusCode, reason string) {
+	if !s.verdict.CompareAndSwap(nil, &verdict{code, reason}) {
+		return
+	}
+	s.mu.Lock()
+	if s.mu.cancel != nil {
+		s.mu.cancel()
+	}
+	s.mu.Unlock()
+	// Wakes the read that the goroutine is parked in; it fails only when the socket is gone.
+	_ = s.conn.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// run is the goroutine of the session.
+func (s *session) run() {
+	err := s.serve()
+	s.end()
+	s.bye(err)
+	s.conn.shut()
+	s.server.leave(s)
+}
+
+// serve reads messages and carries them out, until the socket or the server ends it.
+func (s *session) serve() error {
+	for {
+		if s.verdict.Load() != nil {
+			return nil
+		}
+		if err := s.wait(); err != nil {
+			return err
+		}
+		kind, r, err := s.socket.Reader(context.Background())
+		if err != nil {
+			return err
+		}
+		if err := s.message(kind, r); err != nil {
+			return err
+		}
+	}
+}
+
+// wait parks until there is something to read. Here the stack is shallow: an idle
+// connection that waited inside the library would keep four times as much.
+func (s *session) wait() error {
+	if s.ready == nil || s.buffered.Buffered() > 0 {
+		return nil
+	}
+	return s.conn.raw.Read(s.ready)
+}
+
+// message reads one message and carries it out.
+func (s *session) message(kind websocket.MessageType, r io.Reader) error {
+	buf := s.server.buffer()
+	defer s.server.release(buf)
+	if _, err := buf.ReadFrom(r); err != nil {
+		return err
+	}
+	switch {
+	case kind != websocket.MessageText:
+		s.close(websocket.StatusUnsupportedData, "Text messages only")
+	case !utf8.Valid(buf.Bytes()):
+		s.close(codeBadData, "Text is no UTF-8")
+	default:
+		s.text(buf)
+	}
+	return nil
+}
+
+func (s *session) text(buf *bytes.Buffer) {
+	m, err := thingsboard.ParseWS(buf.Bytes())
+	s.mu.Lock()
+	authenticated := s.mu.authenticated
+	s.mu.Unlock()
+	if !authenticated {
+		switch {
+		case err != nil:
+			s.close(codeBadData, model.MessageOf(err, "Failed to parse the payload"))
+			return
+		case !m.HasAuth:
+			s.close(codePolicy, "Auth cmd is missing")
+			return
+		}
+		p, err := s.server.deps.Verify(m.Token)
+		if err != nil {
+			s.close(codeBadData, "Invalid token")
+			return
+		}
+		if err := s.server.admit(s, p); err != nil {
+			s.close(codePolicy, model.MessageOf(err, "Max sessions limit reached!"))
+			return
+		}
+	}
+	if err != nil {
+		s.conn.send(appendText(nil, thingsboard.AppendWSParseError(nil)))
+		return
+	}
+	for i := range m.Commands {
+		if s.waitRoom(); s.verdict.Load() != nil {
+			return
+		}
+		s.command(&m.Commands[i])
+	}
+}
+
+// waitRoom makes a client that does not read its answers wait for the next one: it is its
+// own reader that it slows down.
+func (s *session) waitRoom() {
+	for room := s.conn.room(); room != nil; room = s.conn.room() {
+		ctx, cancel := context.WithCancel(s.server.ctx)
+		stop := s.stoppable(cancel)
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+		stop()
+		if s.verdict.Load() != nil || s.server.ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// stoppable lets close call cancel until the returned function is called.
+func (s *session) stoppable(cancel context.CancelFunc) (stop func()) {
+	s.mu.Lock()
+	s.mu.cancel = cancel
+	s.mu.Unlock()
+	if s.verdict.Load() != nil { // it came before there was something to cancel
+		cancel()
+	}
+	return func() {
+		s.mu.Lock()
+		s.mu.cancel = nil
+		s.mu.Unlock()
+		cancel()
+	}
+}
+
+// end takes the session out of everything that could write to it.
+func (s *session) end() {
+	s.mu.Lock()
+	s.mu.ended = true
+	subs := s.mu.subs
+	s.mu.subs = nil
+	s.mu.Unlock()
+	for _, x := range subs {
+		s.hub().Unsubscribe(x.hub)
+	}
+}
+
+// bye closes the socket with the verdict, or as what reading ended with demands.
+func (s *session) bye(err error) {
+	v := s.verdict.Load()
+	if v == nil {
+		v = &verdict{websocket.StatusAbnormalClosure, ""}
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			v.code = websocket.StatusMessageTooBig // the library has said so already
+		} else if websocket.CloseStatus(err) == -1 && !isTransport(err) {
+			v.code = websocket.StatusProtocolError
+		}
+	}
+	if v.code == websocket.StatusAbnormalClosure {
+		_ = s.socket.CloseNow()
+		return
+	}
+	_ = s.conn.nc.SetReadDeadline(time.Time{})
+	_ = s.socket.Close(v.code, v.reason) // the client may be gone; there is nobody to tell
+}
+
+// isTransport reports whether err is of the connection and not of what came over it.
+func isTransport(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
+}
+
+// put notes a subscription. It reports false when the session ended meanwhile.
+func (s *session) put(x *subscription) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.ended {
+		return false
+	}
+	at, _ := s.findLocked(x.id)
+	s.mu.subs = slices.Insert(s.mu.subs, at, x)
+	return true
+}
+
+// drop ends the subscription of an id, if there is one.
+func (s *session) drop(id int64) {
+	s.mu.Lock()
+	at, found := s.findLocked(id)
+	var x *subscription
+	if found {
+		x = s.mu.subs[at]
+		s.mu.subs = slices.Delete(s.mu.subs, at, at+1)
+	}
+	s.mu.Unlock()
+	if found {
+		s.stop(x)
+	}
+}
+
+// dropAll ends every subscription of the session.
+func (s *session) dropAll() {
+	s.mu.Lock()
+	subs := s.mu.subs
+	s.mu.subs = nil
+	s.mu.Unlock()
+	for _, x := range subs {
+		s.stop(x)
+	}
+}
+
+// stop ends a subscription that is no longer in subs.
+func (s *session) stop(x *subscription) {
+	s.hub().Unsubscribe(x.hub)
+	s.conn.forget(x.hub)
+}
+
+func (s *session) findLocked(id int64) (int, bool) {
+	return slices.BinarySearchFunc(s.mu.subs, id, func(x *subscription, id int64) int { return cmp.Compare(x.id, id) })
+}
+
+// count returns how many subscriptions there are.
+func (s *session) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mu.subs)
+}
+
+// recheck asks again whether the subscriptions are allowed and ends those that are not.
+func (s *session) recheck() {
+	s.mu.Lock()
+	if !s.mu.authenticated || s.mu.ended {
+		s.mu.Unlock()
+		return
+	}
+	p := s.mu.principal
+	subs := slices.Clone(s.mu.subs)
+	s.mu.Unlock()
+
+	if current := s.server.deps.Current; current != nil {
+		now, err := current(p)
+		if err != nil {
+			s.close(codePolicy, "Session is no longer valid")
+			return
+		}
+		s.mu.Lock()
+		p, s.mu.principal = now, now
+		s.mu.Unlock()
+	}
+	for _, x := range subs {
+		if _, err := s.server.deps.Allow(p, x.access, x.ref); err != nil && s.dropExactly(x) {
+			s.fail(&thingsboard.WSCommand{ID: x.id}, err)
+		}
+	}
+}
+
+// dropExactly ends x unless another one took its id, and reports whether it did.
+func (s *session) dropExactly(x *subscription) bool {
+	s.mu.Lock()
+	at, found := s.findLocked(x.id)
+	found = found && s.mu.subs[at] == x
+	if found {
+		s.mu.subs = slices.Delete(s.mu.subs, at, at+1)
+	}
+	s.mu.Unlock()
+	if found {
+		s.stop(x)
+	}
+	return found
+}
