@@ -1,0 +1,102 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+func accountWhere(ctx context.Context, q queryer, where string, arg any) (*model.Account, error) {
+	a, err := first(ctx, q, func(s scanner) (*model.Account, error) {
+		var a model.Account
+		return &a, s.Scan(append(userFields(&a.User), &a.Password)...)
+	}, "SELECT "+userColumns+", password FROM users WHERE "+where, arg)
+	if err != nil {
+		return nil, fmt.Errorf("registry: read account: %w", err)
+	}
+	if a == nil {
+		return nil, model.NotFoundf("User is not found")
+	}
+	return a, nil
+}
+
+// Account returns the user with an e-mail, whatever its case, and the password's hash.
+func (r *Registry) Account(ctx context.Context, email string) (*model.Account, error) {
+	return accountWhere(ctx, r.reader, "email_key = $1", emailKey(email))
+}
+
+// AccountByID returns a user of any tenant and the password's hash.
+func (r *Registry) AccountByID(ctx context.Context, id model.UserID) (*model.Account, error) {
+	return accountWhere(ctx, r.reader, "id = $1", id.String())
+}
+
+// SetPassword replaces a password's hash and ends all sessions of the user: who knew the old
+// password is out.
+func (r *Registry) SetPassword(ctx context.Context, id model.UserID, hash string) error {
+	return r.write(ctx, func(tx *tx) error {
+		if _, err := accountWhere(tx.ctx, tx.sql, "id = $1", id.String()); err != nil {
+			return err
+		}
+		if err := tx.execOne("UPDATE users SET password = $2, version = version + 1 WHERE id = $1", id.String(), hash); err != nil {
+			return fmt.Errorf("registry: set password of user %s: %w", id, err)
+		}
+		return r.endSessions(tx, sessionsOfUser, id.String())
+	})
+}
+
+// SaveSetupLink keeps the one link of a user; an earlier one opens nothing from then on.
+func (r *Registry) SaveSetupLink(ctx context.Context, l *model.SetupLink) error {
+	return r.write(ctx, func(tx *tx) error {
+		if _, err := accountWhere(tx.ctx, tx.sql, "id = $1", l.User.String()); err != nil {
+			return err
+		}
+		if err := tx.exec("DELETE FROM setup_links WHERE user_id = $1 OR expires <= $2", l.User.String(), r.now()); err != nil {
+			return fmt.Errorf("registry: drop old setup links: %w", err)
+		}
+		err := tx.exec("INSERT INTO setup_links (user_id, hash, created, expires) VALUES ($1, $2, $3, $4)", l.User.String(),
+			hashText(l.Hash), l.Created, l.Expires)
+		if err != nil {
+			return fmt.Errorf("registry: save setup link: %w", err)
+		}
+		return nil
+	})
+}
+
+// RedeemSetupLink uses up the link with a hash: its user is enabled and has the password
+// hash given. NotFound when there is no such link or it has expired.
+func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, password string) (*model.Account, error) {
+	var a *model.Account
+	err := r.write(ctx, func(tx *tx) error {
+		var user model.ID
+		err := tx.row("SELECT user_id FROM setup_links WHERE hash = $1 AND expires > $2", hashText(hash), r.now()).Scan(idText{&user})
+		if errors.Is(err, sql.ErrNoRows) {
+			return model.NotFoundf("Activation token is unknown or has expired")
+		}
+		if err != nil {
+			return fmt.Errorf("registry: read setup link: %w", err)
+		}
+		if err := tx.execOne("DELETE FROM setup_links WHERE user_id = $1", user.String()); err != nil {
+			return fmt.Errorf("registry: use setup link: %w", err)
+		}
+		if err := tx.execOne("UPDATE users SET password = $2, enabled = $3, version = version + 1 WHERE id = $1",
+			user.String(), password, true); err != nil {
+			return fmt.Errorf("registry: activate user %s: %w", user, err)
+		}
+		if err := r.endSessions(tx, sessionsOfUser, user.String()); err != nil {
+			return err
+		}
+		a, err = accountWhere(tx.ctx, tx.sql, "id = $1", user.String())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// hashText is a hash as SQL holds it.
+func hashText(h [32]byte) string { return base64.StdEncoding.EncodeToString(h[:]) }

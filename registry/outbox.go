@@ -1,0 +1,163 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// An Eraser removes everything the engine holds of an entity. It is asked again after a
+// failure or a crash, so erasing what is gone must succeed.
+type Eraser interface {
+	DeleteEntity(context.Context, model.TenantID, model.EntityID) (model.Position, error)
+}
+
+// Erasures the engine refused are tried again after eraseRetry, then twice as long, up to
+// eraseRetryMax.
+const (
+	eraseRetry    = time.Second
+	eraseRetryMax = time.Minute
+)
+
+// eraseBatch bounds the outbox rows in memory.
+const eraseBatch = 256
+
+// An outbox erases from the engine what is deleted here. It owns one goroutine, from
+// Registry.Start until close returns.
+type outbox struct {
+	mu struct {
+		sync.Mutex
+		stop   context.CancelFunc // nil until Start
+		closed bool
+		wake   chan struct{} // capacity 1: a wake-up is never lost, never queued twice
+	}
+	done sync.WaitGroup
+}
+
+// Start begins to carry out the outbox with e, first what an earlier run left. It is called
+// once; Close ends it.
+func (r *Registry) Start(e Eraser) {
+	o := &r.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.mu.closed || o.mu.stop != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	wake := make(chan struct{}, 1)
+	o.mu.stop, o.mu.wake = stop, wake
+	o.done.Go(func() { r.eraseLoop(ctx, e, wake) })
+}
+
+// poke tells the worker that there is something to erase.
+func (o *outbox) poke() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.mu.wake <- struct{}{}:
+	default: // it is awake, or not started
+	}
+}
+
+// close interrupts the erasure in progress, which will be done again, and waits.
+func (o *outbox) close() {
+	o.mu.Lock()
+	o.mu.closed = true
+	if o.mu.stop != nil {
+		o.mu.stop()
+	}
+	o.mu.Unlock()
+	o.done.Wait()
+}
+
+func (r *Registry) eraseLoop(ctx context.Context, e Eraser, wake <-chan struct{}) {
+	retry := eraseRetry
+	for {
+		var again <-chan time.Time
+		if left := r.sweep(ctx, e); left {
+			again = time.After(retry)
+			retry = min(2*retry, eraseRetryMax)
+		} else {
+			retry = eraseRetry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-again:
+		}
+	}
+}
+
+// An erasure is a row of the outbox.
+type erasure struct {
+	tenant model.TenantID
+	entity model.EntityID
+}
+
+// sweep goes through the outbox once, past what fails, and reports whether anything is left.
+func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
+	after := ""
+	for {
+		batch, err := collect(ctx, r.reader, func(s scanner) (v erasure, err error) {
+			return v, s.Scan(idText{(*model.ID)(&v.tenant)}, idText{(*model.ID)(&v.entity)})
+		}, "SELECT tenant_id, entity_id FROM outbox WHERE entity_id > $1 ORDER BY entity_id LIMIT $2", after, eraseBatch)
+		if err != nil {
+			r.eraseFailed(ctx, model.EntityID{}, fmt.Errorf("registry: read outbox: %w", err))
+			return true
+		}
+		if len(batch) == 0 {
+			return left
+		}
+		after = batch[len(batch)-1].entity.String()
+		var done []any
+		for _, v := range batch {
+			if _, err := e.DeleteEntity(ctx, v.tenant, v.entity); err != nil {
+				r.eraseFailed(ctx, v.entity, fmt.Errorf("registry: erase entity %s: %w", v.entity, err))
+				left = true
+				continue
+			}
+			done = append(done, v.entity.String())
+		}
+		if len(done) == 0 {
+			continue
+		}
+		err = r.write(ctx, func(tx *tx) error {
+			return tx.exec("DELETE FROM outbox WHERE entity_id IN ("+placeholders(1, len(done))+")", done...)
+		})
+		if err != nil {
+			r.eraseFailed(ctx, model.EntityID{}, fmt.Errorf("registry: clear outbox: %w", err))
+			left = true
+		}
+	}
+}
+
+// eraseFailed reports a failure, unless it is Close that interrupted.
+func (r *Registry) eraseFailed(ctx context.Context, id model.EntityID, err error) {
+	if ctx.Err() == nil {
+		r.opts.EraseFailed(id, err)
+	}
+}
+
+// erase puts an entity into the outbox.
+func (r *Registry) erase(tx *tx, t model.TenantID, id model.EntityID) error {
+	err := tx.exec("INSERT INTO outbox (entity_id, tenant_id, created) VALUES ($1, $2, $3)", id.String(), t.String(), r.now())
+	if err != nil {
+		return fmt.Errorf("registry: put entity %s into the outbox: %w", id, err)
+	}
+	return nil
+}
+
+// eraseAll puts every entity of a tenant that a query of $1, the tenant, yields into the
+// outbox.
+func (r *Registry) eraseAll(tx *tx, query string, t model.TenantID) error {
+	err := tx.exec(`INSERT INTO outbox (entity_id, tenant_id, created)
+		SELECT id, CAST($1 AS TEXT), CAST($2 AS BIGINT) FROM (`+query+`) AS gone`, t.String(), r.now())
+	if err != nil {
+		return fmt.Errorf("registry: put entities of tenant %s into the outbox: %w", t, err)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A TenantFilter narrows a list of tenants.
+type TenantFilter struct{}
+
+const tenantColumns = `id, created, version, title, country, state, city, address, address2, zip, phone, email, info`
+
+func scanTenant(s scanner) (*model.Tenant, error) {
+	var t model.Tenant
+	c := &t.Contact
+	return &t, s.Scan(idText{(*model.ID)(&t.ID)}, &t.Created, &t.Version, &t.Title, &c.Country, &c.State, &c.City,
+		&c.Address, &c.Address2, &c.Zip, &c.Phone, &c.Email, jsonText{&t.Info})
+}
+
+func tenantByID(ctx context.Context, q queryer, id model.TenantID) (*model.Tenant, error) {
+	t, err := first(ctx, q, scanTenant, "SELECT "+tenantColumns+" FROM tenants WHERE id = $1", id.String())
+	if err != nil {
+		return nil, fmt.Errorf("registry: read tenant %s: %w", id, err)
+	}
+	if t == nil {
+		return nil, missing("Tenant", model.ID(id))
+	}
+	return t, nil
+}
+
+// SaveTenant creates a tenant, with the device profile "default", when its ID is zero, and
+// updates it otherwise. It fills ID, Created and Version.
+func (r *Registry) SaveTenant(ctx context.Context, t *model.Tenant) error {
+	if err := cmp.Or(required("Tenant", field{"title", t.Title}), checkContact(&t.Contact)); err != nil {
+		return err
+	}
+	next := *t
+	err := r.write(ctx, func(tx *tx) error {
+		if t.ID == (model.TenantID{}) {
+			return r.createTenant(tx, &next)
+		}
+		old, err := tenantByID(tx.ctx, tx.sql, t.ID)
+		if err != nil {
+			return err
+		}
+		if err := checkVersion("Tenant", t.Version, old.Version); err != nil {
+			return err
+		}
+		next.Created, next.Version = old.Created, old.Version+1
+		c := &next.Contact
+		err = tx.execOne(`UPDATE tenants SET version = $2, title = $3, country = $4, state = $5, city = $6, address = $7,
+			address2 = $8, zip = $9, phone = $10, email = $11, info = $12 WHERE id = $1`, next.ID.String(), next.Version,
+			next.Title, c.Country, c.State, c.City, c.Address, c.Address2, c.Zip, c.Phone, c.Email, jsonArg(next.Info))
+		if err != nil {
+			return fmt.Errorf("registry: update tenant %s: %w", next.ID, err)
+		}
+		tx.then(func() { r.dir.change(model.EntityID(next.ID), func(e *model.Entity) { e.Name = next.Title }) })
+		return nil
+	})
+	if err == nil {
+		*t = next
+	}
+	return err
+}
+
+func (r *Registry) createTenant(tx *tx, t *model.Tenant) error {
+	t.ID, t.Created, t.Version = model.TenantID(r.newID()), r.now(), 1
+	c := &t.Contact
+	err := tx.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES (`+placeholders(1, 13)+`)`, t.ID.String(), t.Created,
+		t.Version, t.Title, c.Country, c.State, c.City, c.Address, c.Address2, c.Zip, c.Phone, c.Email, jsonArg(t.Info))
+	if err != nil {
+		return fmt.Errorf("registry: insert tenant: %w", err)
+	}
+	tx.then(func() {
+		r.dir.put(&model.Entity{Tenant: t.ID, ID: model.EntityID(t.ID), Type: model.EntityTenant, Name: t.Title,
+			Customer: model.NoCustomer, Created: t.Created})
+	})
+	return r.insertProfile(tx, &model.DeviceProfile{Tenant: t.ID, Name: "default", Description: "Default device profile",
+		Default: true, Transport: "DEFAULT"})
+}
+
+// Tenant returns a tenant.
+func (r *Registry) Tenant(ctx context.Context, id model.TenantID) (*model.Tenant, error) {
+	return tenantByID(ctx, r.reader, id)
+}
+
+// DeleteTenant removes a tenant with everything it owns.
+func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
+	err := r.write(ctx, func(tx *tx) error {
+		if _, err := tenantByID(tx.ctx, tx.sql, id); err != nil {
+			return err
+		}
+		for _, table := range []string{"devices", "dashboards", "users", "customers", "device_profiles"} {
+			if err := r.eraseAll(tx, "SELECT id FROM "+table+" WHERE tenant_id = $1", id); err != nil {
+				return err
+			}
+		}
+		if err := r.erase(tx, id, model.EntityID(id)); err != nil {
+			return err
+		}
+		if err := r.endSessions(tx, "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.tenant_id = $1", id.String()); err != nil {
+			return err
+		}
+		for _, table := range []string{"devices", "device_profiles", "users", "customers", "dashboards"} {
+			if err := tx.exec("DELETE FROM "+table+" WHERE tenant_id = $1", id.String()); err != nil {
+				return fmt.Errorf("registry: delete %s of tenant %s: %w", table, id, err)
+			}
+		}
+		if err := tx.execOne("DELETE FROM tenants WHERE id = $1", id.String()); err != nil {
+			return fmt.Errorf("registry: delete tenant %s: %w", id, err)
+		}
+		tx.then(func() { r.dir.removeTenant(id) })
+		return nil
+	})
+	r.outbox.poke()
+	return err
+}
+
+// Tenants lists all tenants; sortable by createdTime, title, name, email, country, city.
+func (r *Registry) Tenants(ctx context.Context, _ TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
+	by := order[model.Tenant]{
+		"createdTime": func(a, b *model.Tenant) int { return cmp.Compare(a.Created, b.Created) },
+		"title":       func(a, b *model.Tenant) int { return compareText(a.Title, b.Title) },
+		"name":        func(a, b *model.Tenant) int { return compareText(a.Title, b.Title) },
+		"email":       func(a, b *model.Tenant) int { return compareText(a.Contact.Email, b.Contact.Email) },
+		"country":     func(a, b *model.Tenant) int { return compareText(a.Contact.Country, b.Contact.Country) },
+		"city":        func(a, b *model.Tenant) int { return compareText(a.Contact.City, b.Contact.City) },
+	}
+	if err := checkLink(l, by); err != nil {
+		return model.Page[model.Tenant]{}, err
+	}
+	all, err := collect(ctx, r.reader, scanTenant, "SELECT "+tenantColumns+" FROM tenants")
+	if err != nil {
+		return model.Page[model.Tenant]{}, fmt.Errorf("registry: list tenants: %w", err)
+	}
+	n := newNeedle(l.Search)
+	found := keep(all, func(t *model.Tenant) bool { return n.in(t.Title) })
+	return values(paginate(found, l, by, func(a, b *model.Tenant) int {
+		return newestFirst(a.Created, b.Created, model.ID(a.ID), model.ID(b.ID))
+	})), nil
+}
