@@ -1,0 +1,216 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// Options tunes a Service. The zero value is a production setting.
+type Options struct {
+	Now    func() time.Time // nil means time.Now
+	Random io.Reader        // nil means crypto/rand; must be safe for concurrent use
+	Argon2 Params           // zero means 19 MiB and 2 passes
+	// Hashing bounds how many passwords are hashed at once. Zero means one per processor.
+	Hashing int
+	// LinkLife is how long a setup link works. Zero means 24 hours.
+	LinkLife time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Argon2 == (Params{}) {
+		o.Argon2 = defaultParams
+	}
+	if o.Argon2.MemoryKiB < 8 || o.Argon2.Passes < 1 || o.Argon2.MemoryKiB > maxParams.MemoryKiB || o.Argon2.Passes > maxParams.Passes {
+		return o, fmt.Errorf("auth: argon2 parameters %+v are out of bounds", o.Argon2)
+	}
+	o.Hashing = cmp.Or(o.Hashing, runtime.GOMAXPROCS(0))
+	o.LinkLife = cmp.Or(o.LinkLife, 24*time.Hour)
+	return o, nil
+}
+
+// A Client is where a login comes from, for the record of its session.
+type Client struct{ Address, Agent string }
+
+// A Pair is what a login returns.
+type Pair struct {
+	Token        string // access token
+	RefreshToken string
+}
+
+// A Service knows people by their passwords and tokens.
+type Service struct {
+	store  Store
+	opts   Options
+	hasher *hasher
+	signer *signer
+	cache  *tokenCache
+}
+
+// New returns a Service that signs its tokens with key.
+func New(store Store, key [64]byte, o Options) (*Service, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHasher(o.Argon2, o.Random, o.Hashing)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{store: store, opts: o, hasher: h, signer: newSigner(key, o.Now), cache: newTokenCache()}, nil
+}
+
+// Login opens a session for the user with an e-mail and a password. Who is unknown, has no
+// password yet or gave a wrong one is Unauthenticated by the same text after the same work.
+func (s *Service) Login(ctx context.Context, username, password string, c Client) (Pair, error) {
+	if username == "" || password == "" {
+		return Pair{}, errNoToken()
+	}
+	a, err := s.store.Account(ctx, username)
+	switch {
+	case model.KindOf(err) == model.NotFound:
+		a = &model.Account{}
+	case err != nil:
+		return Pair{}, fmt.Errorf("auth: find user: %w", err)
+	}
+	ok, err := s.hasher.check(ctx, a.Password, password)
+	if err != nil {
+		return Pair{}, err
+	}
+	if !ok {
+		return Pair{}, errCredentials()
+	}
+	if !a.User.Enabled {
+		return Pair{}, errInactive()
+	}
+	return s.open(ctx, &a.User, c)
+}
+
+// open starts a session.
+func (s *Service) open(ctx context.Context, u *model.User, c Client) (Pair, error) {
+	now := s.opts.Now()
+	session, refresh := model.NewID(now, s.opts.Random), model.NewID(now, s.opts.Random)
+	err := s.store.CreateSession(ctx, &model.Session{ID: session, User: u.ID, Created: now.UnixMilli(),
+		Expires: now.Add(refreshLife).UnixMilli(), Refresh: hashRefresh(refresh), Address: clip(c.Address, 64), Agent: clip(c.Agent, 255)})
+	if err != nil {
+		return Pair{}, fmt.Errorf("auth: open session: %w", err)
+	}
+	return s.pair(u, session, refresh)
+}
+
+func (s *Service) pair(u *model.User, session, refresh model.ID) (p Pair, err error) {
+	if p.Token, err = s.signer.access(u, session); err != nil {
+		return Pair{}, err
+	}
+	if p.RefreshToken, err = s.signer.refresh(u, session, refresh); err != nil {
+		return Pair{}, err
+	}
+	return p, nil
+}
+
+// Refresh exchanges a refresh token for a new pair of the same session. A token that was
+// exchanged before ends the session.
+func (s *Service) Refresh(ctx context.Context, token string) (Pair, error) {
+	c, err := s.signer.parse(token)
+	if err != nil {
+		return Pair{}, err
+	}
+	user, session, old, err := c.renewal()
+	if err != nil {
+		return Pair{}, err
+	}
+	a, err := s.store.AccountByID(ctx, user)
+	switch {
+	case model.KindOf(err) == model.NotFound:
+		return Pair{}, errExpired(err)
+	case err != nil:
+		return Pair{}, fmt.Errorf("auth: find user: %w", err)
+	case !a.User.Enabled:
+		return Pair{}, errInactive()
+	}
+	now := s.opts.Now()
+	next := model.NewID(now, s.opts.Random)
+	err = s.store.RotateSession(ctx, session, hashRefresh(old), hashRefresh(next), now.Add(refreshLife).UnixMilli())
+	switch model.KindOf(err) {
+	case model.NotFound, model.Conflict:
+		return Pair{}, errExpired(err)
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("auth: rotate session: %w", err)
+	}
+	return s.pair(&a.User, session, next)
+}
+
+// Logout ends the session of p: all its tokens are Expired from then on.
+func (s *Service) Logout(ctx context.Context, p model.Principal) error {
+	if err := s.store.EndSession(ctx, p.Session); err != nil {
+		return fmt.Errorf("auth: end session: %w", err)
+	}
+	return nil
+}
+
+// Verify returns who presents an access token. A token seen before costs a hash and two
+// look-ups in memory.
+func (s *Service) Verify(accessToken string) (model.Principal, error) {
+	if len(accessToken) > maxToken {
+		return model.Principal{}, errNotToken(errors.New("longer than any of ours"))
+	}
+	h := hashToken(accessToken)
+	if p, ok := s.cache.get(h); ok {
+		if s.Alive(p) {
+			return p, nil
+		}
+		s.cache.drop(h)
+		return model.Principal{}, errExpired(nil)
+	}
+	c, err := s.signer.parse(accessToken)
+	if err != nil {
+		return model.Principal{}, err
+	}
+	p, err := c.principal()
+	if err != nil {
+		return model.Principal{}, err
+	}
+	if !s.Alive(p) {
+		return model.Principal{}, errExpired(nil)
+	}
+	s.cache.put(h, p, s.opts.Now().UnixMilli())
+	return p, nil
+}
+
+// Alive reports, from memory, whether the token p came from is still good: neither it nor
+// its session has ended. Who keeps a principal longer than a request asks again.
+func (s *Service) Alive(p model.Principal) bool {
+	return s.opts.Now().UnixMilli() < p.Expires && s.store.SessionAlive(p.Session)
+}
+
+// hashRefresh is how a session remembers its refresh token.
+func hashRefresh(id model.ID) [32]byte { return sha256.Sum256(id[:]) }
+
+// clip bounds what a client says of itself.
+func clip(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
+
+// randomText returns n random bytes in a form that fits into a link.
+func (s *Service) randomText(n int) (string, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.opts.Random, b); err != nil {
+		return "", fmt.Errorf("auth: read randomness: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}

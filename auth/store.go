@@ -1,0 +1,46 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A Store keeps what the service needs. A change that returned nil is durable and seen by
+// the next call.
+type Store interface {
+	Users
+	Sessions
+	Liveness
+	Links
+}
+
+// Users finds people. What does not exist is a model.Error of kind NotFound.
+type Users interface {
+	Account(ctx context.Context, email string) (*model.Account, error) // whatever its case
+	AccountByID(context.Context, model.UserID) (*model.Account, error)
+	// SetPassword replaces the hash and ends every session of the user.
+	SetPassword(ctx context.Context, user model.UserID, hash string) error
+}
+
+// Sessions keeps logins.
+type Sessions interface {
+	CreateSession(context.Context, *model.Session) error
+	// RotateSession exchanges the hash of the refresh token, from by to. It returns NotFound
+	// when the session has ended, and ends it with Conflict when from is not the newest.
+	RotateSession(ctx context.Context, id model.ID, from, to [32]byte, expires int64) error
+	EndSession(context.Context, model.ID) error
+}
+
+// Liveness answers from memory whether a session has neither ended nor expired.
+type Liveness interface {
+	SessionAlive(model.ID) bool
+}
+
+// Links keeps one-time links, one per user.
+type Links interface {
+	SaveSetupLink(context.Context, *model.SetupLink) error
+	// RedeemSetupLink uses a link up, sets the password hash of its user and enables it. It
+	// returns NotFound when there is no such link or it has expired.
+	RedeemSetupLink(ctx context.Context, hash [32]byte, password string) (*model.Account, error)
+}
