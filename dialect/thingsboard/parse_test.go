@@ -405,3 +405,18 @@ func TestParserAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// The keys a parser remembers were once a view into the body: a single one was not copied,
+// and changed when the door read the next body into the same buffer.
+func TestRememberedKeysOutliveTheBody(t *testing.T) {
+	var p Parser
+	buf := []byte(`{"key":1}`)
+	for _, body := range []string{`{"key":1}`, `{"""":1}`, `{"abc":1}`} {
+		copy(buf, body)
+		set, err := p.Telemetry(buf, now, ParseOptions{})
+		want := parsed(t, body, ParseOptions{})
+		if err != nil && !strings.HasPrefix(want, "error: ") || err == nil && dump(set) != want {
+			t.Errorf("%s: got %v, %v, want %s", body, set, err, want)
+		}
+	}
+}

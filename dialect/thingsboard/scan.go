@@ -240,7 +240,7 @@ func (p *Parser) learn() {
 	if p.strays++; p.strays%8 != 1 || len(p.set.Keys) > maxKnown {
 		return
 	}
-	all := strings.Join(p.set.Keys, "")
+	all := strings.Clone(strings.Join(p.set.Keys, "")) // a Join of one is no copy
 	p.known = p.known[:0]
 	for _, key := range p.set.Keys {
 		p.known = append(p.known, all[:len(key)])
