@@ -1,0 +1,51 @@
+package codec
+
+import "math"
+
+// DecimalDigits is the number of digits behind the point that sums keep.
+const DecimalDigits = 12
+
+// MaxDecimal bounds the digits of a decimal: up to 15 of them survive the way to float64
+// and back, so the decimal a float stands for is unique.
+const MaxDecimal = 1e15
+
+var pow10 = [DecimalDigits + 1]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12}
+
+var floatPow10 = [DecimalDigits + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12}
+
+// Pow10 returns 10^scale, for scales up to DecimalDigits.
+func Pow10(scale uint8) uint64 { return pow10[scale] }
+
+// Decimal reports whether f is the float nearest to a decimal of at most 15 digits, at most
+// DecimalDigits of them behind the point, and returns that decimal as n / 10^scale.
+//
+// One scale has to be tried, the greatest that keeps n below 15 digits: a decimal of fewer
+// digits behind the point is one of that scale as well.
+func Decimal(f float64) (n int64, scale uint8, ok bool) {
+	a := math.Abs(f)
+	if !(a < MaxDecimal) {
+		return 0, 0, false
+	}
+	scale = DecimalDigits
+	for a >= 1e3 {
+		a /= 10 // only the magnitude matters here
+		scale--
+	}
+	n, ok = AtScale(f, scale)
+	if !ok && scale > 0 && math.Abs(f)*floatPow10[scale] >= MaxDecimal {
+		scale--
+		n, ok = AtScale(f, scale)
+	}
+	return n, scale, ok
+}
+
+// AtScale returns the n of at most 15 digits for which f is the float nearest to
+// n / 10^scale, if there is one. −0.0 is 0.
+func AtScale(f float64, scale uint8) (n int64, ok bool) {
+	x := f * floatPow10[scale]
+	if !(math.Abs(x) < MaxDecimal) {
+		return 0, false
+	}
+	n = int64(x + math.Copysign(0.5, x))
+	return n, float64(n)/floatPow10[scale] == f && n < MaxDecimal && n > -MaxDecimal
+}

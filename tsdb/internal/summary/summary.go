@@ -1,0 +1,253 @@
+// Package summary keeps exact aggregates of a run of cells, so that a query over a span of
+// time costs the spans' ends and not their points.
+//
+// A Summary has a fixed size, holds no text and no pointer, and merges: the summary of a
+// day is that of its steps. What comes out of [Summary.Bucket] does not depend on how the
+// cells were cut into summaries:
+//
+//   - Counts, first, last, MIN and MAX are exact. Numbers are compared as integers while
+//     there are only integers, else as floats (the result is DOUBLE then; converting keeps
+//     the order), and −0.0 stands before 0.0.
+//   - Integers are summed in 128 bits.
+//   - A float that is a decimal of at most 15 digits, 12 of them behind the point, is summed
+//     as the integer it is in units of 10⁻¹², in 128 bits. Whether a float is such a decimal
+//     is a property of its bits, not of its neighbors, so the sum is one number however
+//     the data lie; SUM is that number, rounded once.
+//   - Only what is left, floats with more digits, goes to an error-compensated pair, which
+//     is good to about 10⁻¹⁵ of the sum of magnitudes.
+//
+// A null is counted and otherwise ignored: COUNT, first and last pass over it.
+//
+// A Summary is a value; its methods may be called concurrently only as for any value.
+package summary
+
+import (
+	"math"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/codec"
+	"github.com/tidewire/tidewire/tsdb/internal/column"
+)
+
+// A Summary aggregates the cells of one column over consecutive rows. The zero Summary is
+// that of no rows. The fields are for the packages that write them to disk.
+type Summary struct {
+	Nulls, Bools, Ints, Floats, Strings, JSONs int64
+
+	// Min and Max are the bounds of all numbers: int64s while Floats is zero, else the bits
+	// of float64s. Without numbers they mean nothing.
+	Min, Max uint64
+
+	IntSum     Int128  // of the ints
+	DecimalSum Int128  // of the floats that are decimals, in units of 10^-codec.DecimalDigits
+	Hi, Lo     float64 // of the other floats, the value and its error
+	Huge       float64 // of those beyond 2^900, times 2^-64, so that nothing overflows
+
+	First, Last Cell
+}
+
+// A Cell is the first or last point of a summary. The Bits of a text are zero: the scan
+// fetches it.
+type Cell struct {
+	TS   int64 // ms
+	Type model.Type
+	Bits uint64
+}
+
+// Count reports the points, nulls left out.
+func (s *Summary) Count() int64 { return s.Bools + s.Ints + s.Floats + s.Strings + s.JSONs }
+
+// Numbers reports the ints and floats.
+func (s *Summary) Numbers() int64 { return s.Ints + s.Floats }
+
+// Texts reports the strings and JSON documents.
+func (s *Summary) Texts() int64 { return s.Strings + s.JSONs }
+
+// NeedsText reports that MIN and MAX are those of strings, which a Summary does not hold:
+// there are strings and no number (contract thingsboard 9.2).
+func (s *Summary) NeedsText() bool { return s.Numbers() == 0 && s.Strings > 0 }
+
+// AddCell adds a cell behind all cells added before. A cell of TypeNone is nothing.
+func (s *Summary) AddCell(ts int64, t model.Type, bits uint64) {
+	switch t {
+	case model.TypeInt:
+		s.addInt(int64(bits))
+	case model.TypeFloat:
+		s.addFloat(math.Float64frombits(bits))
+	case model.TypeBool:
+		s.Bools++
+	case model.TypeString:
+		s.Strings++
+		bits = 0
+	case model.TypeJSON:
+		s.JSONs++
+		bits = 0
+	case model.TypeNull:
+		s.Nulls++
+		return
+	default:
+		return
+	}
+	s.Last = Cell{TS: ts, Type: t, Bits: bits}
+	if s.First.Type == model.TypeNone {
+		s.First = s.Last
+	}
+}
+
+// AddColumn adds rows [lo, hi) of c, whose instants are those of times.
+func (s *Summary) AddColumn(times []int64, c *column.Column, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		s.AddCell(times[i], c.Types[i], c.Bits[i])
+	}
+}
+
+func (s *Summary) addInt(v int64) {
+	if s.Floats > 0 {
+		s.addBounds(float64(v), float64(v))
+	} else if s.Ints == 0 {
+		s.Min, s.Max = uint64(v), uint64(v)
+	} else {
+		s.Min = uint64(min(int64(s.Min), v))
+		s.Max = uint64(max(int64(s.Max), v))
+	}
+	s.Ints++
+	s.IntSum.Add(Int128{Hi: v >> 63, Lo: uint64(v)})
+}
+
+func (s *Summary) addFloat(f float64) {
+	s.toFloats()
+	s.addBounds(f, f)
+	s.Floats++
+	if n, scale, ok := codec.Decimal(f); ok {
+		s.DecimalSum.Add(Mul(n, codec.Pow10(codec.DecimalDigits-scale)))
+		return
+	}
+	s.AddInexact(f)
+}
+
+// AddInexact adds to the sum a float that is no decimal.
+func (s *Summary) AddInexact(f float64) {
+	if math.Abs(f) >= hugeFloat {
+		s.Huge += f * 0x1p-64
+		return
+	}
+	hi, err := twoSum(s.Hi, f)
+	s.Hi, s.Lo = hi, s.Lo+err
+}
+
+const hugeFloat = 0x1p900
+
+// toFloats makes Min and Max floats, before the first float is added.
+func (s *Summary) toFloats() {
+	switch {
+	case s.Floats > 0:
+	case s.Ints > 0:
+		s.Min = math.Float64bits(float64(int64(s.Min)))
+		s.Max = math.Float64bits(float64(int64(s.Max)))
+	default:
+		s.Min, s.Max = math.Float64bits(math.Inf(1)), math.Float64bits(math.Inf(-1))
+	}
+}
+
+func (s *Summary) addBounds(lo, hi float64) {
+	if Less(lo, math.Float64frombits(s.Min)) {
+		s.Min = math.Float64bits(lo)
+	}
+	if Less(math.Float64frombits(s.Max), hi) {
+		s.Max = math.Float64bits(hi)
+	}
+}
+
+// Less orders floats with −0.0 before 0.0, so that a minimum is the same bits in whatever
+// order its values are met.
+func Less(a, b float64) bool {
+	return a < b || a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b)
+}
+
+// Merge adds o, whose cells are behind those of s.
+func (s *Summary) Merge(o *Summary) {
+	switch {
+	case o.Numbers() == 0:
+	case s.Numbers() == 0:
+		s.Min, s.Max = o.Min, o.Max
+	case s.Floats == 0 && o.Floats == 0:
+		s.Min = uint64(min(int64(s.Min), int64(o.Min)))
+		s.Max = uint64(max(int64(s.Max), int64(o.Max)))
+	default:
+		s.toFloats()
+		lo, hi := o.Bounds()
+		s.addBounds(lo, hi)
+	}
+	s.Nulls += o.Nulls
+	s.Bools += o.Bools
+	s.Ints += o.Ints
+	s.Floats += o.Floats
+	s.Strings += o.Strings
+	s.JSONs += o.JSONs
+	s.IntSum.Add(o.IntSum)
+	s.DecimalSum.Add(o.DecimalSum)
+	hi, err := twoSum(s.Hi, o.Hi)
+	s.Hi, s.Lo = hi, s.Lo+o.Lo+err
+	s.Huge += o.Huge
+	if s.First.Type == model.TypeNone {
+		s.First = o.First
+	}
+	if o.Last.Type != model.TypeNone {
+		s.Last = o.Last
+	}
+}
+
+// Bounds returns the least and the greatest number as floats; there must be one.
+func (s *Summary) Bounds() (lo, hi float64) {
+	if s.Floats == 0 {
+		return float64(int64(s.Min)), float64(int64(s.Max))
+	}
+	return math.Float64frombits(s.Min), math.Float64frombits(s.Max)
+}
+
+// Bucket fills Count, Sum, Avg, Min, Max, First and Last of b by contract thingsboard 9.2.
+// The value of a First or Last that is text, and Min and Max where [Summary.NeedsText],
+// are left of TypeNone for the scan to fill.
+func (s *Summary) Bucket(b *model.Bucket) {
+	b.Count = s.Count()
+	b.Sum, b.Avg, b.Min, b.Max = model.Value{}, model.Value{}, model.Value{}, model.Value{}
+	b.First, b.Last = s.First.point(), s.Last.point()
+	if s.Numbers() == 0 {
+		return
+	}
+	if s.Floats == 0 {
+		b.Min, b.Max = model.Int(int64(s.Min)), model.Int(int64(s.Max))
+	} else {
+		lo, hi := s.Bounds()
+		b.Min, b.Max = model.Float(lo), model.Float(hi)
+	}
+	exact := exactSum(s.IntSum, s.DecimalSum)
+	n := float64(s.Numbers())
+	rest := s.Hi + s.Lo
+	b.Sum = model.Float(finite(exact + rest + s.Huge*0x1p64))
+	b.Avg = model.Float(finite((exact+rest)/n + s.Huge/n*0x1p64))
+	if s.Floats == 0 {
+		if v, ok := s.IntSum.Int64(); ok {
+			b.Sum = model.Int(v)
+		}
+	}
+}
+
+func (c Cell) point() model.Point {
+	if c.Type.IsText() || c.Type == model.TypeNone {
+		return model.Point{TS: c.TS}
+	}
+	return model.Point{TS: c.TS, Value: model.FromBits(c.Type, c.Bits)}
+}
+
+// finite bounds a sum that no float64 can hold: an answer has no infinities.
+func finite(f float64) float64 {
+	return max(-math.MaxFloat64, min(math.MaxFloat64, f))
+}
+
+// twoSum returns a+b and the error of that addition.
+func twoSum(a, b float64) (sum, err float64) {
+	sum = a + b
+	t := sum - a
+	return sum, (a - (sum - t)) + (b - t)
+}
