@@ -59,8 +59,10 @@ type device struct {
 	gone           atomic.Bool  // forgotten
 
 	loaded  bool
+	queued  bool           // in the batch
 	next    int64          // second of the next visit; others in the schedule are stale
 	saved   model.Activity // what the store holds
+	told    bool           // the store holds active
 	savedAt int64
 }
 

@@ -17,7 +17,7 @@
 //
 //   - A set is appended whole or not at all; nil means it is durable and visible.
 //   - A refused set was not written: the error names the limit.
-//   - A device is inactive at most a second after its timeout passed, also when it was last
+//   - A device is inactive within two seconds after its timeout passed, also when it was last
 //     heard before the process started.
 //   - After Close nothing is written.
 //

@@ -15,8 +15,13 @@ const (
 	saveEvery = 60_000
 	// saveTogether is how many sets are appended at once, so that they share syncs.
 	saveTogether = 32
+	// saveBatch is how many devices wait before they are written together.
+	saveBatch = 1024
 	// closeTimeout bounds the last write of Close.
 	closeTimeout = 10 * time.Second
+	// maxCatchUp is how many seconds of the schedule are worked off one by one, s; after a
+	// longer jump of the clock whatever is due is taken in any order.
+	maxCatchUp = 3600
 )
 
 // A sweeper loads and writes activity. It runs in one goroutine, plus up to saveTogether
@@ -74,7 +79,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		s.look(ctx, d)
 	}
 	for now := s.p.o.Now().Unix(); s.last < now; {
-		if now-s.last > saveEvery { // the clock jumped: work off what there is, in no order
+		if now-s.last > maxCatchUp {
 			s.jump(ctx, now)
 			break
 		}
@@ -135,18 +140,31 @@ func (s *sweeper) look(ctx context.Context, d *device) {
 	}
 	state := d.activity()
 	dirty := state != d.saved
-	if state.Active != d.saved.Active || dirty && now-d.savedAt >= saveEvery {
-		s.batch = append(s.batch, d)
-		if len(s.batch) == cap(s.batch) || len(s.batch) >= 1024 {
-			s.flush(ctx)
-		}
-		dirty = false
-	}
-	switch {
-	case state.Active:
+	if state.Active {
 		s.again(d, min(now+saveEvery, state.LastActivity+timeout))
-	case dirty:
-		s.again(d, d.savedAt+saveEvery)
+	} else if dirty {
+		s.again(d, now+saveEvery)
+	}
+	if d.untold(state) || dirty && now-d.savedAt >= saveEvery {
+		s.enqueue(ctx, d)
+	}
+}
+
+// untold reports whether the store says otherwise about active, or nothing although the
+// device was heard once.
+func (d *device) untold(state model.Activity) bool {
+	return state.Active != d.saved.Active || !d.told && state.LastActivity != 0
+}
+
+// enqueue puts d into the batch, once.
+func (s *sweeper) enqueue(ctx context.Context, d *device) {
+	if d.queued {
+		return
+	}
+	d.queued = true
+	s.batch = append(s.batch, d)
+	if len(s.batch) >= saveBatch {
+		s.flush(ctx)
 	}
 }
 
@@ -169,6 +187,7 @@ func (s *sweeper) load(ctx context.Context, d *device) bool {
 		ms := int64(n)
 		switch point.Key {
 		case attrActive:
+			d.told = true
 			d.saved.Active = point.Value.Type() == model.TypeBool && point.Value.Bool()
 		case attrLastActivity:
 			d.saved.LastActivity = ms
@@ -205,6 +224,9 @@ func (s *sweeper) flush(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+	for _, d := range s.batch {
+		d.queued = false
+	}
 	clear(s.batch)
 	s.batch = s.batch[:0]
 }
@@ -220,7 +242,7 @@ func (s *sweeper) save(ctx context.Context, d *device) {
 			set.Keys = append(set.Keys, key)
 		}
 	}
-	if state.Active != d.saved.Active {
+	if d.untold(state) {
 		put(attrActive, model.Bool(state.Active), model.Value{})
 	}
 	put(attrLastActivity, model.Int(state.LastActivity), model.Int(d.saved.LastActivity))
@@ -238,6 +260,7 @@ func (s *sweeper) save(ctx context.Context, d *device) {
 	}
 	s.p.count.activityWrites.Add(1)
 	d.saved = state
+	d.told = d.told || set.Keys[0] == attrActive
 }
 
 // fail reports an error, unless it is only that the work was called off.
@@ -253,14 +276,18 @@ func (s *sweeper) fail(ctx context.Context, err error) {
 func (s *sweeper) saveAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	var all []*device
 	for i := range s.shard {
 		s.shard[i].RLock()
 		for _, d := range s.shard[i].devices {
-			if d.loaded && d.activity() != d.saved {
-				s.batch = append(s.batch, d)
-			}
+			all = append(all, d)
 		}
 		s.shard[i].RUnlock()
+	}
+	for _, d := range all {
+		if (d.loaded || s.load(ctx, d)) && d.activity() != d.saved {
+			s.enqueue(ctx, d)
+		}
 	}
 	s.flush(ctx)
 }
