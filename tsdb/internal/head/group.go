@@ -1,0 +1,153 @@
+package head
+
+import (
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+	"github.com/tidewire/tidewire/tsdb/internal/entry"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
+)
+
+// A Group is the memory of one group: its names, its latest values, its recent rows.
+type Group struct {
+	ID    uint64
+	Shape *catalog.Shape
+	// State is the latest of each column as of the last entry applied, and the tail of the
+	// row groups, which belongs to the flusher.
+	State catalog.State
+	// Stored says that the catalog rows are in the store.
+	Stored bool
+
+	active *Half
+	frozen *Half
+	// dirty: something of the group changed in this generation.
+	dirty bool
+	// newest is the greatest instant of State.Latest, valid while any is true.
+	newest int64
+	any    bool
+	// flight is newest as it will be when the commit group being built is applied.
+	flight int64
+	fly    bool
+}
+
+// NewGroup returns a group without rows.
+func NewGroup(id uint64, shape *catalog.Shape) *Group {
+	return &Group{ID: id, Shape: shape, State: catalog.State{Latest: make([]catalog.Latest, len(shape.Names)), LastTS: noTime}}
+}
+
+const noTime = -1 << 63
+
+// Restored makes the group usable after its State was read from the store.
+func (g *Group) Restored() {
+	g.Stored = true
+	g.recount()
+}
+
+func (g *Group) recount() {
+	g.any, g.newest = false, noTime
+	for i := range g.State.Latest {
+		if l := &g.State.Latest[i]; l.Type != model.TypeNone {
+			g.any, g.newest = true, max(g.newest, l.TS)
+		}
+	}
+}
+
+// width is the number of columns.
+func (g *Group) width() int { return len(g.Shape.Names) }
+
+// apply adds the rows of a section whose instants are times, and moves the latest values.
+func (g *Group) apply(s *entry.Section, times []int64, p model.Position) (grown int64) {
+	if g.active == nil {
+		g.active = &Half{}
+		grown = halfBytes
+	}
+	g.dirty = true
+	g.active.upto = p
+	grown += g.active.append(s, times, g.width())
+	last := times[len(times)-1]
+	g.State.LastTS = max(g.State.LastTS, last)
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		row := len(times) - 1
+		for row >= 0 && c.TypeAt(row) == model.TypeNone {
+			row--
+		}
+		if row < 0 {
+			continue
+		}
+		l := &g.State.Latest[s.Numbers[i]]
+		if l.Type != model.TypeNone && times[row] < l.TS {
+			continue
+		}
+		l.TS, l.Type = times[row], c.TypeAt(row)
+		if l.Type.IsText() {
+			n := int(c.BitsAt(row)) // the last text of the column: nothing stands behind it
+			l.Bits, l.Text = 0, append(l.Text[:0], c.Text[len(c.Text)-n:]...)
+		} else {
+			l.Bits, l.Text = c.BitsAt(row), nil
+		}
+		if !g.any || l.TS > g.newest {
+			g.any, g.newest = true, l.TS
+		}
+	}
+	return grown
+}
+
+// halfBytes is what a half costs before it has rows, and then a little.
+const halfBytes = 512
+
+// delete hides a range and changes latest values as the entry says.
+func (g *Group) delete(mask uint32, from, to int64, changes []entry.LatestChange, p model.Position) (grown int64) {
+	if g.active == nil {
+		g.active = &Half{}
+		grown = halfBytes
+	}
+	g.dirty = true
+	g.active.upto = p
+	g.active.delete(mask, from, to)
+	grown += 128
+	g.State.Touched |= mask
+	for i := range changes {
+		c := &changes[i]
+		if c.Ref.Group != g.ID || int(c.Ref.Column) >= len(g.State.Latest) {
+			continue
+		}
+		l := &g.State.Latest[c.Ref.Column]
+		text := append([]byte(nil), c.Latest.Text...)
+		*l = c.Latest
+		l.Text = text
+	}
+	g.recount()
+	return grown
+}
+
+// Latest returns the latest of a column.
+func (g *Group) Latest(column int) *catalog.Latest { return &g.State.Latest[column] }
+
+// Views returns the rows in memory as a reader of the columns in mask sees them, older
+// knowledge first, and what hides cells in row groups. A half that a snapshot of the store
+// with flush position flushed has is left out; so nothing is there twice. The record's lock
+// must be held.
+func (g *Group) Views(mask uint32, flushed model.Position) (views []View, deleted []scan.Tombstone) {
+	var newer []scan.Tombstone
+	if g.active != nil && g.active.upto > flushed {
+		newer = g.active.tombs
+	}
+	if g.frozen != nil && g.frozen.upto > flushed {
+		views = g.frozen.views(views, mask, newer)
+		deleted = pick(deleted, g.frozen.tombs, mask)
+	}
+	if g.active != nil && g.active.upto > flushed {
+		views = g.active.views(views, mask, nil)
+		deleted = pick(deleted, g.active.tombs, mask)
+	}
+	return views, deleted
+}
+
+func pick(dst, tombs []scan.Tombstone, mask uint32) []scan.Tombstone {
+	for _, t := range tombs {
+		if mask&(1<<t.Column) != 0 {
+			dst = append(dst, t)
+		}
+	}
+	return dst
+}
