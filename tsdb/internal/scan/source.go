@@ -29,9 +29,9 @@ type Source interface {
 	// batch, having removed from the row groups it rewrites what the tombstone hid.
 	Deleted() []Tombstone
 
-	// Cursor returns a new cursor over the row groups or over the pages of the group. It is
-	// called at most twice on each of at most two goroutines, and not at all for what a
-	// query does not need: pages only once a read has proved to be long.
+	// Cursor returns a new cursor over the row groups or over the pages of the group. It may
+	// be called from several goroutines; each, and there are four at most, has one cursor of
+	// either kind open at a time. Pages are only asked for once a read has proved to be long.
 	Cursor(Space) (Cursor, error)
 }
 

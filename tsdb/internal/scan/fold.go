@@ -1,0 +1,266 @@
+package scan
+
+import (
+	"bytes"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+	"github.com/tidewire/tidewire/tsdb/internal/column"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/summary"
+)
+
+// A fold adds up one column, in ascending order of time, and closes a bucket when the next
+// one begins.
+type fold struct {
+	column int
+	cut    bucket.Cutter
+	memory memory
+	hidden []span
+	text   bool // texts count: MIN, MAX, FIRST or LAST is wanted
+
+	sum        summary.Summary
+	start, end int64 // the bucket sum is of
+	texts      texts
+	buckets    []model.Bucket
+
+	part *fold // goes on with the same series where this one's time ends
+}
+
+// texts is what summaries do not hold: the text of a bucket.
+type texts struct {
+	any         bool // min and max are set
+	min, max    []byte
+	first, last []byte
+}
+
+func (f *fold) reset(s Series, cut *bucket.Cutter, want model.Aggregates, from, to int64) {
+	f.column, f.cut, f.part = s.Column, *cut, nil
+	f.memory.reset(s.Source.Heads(), s.Column, from, to, false)
+	f.hidden = hiddenSpans(f.hidden, s.Source.Deleted(), s.Column, from, to)
+	f.text = want&(model.Min|model.Max|model.First|model.Last) != 0
+	f.sum, f.start, f.end = summary.Summary{}, from, from
+	f.texts.any = false
+	f.buckets = f.buckets[:0]
+}
+
+// release forgets what belongs to the caller.
+func (f *fold) release() {
+	clear(f.buckets)
+	f.memory.release()
+	f.part = nil
+}
+
+// enter makes the bucket of ts the current one.
+func (f *fold) enter(ts int64) {
+	if ts >= f.end {
+		f.close()
+		f.start, f.end = f.cut.Find(ts)
+	}
+}
+
+// enterBucket makes [start, end) the current bucket.
+func (f *fold) enterBucket(start, end int64) {
+	if start >= f.end {
+		f.close()
+		f.start, f.end = start, end
+	}
+}
+
+// close delivers the current bucket if there is something in it.
+func (f *fold) close() {
+	if f.sum.Count() > 0 {
+		f.buckets = append(f.buckets, model.Bucket{From: f.start, To: f.end})
+		b := &f.buckets[len(f.buckets)-1]
+		f.sum.Bucket(b)
+		if f.text {
+			f.texts.fill(b, &f.sum)
+		}
+	}
+	f.sum = summary.Summary{}
+	f.texts.any = false
+}
+
+// before adds what the heads have before ts.
+func (f *fold) before(ts int64) {
+	for f.memory.ok && f.memory.ts < ts {
+		if times, col, ok := f.memory.run(ts); ok {
+			f.addCells(times, col, 0, len(times))
+			continue
+		}
+		f.addMemory()
+	}
+}
+
+// addMemory adds the heads' current cell and moves on.
+func (f *fold) addMemory() {
+	col, row := f.memory.cell()
+	if t := col.Types[row]; t != model.TypeNull {
+		f.enter(f.memory.ts)
+		if f.text && t.IsText() {
+			f.texts.add(col, row, row+1, f.sum.Count() == 0)
+		}
+		f.sum.AddCell(f.memory.ts, t, col.Bits[row])
+	}
+	f.memory.next()
+}
+
+// addCells adds rows [lo, hi), which have times.
+func (f *fold) addCells(times []int64, col *column.Column, lo, hi int) {
+	for lo < hi {
+		f.enter(times[lo])
+		next := hi
+		if times[hi-1] >= f.end {
+			next = lo + gallop(times[lo:hi], f.end)
+		}
+		f.addColumn(times, col, lo, next)
+		lo = next
+	}
+}
+
+// addColumn adds rows [lo, hi), which have times and lie in the current bucket.
+func (f *fold) addColumn(times []int64, col *column.Column, lo, hi int) {
+	fresh, before := f.sum.Count() == 0, f.sum.Texts()
+	f.sum.AddColumn(times, col, lo, hi)
+	if f.text && f.sum.Texts() != before {
+		f.texts.add(col, lo, hi, fresh)
+	}
+}
+
+// touched reports whether something in the heads or a delete changes what a row group holds
+// in [first, last]. What the heads have before must have been added.
+func (f *fold) touched(first, last int64) bool {
+	return f.memory.ok && f.memory.ts <= last || len(f.hidden) > 0 && len(overlap(f.hidden, first, last)) > 0
+}
+
+// fits reports whether [first, last] lies in one bucket, and makes that the current one.
+func (f *fold) fits(first, last int64) bool {
+	f.enter(first)
+	return last < f.end
+}
+
+// rows are rows of the current row group, decoded or not.
+type rows struct {
+	reader *rowgroup.Reader
+	times  []int64        // of all rows
+	cells  *column.Column // of rows from base on; nil while they need not be decoded
+	base   int
+}
+
+// addRows adds rows [lo, hi) as far as they are not deleted, woven with the heads' cells.
+func (f *fold) addRows(r *rows, lo, hi int) error {
+	hidden := overlap(f.hidden, r.times[lo], r.times[hi-1])
+	for lo < hi {
+		next := hi
+		if len(hidden) > 0 {
+			if h := hidden[0]; r.times[lo] >= h.from {
+				lo += lowerBound(r.times[lo:hi], h.to)
+				hidden = hidden[1:]
+				continue
+			}
+			next = lo + lowerBound(r.times[lo:hi], hidden[0].from)
+		}
+		if err := f.weave(r, lo, next); err != nil {
+			return err
+		}
+		lo = next
+	}
+	return nil
+}
+
+// weave adds rows [lo, hi) and the heads' cells up to the last of them; where both have a
+// cell the heads' is the one.
+func (f *fold) weave(r *rows, lo, hi int) error {
+	for lo < hi {
+		if !f.memory.ok || f.memory.ts > r.times[hi-1] {
+			return f.addPlain(r, lo, hi)
+		}
+		next := lo + gallop(r.times[lo:hi], f.memory.ts)
+		if err := f.addPlain(r, lo, next); err != nil {
+			return err
+		}
+		if next < hi && r.times[next] == f.memory.ts {
+			next++
+		}
+		f.addMemory()
+		lo = next
+	}
+	return nil
+}
+
+// addPlain adds rows [lo, hi) as they are.
+func (f *fold) addPlain(r *rows, lo, hi int) error {
+	if r.cells != nil {
+		if lo < hi {
+			f.addCells(r.times[r.base:], r.cells, lo-r.base, hi-r.base)
+		}
+		return nil
+	}
+	for lo < hi {
+		f.enter(r.times[lo])
+		next := hi
+		if r.times[hi-1] >= f.end {
+			next = lo + gallop(r.times[lo:hi], f.end)
+		}
+		if err := r.reader.Aggregate(f.column, lo, next, &f.sum); err != nil {
+			return err
+		}
+		lo = next
+	}
+	return nil
+}
+
+// add takes in the texts of rows [lo, hi); fresh says that the bucket was empty so far.
+func (t *texts) add(col *column.Column, lo, hi int, fresh bool) {
+	for i := lo; i < hi; i++ {
+		typ := col.Types[i]
+		if typ <= model.TypeNull {
+			continue
+		}
+		if fresh && typ.IsText() {
+			t.first = append(t.first[:0], col.TextAt(i)...)
+		}
+		fresh = false
+		if typ != model.TypeString {
+			continue
+		}
+		text := col.TextAt(i)
+		switch {
+		case !t.any:
+			t.any = true
+			t.min, t.max = append(t.min[:0], text...), append(t.max[:0], text...)
+		case bytes.Compare(text, t.min) < 0:
+			t.min = append(t.min[:0], text...)
+		case bytes.Compare(text, t.max) > 0:
+			t.max = append(t.max[:0], text...)
+		}
+	}
+	for i := hi - 1; i >= lo; i-- {
+		if typ := col.Types[i]; typ > model.TypeNull {
+			if typ.IsText() {
+				t.last = append(t.last[:0], col.TextAt(i)...)
+			}
+			return
+		}
+	}
+}
+
+// fill puts the texts into b where its summary s leaves them out.
+func (t *texts) fill(b *model.Bucket, s *summary.Summary) {
+	if t.any && s.NeedsText() {
+		b.Min, b.Max = model.String(string(t.min)), model.String(string(t.max))
+	}
+	if s.First.Type.IsText() {
+		b.First.Value = textOf(s.First.Type, t.first)
+	}
+	if s.Last.Type.IsText() {
+		b.Last.Value = textOf(s.Last.Type, t.last)
+	}
+}
+
+func textOf(t model.Type, text []byte) model.Value {
+	if t == model.TypeJSON {
+		return model.JSON(string(text))
+	}
+	return model.String(string(text))
+}

@@ -1,0 +1,285 @@
+package scan
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+	"github.com/tidewire/tidewire/tsdb/internal/column"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/summary"
+)
+
+const (
+	// denseRows is how many rows a bucket must have on average for its two edges, which cost
+	// a decoded step each, to be cheaper than decoding and adding all of its rows.
+	denseRows = 192
+	// fewCuts is up to how many edges are searched for one by one, which costs up to a
+	// decoded step of timestamps each, before all timestamps are decoded.
+	fewCuts = 4
+	// fewCells is up to how many cells of the heads are woven into a row group that is not
+	// decoded: each cuts a step in two.
+	fewCells = 8
+	// fewRowGroups is up to how many row groups no thought is given to reading less.
+	fewRowGroups = 16
+)
+
+// A pass goes once through a part of the time of one group, for all columns wanted of it.
+type pass struct {
+	walk   rowWalk
+	series Series // with the group; its column does not matter
+	cut    bucket.Cutter
+	folds  []*fold
+
+	more        bool  // the walk has a current row group
+	first, last int64 // about between when the row groups lie
+	paged       bool  // pages are worth reading
+	page        rowgroup.PageReader
+	rest        []*fold // which a page's summaries do not serve
+	always      bool    // use pages whatever it is
+
+	// Of the current row group:
+	cutUp    bool      // lo, hi and segments are known
+	lo, hi   int       // the rows in the range
+	segments []segment // these rows by bucket
+	rows     rows
+	cells    column.Column
+}
+
+// A segment is the rows of the current row group in one bucket.
+type segment struct {
+	lo, hi     int
+	start, end int64 // the bucket
+}
+
+// start opens the group of t and moves to its first row group. The walk is to be closed,
+// whatever comes of it; finish does.
+func (p *pass) start(t *task, cut *bucket.Cutter) (err error) {
+	p.cut, p.folds, p.series = *cut, t.folds, t.series
+	p.paged = false
+	if err = p.walk.open(t.series.Source, t.series.Group, t.from, t.to, false); err != nil {
+		return err
+	}
+	p.more, err = p.walk.first()
+	return err
+}
+
+// estimate reports about how many row groups lie before the pass, sets first and last to
+// between when, and whether most of them will fit into one bucket whole.
+func (p *pass) estimate() (n int64, whole bool, err error) {
+	if !p.more {
+		return 0, false, nil
+	}
+	w := &p.walk
+	p.first, p.last = max(w.reader.First(), w.from), w.reader.Last()
+	length := uint64(w.reader.Last() - w.reader.First() + 1)
+	start, end := p.cut.Find(p.first)
+	width := apart(start, end)
+	if end < w.to { // the first bucket may be cut short
+		width = max(width, apart(p.cut.Find(end)))
+	}
+	whole = width/2 > length
+	if n := apart(p.first, w.to) / length; n < fewRowGroups && !p.always {
+		p.last = w.to - 1
+		return int64(n + 1), whole, nil
+	}
+	// The range may end long after the points do.
+	first := w.reader.First()
+	last, b, err := w.cursor.SeekLE(w.to - 1)
+	if err != nil {
+		return 0, false, err
+	}
+	if b != nil {
+		p.last = min(max(p.last, last), w.to-1)
+	}
+	if p.more, err = w.upper(first); err != nil {
+		return 0, false, err
+	}
+	p.paged = whole || p.always
+	return int64(apart(p.first, p.last)/length + 1), whole, nil
+}
+
+// apart returns to - from, which may be more than an int64 holds.
+func apart(from, to int64) uint64 { return uint64(to) - uint64(from) }
+
+// finish adds up what start began.
+func (p *pass) finish(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, p.walk.close()) }()
+	if p.more && p.paged {
+		err = p.finishPaged(ctx)
+	} else {
+		err = p.finishRows(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range p.folds {
+		f.before(p.walk.to)
+		f.close()
+	}
+	return nil
+}
+
+func (p *pass) finishRows(ctx context.Context) (err error) {
+	for ; p.more && err == nil; p.more, err = p.walk.next() {
+		if err := stopped(ctx); err != nil {
+			return err
+		}
+		if err := p.rowGroup(); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// run adds up the part of t, which begins and ends with a bucket of cut or with its range.
+func (p *pass) run(ctx context.Context, t *task, cut *bucket.Cutter) error {
+	if err := p.start(t, cut); err != nil {
+		return errors.Join(err, p.walk.close())
+	}
+	if _, _, err := p.estimate(); err != nil {
+		return errors.Join(err, p.walk.close())
+	}
+	return p.finish(ctx)
+}
+
+// rowGroup adds the current row group to all columns.
+func (p *pass) rowGroup() error {
+	p.fresh()
+	for _, f := range p.folds {
+		if err := p.foldGroup(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fresh forgets what was worked out about the row group before.
+func (p *pass) fresh() { p.cutUp, p.rows = false, rows{reader: &p.walk.reader} }
+
+// foldGroup adds the current row group to one column.
+func (p *pass) foldGroup(f *fold) error {
+	r := &p.walk.reader
+	if f.column >= r.Columns() {
+		return nil
+	}
+	s := r.Summary(f.column)
+	if s.Count() == 0 {
+		return nil
+	}
+	if err := p.foldRows(f, s); err != nil {
+		return p.walk.wrap(err)
+	}
+	return nil
+}
+
+// foldRows adds the current row group to one column, as cheaply as its summary s, what
+// touches it and the cuts of buckets allow.
+func (p *pass) foldRows(f *fold, s *summary.Summary) error {
+	r := &p.walk.reader
+	first, last := r.First(), r.Last()
+	f.before(first)
+	touched := f.touched(max(first, p.walk.from), min(last, p.walk.to-1))
+	texts := f.text && s.Texts() > 0
+	if !touched && !texts && first >= p.walk.from && last < p.walk.to && f.fits(first, last) {
+		f.sum.Merge(s)
+		return nil
+	}
+	if err := p.cutRows(); err != nil {
+		return err
+	}
+	lo, hi := p.lo, p.hi
+	if lo == hi {
+		return nil
+	}
+	decode := texts || hi-lo < denseRows*len(p.segments) || touched && f.memory.count(last+1) > fewCells
+	if decode || touched {
+		times, err := r.Times()
+		if err != nil {
+			return err
+		}
+		p.rows.times = times
+	}
+	p.rows.cells = nil
+	if decode {
+		p.cells.Reset()
+		if err := r.Decode(f.column, lo, hi, &p.cells); err != nil {
+			return err
+		}
+		p.rows.cells, p.rows.base = &p.cells, lo
+	}
+	if touched {
+		return f.addRows(&p.rows, lo, hi)
+	}
+	for _, s := range p.segments {
+		f.enterBucket(s.start, s.end)
+		if decode {
+			f.addColumn(p.rows.times[lo:], &p.cells, s.lo-lo, s.hi-lo)
+			continue
+		}
+		if err := r.Aggregate(f.column, s.lo, s.hi, &f.sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutRows finds the current row group's rows in the range and cuts them by bucket, once for
+// all columns.
+func (p *pass) cutRows() (err error) {
+	if p.cutUp {
+		return nil
+	}
+	r := &p.walk.reader
+	if p.lo, p.hi, err = p.walk.clip(); err != nil {
+		return err
+	}
+	p.cutUp, p.segments = true, p.segments[:0]
+	if p.lo >= p.hi {
+		p.lo = p.hi
+		return nil
+	}
+	from, last := max(r.First(), p.walk.from), min(r.Last(), p.walk.to-1)
+	start, end := p.cut.Find(from)
+	if apart(from, last)/fewCuts < apart(start, end) {
+		return p.searchCuts(start, end)
+	}
+	times, err := r.Times()
+	if err != nil {
+		return err
+	}
+	p.rows.times = times
+	for lo := p.lo; lo < p.hi; {
+		start, end := p.cut.Find(times[lo])
+		hi := p.hi
+		if times[hi-1] >= end {
+			hi = lo + gallop(times[lo:hi], end)
+		}
+		p.segments = append(p.segments, segment{lo, hi, start, end})
+		lo = hi
+	}
+	return nil
+}
+
+// searchCuts cuts the rows without decoding all their timestamps; [start, end) is the
+// bucket in which they begin or a gap before them does.
+func (p *pass) searchCuts(start, end int64) error {
+	r := &p.walk.reader
+	for lo := p.lo; lo < p.hi; {
+		hi := p.hi
+		if end <= r.Last() && end < p.walk.to {
+			var err error
+			if hi, err = r.Search(end); err != nil {
+				return err
+			}
+		}
+		if hi > lo {
+			p.segments = append(p.segments, segment{lo, hi, start, end})
+			lo = hi
+		}
+		if lo < p.hi {
+			start, end = p.cut.Find(end)
+		}
+	}
+	return nil
+}

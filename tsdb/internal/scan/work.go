@@ -1,0 +1,214 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+)
+
+const (
+	// shareCut and shareWhole are from how many row groups times columns on a query is
+	// shared out: some hundred microseconds of work, against some ten for goroutines and
+	// cursors. Whole row groups cost no more than the merge of a summary.
+	shareCut   = 64
+	shareWhole = 4096
+	// maxShares bounds the goroutines, hence the cursors, of one query.
+	maxShares = 4
+	// sharesEach is into how many parts each goroutine's work is cut, so that a dense part
+	// does not leave the others idle.
+	sharesEach = 2
+)
+
+// A work is one aggregate query. It keeps its memory from one query to the next.
+type work struct {
+	cut     *bucket.Cutter
+	want    model.Aggregates
+	tasks   []task
+	results []*fold // by series; nil where there is none
+	folds   pool[fold]
+	passes  pool[pass]
+	bounds  []int64
+	always  bool // share whatever it is
+}
+
+// A task is a part of the time of one group.
+type task struct {
+	series   Series // its column does not matter
+	from, to int64
+	folds    []*fold
+}
+
+// run fills results.
+func (w *work) run(ctx context.Context, series []Series, cut *bucket.Cutter, want model.Aggregates) (err error) {
+	w.plan(series, cut, want)
+	if len(w.tasks) == 0 {
+		return nil
+	}
+	p := w.passes.take()
+	if err := p.start(&w.tasks[0], cut); err != nil {
+		return errors.Join(err, p.walk.close())
+	}
+	n, whole, err := p.estimate()
+	if err != nil {
+		return errors.Join(err, p.walk.close())
+	}
+	enough := int64(shareCut)
+	if whole {
+		enough = shareWhole
+	}
+	if w.always {
+		enough = 1
+	}
+	if n*int64(len(series)) >= enough {
+		if procs := min(runtime.GOMAXPROCS(0), maxShares); procs > 1 || w.always {
+			lo, hi := p.first, p.last
+			if err := p.walk.close(); err != nil {
+				return err
+			}
+			return w.share(ctx, procs, lo, hi)
+		}
+	}
+	if err := p.finish(ctx); err != nil {
+		return err
+	}
+	for i := range w.tasks[1:] {
+		if err := p.run(ctx, &w.tasks[1+i], cut); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan makes a task of each group, and a fold of each of its series.
+func (w *work) plan(series []Series, cut *bucket.Cutter, want model.Aggregates) {
+	w.cut, w.want, w.tasks = cut, want, w.tasks[:0]
+	w.results = slices.Grow(w.results[:0], len(series))[:len(series)]
+	clear(w.results)
+	from, to := cut.Range()
+	for i, s := range series {
+		if s.Source == nil || w.results[i] != nil {
+			continue
+		}
+		t := w.add(s, from, to)
+		for j, other := range series[i:] {
+			if other.Source == s.Source {
+				f := w.folds.take()
+				f.reset(other, cut, want, from, to)
+				w.results[i+j] = f
+				t.folds = append(t.folds, f)
+			}
+		}
+	}
+}
+
+// add adds a task; what it returns is to be filled before the next one is added.
+func (w *work) add(s Series, from, to int64) *task {
+	if len(w.tasks) < cap(w.tasks) {
+		w.tasks = w.tasks[:len(w.tasks)+1]
+	} else {
+		w.tasks = append(w.tasks, task{})
+	}
+	t := &w.tasks[len(w.tasks)-1]
+	t.series, t.from, t.to, t.folds = s, from, to, t.folds[:0]
+	return t
+}
+
+// share works on the tasks with n goroutines. Are there few of them, each is cut into
+// parts where a bucket begins between lo and hi, and the parts' buckets are put together.
+func (w *work) share(ctx context.Context, n int, lo, hi int64) error {
+	w.cutTasks(max(1, n*sharesEach/len(w.tasks)), lo, hi)
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range n {
+		p := w.passes.take()
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(w.tasks) {
+					return nil
+				}
+				if err := p.run(ctx, &w.tasks[i], w.cut); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, f := range w.results {
+		if f == nil {
+			continue
+		}
+		for part := f.part; part != nil; part = part.part {
+			f.buckets = append(f.buckets, part.buckets...)
+		}
+	}
+	return nil
+}
+
+func (w *work) cutTasks(parts int, lo, hi int64) {
+	from, to := w.cut.Range()
+	w.bounds = append(w.bounds[:0], from)
+	for j := 1; j < parts; j++ {
+		middle := lo + int64(apart(lo, hi)/uint64(parts)*uint64(j))
+		if at, _ := w.cut.Find(middle); at > w.bounds[len(w.bounds)-1] {
+			w.bounds = append(w.bounds, at)
+		}
+	}
+	w.bounds = append(w.bounds, to)
+	for i := range w.tasks {
+		w.tasks[i].to = w.bounds[1]
+		before := i
+		for j := 1; j < len(w.bounds)-1; j++ {
+			t := w.add(w.tasks[i].series, w.bounds[j], w.bounds[j+1])
+			for _, f := range w.tasks[before].folds {
+				s := t.series
+				s.Column = f.column
+				f.part = w.folds.take()
+				f.part.reset(s, w.cut, w.want, t.from, t.to)
+				t.folds = append(t.folds, f.part)
+			}
+			before = len(w.tasks) - 1
+		}
+	}
+}
+
+// release forgets what belongs to the caller and takes everything back.
+func (w *work) release() {
+	for _, f := range w.folds.taken() {
+		f.release()
+	}
+	for i := range w.tasks {
+		w.tasks[i].series = Series{}
+		clear(w.tasks[i].folds)
+	}
+	clear(w.results)
+	w.cut = nil
+	w.folds.giveBack()
+	w.passes.giveBack()
+}
+
+// A pool lends values that keep their memory; all of them are given back at once.
+type pool[T any] struct {
+	all  []*T
+	lent int
+}
+
+func (p *pool[T]) take() *T {
+	if p.lent == len(p.all) {
+		p.all = append(p.all, new(T))
+	}
+	p.lent++
+	return p.all[p.lent-1]
+}
+
+func (p *pool[T]) taken() []*T { return p.all[:p.lent] }
+func (p *pool[T]) giveBack()   { p.lent = 0 }
