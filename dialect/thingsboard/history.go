@@ -1,6 +1,8 @@
 package thingsboard
 
 import (
+	"strconv"
+
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -18,21 +20,21 @@ type History struct {
 
 	key    string // of the open array
 	open   bool   // an array is open
-	some   bool   // a key was written before
 	strict bool
+	stamp  stamp
 }
 
 // Reset starts a new answer behind what dst holds. With strict, values keep their types;
 // otherwise all are strings.
 func (h *History) Reset(dst []byte, strict bool) {
 	*h = History{Buf: append(dst, '{'), strict: strict}
+	h.stamp.reset(strict)
 }
 
 // Points adds raw points of key. It never fails: the error is there to fit the engine.
 func (h *History) Points(key string, points []model.Point) error {
 	for i := range points {
-		h.next(key)
-		h.Buf = appendPoint(h.Buf, points[i], h.strict)
+		h.point(key, points[i].TS, points[i].Value)
 	}
 	return nil
 }
@@ -45,26 +47,38 @@ func (h *History) Buckets(key string, f model.Aggregates, buckets []model.Bucket
 		if v.IsNone() {
 			continue
 		}
-		h.next(key)
-		h.Buf = appendPoint(h.Buf, model.Point{TS: buckets[i].Mid(), Value: v}, h.strict)
+		h.point(key, buckets[i].Mid(), v)
 	}
 }
 
-// next writes what stands between the previous element and one of key.
-func (h *History) next(key string) {
-	if h.open && h.key == key {
-		h.Buf = append(h.Buf, ',')
-		return
+// point adds one element: the stamp, which already holds most of the text, and the value.
+func (h *History) point(key string, ts int64, v model.Value) {
+	head := h.stamp.at(ts)
+	if !h.open || h.key != key {
+		h.begin(key)
+		head = head[1:] // no comma
 	}
+	h.Buf = append(h.Buf, head...)
+	switch {
+	case h.strict:
+		h.Buf = append(AppendTyped(h.Buf, v), '}')
+	case v.Type() == model.TypeFloat:
+		h.Buf = append(appendFloat(h.Buf, v.Float()), '"', '}')
+	case v.Type() == model.TypeInt:
+		h.Buf = append(strconv.AppendInt(h.Buf, v.Int(), 10), '"', '}')
+	default:
+		h.Buf = append(AppendQuotedText(h.Buf[:len(h.Buf)-1], v), '}') // brings its own quotes
+	}
+}
+
+// begin closes the array before and opens that of key.
+func (h *History) begin(key string) {
 	if h.open {
-		h.Buf = append(h.Buf, ']')
-	}
-	if h.some {
-		h.Buf = append(h.Buf, ',')
+		h.Buf = append(h.Buf, ']', ',')
 	}
 	h.Buf = AppendString(h.Buf, key)
 	h.Buf = append(h.Buf, ':', '[')
-	h.key, h.open, h.some = key, true, true
+	h.key, h.open = key, true
 }
 
 // Finish closes the answer and returns the bytes not yet sent away.

@@ -143,37 +143,3 @@ func appendFloat(dst []byte, f float64) []byte {
 	}
 	return strconv.AppendInt(dst, int64(exponent), 10)
 }
-
-// appendDecimal adds f, 1e-3 <= |f| < 1e7, without exponent. Telemetry mostly has few
-// decimals: a decimal of at most 15 significant digits that rounds to f is the only one
-// and therefore the shortest, which one multiplication and one division find.
-func appendDecimal(dst []byte, f float64) []byte {
-	if f < 0 {
-		dst = append(dst, '-')
-		f = -f
-	}
-	const scale = 10000
-	if n := uint64(f*scale + 0.5); float64(n)/scale == f {
-		dst = strconv.AppendUint(dst, n/scale, 10)
-		r := n % scale
-		dst = append(dst, '.', byte('0'+r/1000))
-		if r %= 1000; r != 0 {
-			dst = append(dst, byte('0'+r/100))
-			if r %= 100; r != 0 {
-				dst = append(dst, byte('0'+r/10))
-				if r %= 10; r != 0 {
-					dst = append(dst, byte('0'+r))
-				}
-			}
-		}
-		return dst
-	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
-	for _, c := range dst[start:] {
-		if c == '.' {
-			return dst
-		}
-	}
-	return append(dst, '.', '0')
-}

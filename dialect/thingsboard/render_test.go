@@ -91,7 +91,15 @@ func TestFloatTextRoundTrips(t *testing.T) {
 			t.Fatalf("%v became %s, shortest is %s", v, text, shortest)
 		}
 	}
+	for e := -12; e < 26; e++ { // a power of two has neighbors at unequal distances
+		v := math.Ldexp(1, e)
+		check(v)
+		check(math.Nextafter(v, 0))
+		check(math.Nextafter(v, 1e9))
+	}
 	for range 100_000 {
+		check(math.Ldexp(1+rng.Float64(), rng.IntN(36)-11))
+		check(float64(rng.IntN(1_000_000_000)) / 1e6)
 		v := math.Float64frombits(rng.Uint64())
 		if !math.IsNaN(v) && !math.IsInf(v, 0) {
 			check(v)
@@ -172,6 +180,35 @@ func TestHistoryAnswer(t *testing.T) {
 	h.Reset(h.Buf[:0], false)
 	if got := string(h.Finish()); got != `{}` {
 		t.Errorf("without data: %s", got)
+	}
+}
+
+// The text of a timestamp is mostly taken from the one before.
+func TestHistoryTimestamps(t *testing.T) {
+	var times []int64
+	for _, ts := range []int64{0, 1, 9, 10, 999_999, 1_000_000, 1_000_001, 1_999_999, 2_000_000, 99_999_999, 100_000_000,
+		1700000000000, 1699999999999, 1700000999999, 1700001000000, 9999999999999, 10000000000000, math.MaxInt64, math.MinInt64} {
+		times = append(times, ts, -ts, ts, ts+1, ts)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		times = append(times, times[rng.IntN(90)]+rng.Int64N(3)-1)
+	}
+	for _, strict := range []bool{false, true} {
+		var h History
+		h.Reset(nil, strict)
+		want := []byte(`{"t":[`)
+		for i, ts := range times {
+			p := []model.Point{{TS: ts, Value: model.Int(7)}}
+			h.Points("t", p)
+			if i > 0 {
+				want = append(want, ',')
+			}
+			want = appendPoint(want, p[0], strict)
+		}
+		if got := string(h.Finish()); got != string(want)+"]}" {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
 	}
 }
 
