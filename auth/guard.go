@@ -107,7 +107,7 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 		return op.reads() && e.ID == model.EntityID(p.Customer)
 	case model.EntityUser:
 		if e.ID == model.EntityID(p.User) {
-			return op != Delete && op != Assign
+			return op.reads() || op == Write || op == WriteAttributes || op == WriteTelemetry
 		}
 		return op.reads() && e.Customer == p.Customer
 	}

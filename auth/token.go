@@ -28,16 +28,13 @@ type claims struct {
 	Scopes    []string `json:"scopes"`
 	SessionID string   `json:"sessionId"`
 	IsPublic  bool     `json:"isPublic"`
-	*person            // access tokens only
-}
 
-// A person is what the claims of an access token say of its bearer.
-type person struct {
-	FirstName  string `json:"firstName"`
-	LastName   string `json:"lastName"`
-	Enabled    bool   `json:"enabled"`
-	TenantID   string `json:"tenantId"`
-	CustomerID string `json:"customerId"`
+	// Access tokens only.
+	FirstName  *string `json:"firstName,omitempty"`
+	LastName   *string `json:"lastName,omitempty"`
+	Enabled    *bool   `json:"enabled,omitempty"`
+	TenantID   *string `json:"tenantId,omitempty"`
+	CustomerID *string `json:"customerId,omitempty"`
 }
 
 // A signer makes and reads tokens with one key and one algorithm.
@@ -79,8 +76,8 @@ func (s *signer) common(u *model.User, session model.ID, life time.Duration) cla
 func (s *signer) access(u *model.User, session model.ID) (string, error) {
 	c := s.common(u, session, accessLife)
 	c.Scopes = []string{string(u.Authority)}
-	c.person = &person{FirstName: u.FirstName, LastName: u.LastName, Enabled: u.Enabled, TenantID: tenantClaim(u.Tenant),
-		CustomerID: u.Customer.String()}
+	c.FirstName, c.LastName, c.Enabled = new(u.FirstName), new(u.LastName), new(u.Enabled)
+	c.TenantID, c.CustomerID = new(tenantClaim(u.Tenant)), new(u.Customer.String())
 	return s.sign(&c)
 }
 
@@ -126,12 +123,12 @@ func (s *signer) parse(token string) (*claims, error) {
 
 // principal reads the claims of an access token.
 func (c *claims) principal() (model.Principal, error) {
-	if c.person == nil || len(c.Scopes) != 1 || c.ID != "" {
+	if c.TenantID == nil || c.CustomerID == nil || len(c.Scopes) != 1 || c.ID != "" {
 		return model.Principal{}, errWrongToken()
 	}
 	p := model.Principal{Authority: model.Authority(c.Scopes[0]), Expires: c.ExpiresAt.UnixMilli()}
 	err := errors.Join((*model.ID)(&p.User).UnmarshalText([]byte(c.UserID)), p.Session.UnmarshalText([]byte(c.SessionID)),
-		(*model.ID)(&p.Tenant).UnmarshalText([]byte(c.TenantID)), (*model.ID)(&p.Customer).UnmarshalText([]byte(c.CustomerID)))
+		(*model.ID)(&p.Tenant).UnmarshalText([]byte(*c.TenantID)), (*model.ID)(&p.Customer).UnmarshalText([]byte(*c.CustomerID)))
 	if err != nil {
 		return model.Principal{}, errWrongToken()
 	}
@@ -147,7 +144,7 @@ func (c *claims) principal() (model.Principal, error) {
 
 // renewal reads the claims of a refresh token: whose it is, of which session, and its own id.
 func (c *claims) renewal() (user model.UserID, session, id model.ID, err error) {
-	if len(c.Scopes) != 1 || c.Scopes[0] != refreshScope || c.person != nil {
+	if len(c.Scopes) != 1 || c.Scopes[0] != refreshScope {
 		return user, session, id, errWrongToken()
 	}
 	err = errors.Join((*model.ID)(&user).UnmarshalText([]byte(c.UserID)), session.UnmarshalText([]byte(c.SessionID)),

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A memory is the naive Store.
+type memory struct {
+	mu       sync.Mutex
+	now      func() time.Time
+	accounts map[model.UserID]*model.Account
+	sessions map[model.ID]*model.Session
+	links    map[[32]byte]*model.SetupLink
+	err      error // returned by everything that may fail
+}
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, accounts: map[model.UserID]*model.Account{}, sessions: map[model.ID]*model.Session{},
+		links: map[[32]byte]*model.SetupLink{}}
+}
+
+func (m *memory) add(a *model.Account) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts[a.User.ID] = a
+}
+
+func (m *memory) Account(_ context.Context, email string) (*model.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.accounts {
+		if strings.EqualFold(a.User.Email, email) {
+			return new(*a), m.err
+		}
+	}
+	return nil, model.NotFoundf("User is not found")
+}
+
+func (m *memory) AccountByID(_ context.Context, id model.UserID) (*model.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.accounts[id]; a != nil {
+		return new(*a), m.err
+	}
+	return nil, model.NotFoundf("User is not found")
+}
+
+func (m *memory) SetPassword(_ context.Context, id model.UserID, hash string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts[id].Password = hash
+	m.endAllLocked(id)
+	return m.err
+}
+
+func (m *memory) endAllLocked(id model.UserID) {
+	for k, s := range m.sessions {
+		if s.User == id {
+			delete(m.sessions, k)
+		}
+	}
+}
+
+func (m *memory) CreateSession(_ context.Context, s *model.Session) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[s.ID] = new(*s)
+	return m.err
+}
+
+func (m *memory) RotateSession(_ context.Context, id model.ID, from, to [32]byte, expires int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sessions[id]
+	if s == nil {
+		return model.NotFoundf("Session is not found")
+	}
+	if s.Refresh != from {
+		delete(m.sessions, id)
+		return model.Errorf(model.Conflict, "Refresh token was already used")
+	}
+	s.Refresh, s.Expires = to, expires
+	return m.err
+}
+
+func (m *memory) EndSession(_ context.Context, id model.ID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, id)
+	return m.err
+}
+
+func (m *memory) SessionAlive(id model.ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sessions[id]
+	return s != nil && m.now().UnixMilli() < s.Expires
+}
+
+func (m *memory) SaveSetupLink(_ context.Context, l *model.SetupLink) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, old := range m.links {
+		if old.User == l.User {
+			delete(m.links, k)
+		}
+	}
+	m.links[l.Hash] = new(*l)
+	return m.err
+}
+
+func (m *memory) RedeemSetupLink(_ context.Context, hash [32]byte, password string) (*model.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.links[hash]
+	if l == nil || l.Expires <= m.now().UnixMilli() {
+		return nil, model.NotFoundf("no such link")
+	}
+	delete(m.links, hash)
+	a := m.accounts[l.User]
+	a.Password, a.User.Enabled = password, true
+	return new(*a), m.err
+}
