@@ -1,6 +1,6 @@
 import type { EntityId, WirePoint } from '../live/protocol';
 import { align, effectiveInterval, fits, zoneOffset, type Agg } from '../time/buckets';
-import { resolve, type Range, type Span } from '../time/range';
+import { hour, resolve, type Range, type Span } from '../time/range';
 import { merge, noPoints, replaceTail, toPoints, trim, type Points } from './points';
 
 /** One line of a chart. */
@@ -17,6 +17,8 @@ export interface HistoryQuery extends Span {
   agg: Agg;
   interval: number;
   limit: number;
+  /** Order of points; newest first unless said otherwise. */
+  orderBy?: 'ASC' | 'DESC';
 }
 
 export type History = Record<string, readonly WirePoint[]>;
@@ -60,11 +62,12 @@ const tailEvery = 1000;
 const allEvery = 5000;
 
 /**
- * ChartFeed loads the lines of one request and keeps them current: points are appended as
+ * ChartFeed loads the lines of a request and keeps them current: points are appended as
  * they arrive; of averages the last two buckets are asked for again, so that they stay exact.
- * A store for useSyncExternalStore. A new request is a new feed.
+ * While a new request loads, what the old one showed stays. A store for useSyncExternalStore.
  */
 export class ChartFeed {
+  private request: FeedRequest = { lines: [], range: { kind: 'last', ms: hour }, agg: 'NONE', interval: 0 };
   private state: FeedState;
   private readonly views = new Set<() => void>();
   private readonly unsubscribe: (() => void)[] = [];
@@ -75,16 +78,13 @@ export class ChartFeed {
   private newest = 0;
   private readonly now: () => number;
 
-  constructor(
-    private readonly source: FeedSource,
-    private readonly request: FeedRequest,
-  ) {
+  constructor(private readonly source: FeedSource) {
     this.now = source.now ?? Date.now;
     this.state = {
       loading: true,
       error: undefined,
       points: new Map(),
-      span: resolve(request.range, this.now()),
+      span: resolve(this.request.range, this.now()),
       interval: 0,
       truncated: [],
       extent: undefined,
@@ -113,13 +113,17 @@ export class ChartFeed {
     return { from: to - range.ms, to };
   }
 
-  start(): void {
+  /** Shows something else from now on. */
+  ask(request: FeedRequest): void {
+    const before = this.unsubscribe.splice(0);
+    this.request = request;
     if (this.live) {
-      const entities = new Map(this.request.lines.map(({ entity }) => [entity.id, entity]));
-      for (const entity of entities.values()) {
+      for (const { entity } of groupByEntity(request.lines)) {
         this.unsubscribe.push(this.source.onPoints(entity, (points) => this.received(entity, points)));
       }
     }
+    for (const stop of before) stop(); // after the new ones: the subscription they share stays
+    if (request.range.kind !== 'all') this.set({ span: resolve(request.range, this.now()) });
     void this.load();
   }
 

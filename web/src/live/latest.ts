@@ -35,7 +35,7 @@ export class LatestValues {
   constructor(
     private readonly live: LiveClient,
     private readonly topic: Topic,
-    private readonly unused: () => void,
+    private readonly used: (inUse: boolean) => void,
   ) {}
 
   readonly snapshot = (): LatestState => this.state;
@@ -60,17 +60,19 @@ export class LatestValues {
   }
 
   private start(): void {
-    this.stop ??= this.live.subscribe(this.topic, {
+    if (this.stop) return;
+    this.stop = this.live.subscribe(this.topic, {
       update: (update, first) => this.apply(update, first),
       error: (message) => this.set({ ...this.state, loaded: true, error: message }),
     });
+    this.used(true);
   }
 
   private finish(): void {
     if (this.views.size > 0 || this.points.size > 0) return;
     this.stop?.();
     this.stop = undefined;
-    this.unused();
+    this.used(false);
   }
 
   private apply(update: Update, first: boolean): void {
@@ -106,8 +108,12 @@ export class LatestStores {
     const key = topicKey(topic);
     let store = this.stores.get(key);
     if (!store) {
-      store = new LatestValues(this.live, topic, () => this.stores.delete(key));
-      this.stores.set(key, store);
+      const made = new LatestValues(this.live, topic, (inUse) => {
+        // One view may leave and the next come in one turn of React, with the store in hand.
+        if (inUse) this.stores.set(key, made);
+        else this.stores.delete(key);
+      });
+      this.stores.set(key, (store = made));
     }
     return store;
   }
