@@ -46,11 +46,11 @@ type index struct {
 
 func newDirectory() *directory {
 	d := &directory{
-		entities:    newSharded[model.EntityID, *model.Entity](func(k *model.EntityID) byte { return k[15] }),
-		credentials: newSharded[lookup, credential](func(k *lookup) byte { return k[0] }),
-		devices:     newSharded[model.EntityID, lookup](func(k *model.EntityID) byte { return k[15] }),
-		dashboards:  newSharded[model.EntityID, []model.CustomerID](func(k *model.EntityID) byte { return k[15] }),
-		sessions:    newSharded[model.ID, int64](func(k *model.ID) byte { return k[15] }),
+		entities:    newSharded[model.EntityID, *model.Entity](func(k model.EntityID) byte { return k[15] }),
+		credentials: newSharded[lookup, credential](func(k lookup) byte { return k[0] }),
+		devices:     newSharded[model.EntityID, lookup](func(k model.EntityID) byte { return k[15] }),
+		dashboards:  newSharded[model.EntityID, []model.CustomerID](func(k model.EntityID) byte { return k[15] }),
+		sessions:    newSharded[model.ID, int64](func(k model.ID) byte { return k[15] }),
 	}
 	d.indexes.m = make(map[indexKey]*index)
 	return d

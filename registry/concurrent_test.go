@@ -1,0 +1,124 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// Writers, lists, look-ups and the worker at once; in the end memory and disk agree.
+func TestDirectoryAgreesWithTheDatabase(t *testing.T) {
+	f := open(t)
+	f.Start(&engine{})
+	customers := []model.CustomerID{model.NoCustomer, f.addCustomer(t, "A"), f.addCustomer(t, "B")}
+	shared := f.addDevice(t, "shared")
+	var done sync.WaitGroup
+	for w := range 4 {
+		done.Go(func() {
+			for i := range 15 {
+				d := &model.Device{Tenant: f.tenant, Name: fmt.Sprintf("%d-%d", w, i), Profile: fmt.Sprint("p", i%3)}
+				if err := f.CreateDevice(t.Context(), d, "token of "+d.Name); err != nil {
+					t.Error(err)
+					return
+				}
+				if e, ok := f.DeviceByToken("token of " + d.Name); !ok || e.Name != d.Name {
+					t.Errorf("%s is not found after its creation", d.Name)
+				}
+				if _, err := f.AssignDevice(t.Context(), f.tenant, shared.ID, customers[(w+i)%3]); err != nil {
+					t.Error(err)
+				}
+				if _, err := f.Devices(t.Context(), f.tenant, DeviceFilter{}, model.PageLink{Size: 5, Sort: "name"}); err != nil {
+					t.Error(err)
+				}
+				if i%2 == 0 {
+					if err := f.DeleteDevice(t.Context(), f.tenant, d.ID); err != nil {
+						t.Error(err)
+					}
+					if _, ok := f.DeviceByToken("token of " + d.Name); ok {
+						t.Errorf("%s is found after its deletion", d.Name)
+					}
+				}
+			}
+		})
+	}
+	done.Wait()
+	before := entities(f)
+	f.reopen(t)
+	after := entities(f)
+	if len(before) != len(after) || len(after) != 1+4*7 {
+		t.Errorf("%d devices in memory, %d on disk, want %d", len(before), len(after), 1+4*7)
+	}
+	for id, e := range after {
+		if before[id] != e {
+			t.Errorf("in memory %+v, on disk %+v", before[id], e)
+		}
+	}
+}
+
+func entities(f *fixture) map[model.EntityID]model.Entity {
+	all := map[model.EntityID]model.Entity{}
+	for e := range f.Entities(f.tenant, model.EntityDevice) {
+		all[e.ID] = *e
+	}
+	return all
+}
+
+func TestOneNameGoesToOneOfMany(t *testing.T) {
+	f := open(t)
+	var mu sync.Mutex
+	var won int
+	var done sync.WaitGroup
+	for range 8 {
+		done.Go(func() {
+			err := f.SaveDevice(t.Context(), &model.Device{Tenant: f.tenant, Name: "a", Profile: "pump"})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				won++
+			} else if model.KindOf(err) != model.Invalid {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if won != 1 {
+		t.Errorf("%d devices got the name", won)
+	}
+}
+
+func TestWriterGivesUpWithItsContext(t *testing.T) {
+	f := open(t)
+	<-f.turn // somebody writes
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.SaveTenant(ctx, &model.Tenant{Title: "x"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	f.turn <- struct{}{}
+	if err := f.SaveTenant(ctx, &model.Tenant{Title: "x"}); err == nil {
+		t.Error("a canceled save succeeded")
+	}
+	check(t, f.SaveTenant(t.Context(), &model.Tenant{Title: "x"}))
+}
+
+func TestFailedTransactionLeavesNothing(t *testing.T) {
+	f := open(t)
+	broken := errors.New("broken")
+	err := f.write(t.Context(), func(tx *tx) error {
+		if err := f.insertDevice(tx, &model.Device{Tenant: f.tenant, Name: "a"}); err != nil {
+			return err
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	for e := range f.Entities(f.tenant, model.EntityDevice) {
+		t.Errorf("the directory shows %+v", e)
+	}
+	f.addDevice(t, "a")
+}
