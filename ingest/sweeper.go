@@ -47,7 +47,7 @@ func (s *sweeper) run(ctx context.Context, known iter.Seq[*model.Entity]) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.saveAll()
+			s.saveAll(context.WithoutCancel(ctx))
 			return
 		case <-s.wake:
 		case <-ticker.C:
@@ -273,8 +273,8 @@ func (s *sweeper) fail(ctx context.Context, err error) {
 }
 
 // saveAll writes every device heard since it was last written.
-func (s *sweeper) saveAll() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+func (s *sweeper) saveAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	var all []*device
 	for i := range s.shard {

@@ -210,7 +210,7 @@ func (r *lenient) rootScalar(kind problemKind) error {
 	if err := r.end(); err != nil {
 		return err
 	}
-	err := cannotParse(raw).(*problem)
+	err := cannotParse(raw)
 	err.kind = kind
 	return err
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // cannotParse is the text for a value no rule covers.
-func cannotParse(raw string) error {
+func cannotParse(raw string) *problem {
 	if len(raw) > 64 {
 		raw = strings.ToValidUTF8(raw[:64], "") + "…"
 	}
