@@ -18,28 +18,28 @@ import (
 
 // Defines values for Aggregation.
 const (
-	AVG   Aggregation = "AVG"
-	COUNT Aggregation = "COUNT"
-	MAX   Aggregation = "MAX"
-	MIN   Aggregation = "MIN"
-	NONE  Aggregation = "NONE"
-	SUM   Aggregation = "SUM"
+	AggregationAVG   Aggregation = "AVG"
+	AggregationCOUNT Aggregation = "COUNT"
+	AggregationMAX   Aggregation = "MAX"
+	AggregationMIN   Aggregation = "MIN"
+	AggregationNONE  Aggregation = "NONE"
+	AggregationSUM   Aggregation = "SUM"
 )
 
 // Valid indicates whether the value is a known member of the Aggregation enum.
 func (e Aggregation) Valid() bool {
 	switch e {
-	case AVG:
+	case AggregationAVG:
 		return true
-	case COUNT:
+	case AggregationCOUNT:
 		return true
-	case MAX:
+	case AggregationMAX:
 		return true
-	case MIN:
+	case AggregationMIN:
 		return true
-	case NONE:
+	case AggregationNONE:
 		return true
-	case SUM:
+	case AggregationSUM:
 		return true
 	default:
 		return false
@@ -48,19 +48,19 @@ func (e Aggregation) Valid() bool {
 
 // Defines values for AttributeScope.
 const (
-	CLIENTSCOPE AttributeScope = "CLIENT_SCOPE"
-	SERVERSCOPE AttributeScope = "SERVER_SCOPE"
-	SHAREDSCOPE AttributeScope = "SHARED_SCOPE"
+	AttributeScopeCLIENTSCOPE AttributeScope = "CLIENT_SCOPE"
+	AttributeScopeSERVERSCOPE AttributeScope = "SERVER_SCOPE"
+	AttributeScopeSHAREDSCOPE AttributeScope = "SHARED_SCOPE"
 )
 
 // Valid indicates whether the value is a known member of the AttributeScope enum.
 func (e AttributeScope) Valid() bool {
 	switch e {
-	case CLIENTSCOPE:
+	case AttributeScopeCLIENTSCOPE:
 		return true
-	case SERVERSCOPE:
+	case AttributeScopeSERVERSCOPE:
 		return true
-	case SHAREDSCOPE:
+	case AttributeScopeSHAREDSCOPE:
 		return true
 	default:
 		return false
@@ -69,19 +69,19 @@ func (e AttributeScope) Valid() bool {
 
 // Defines values for Authority.
 const (
-	CUSTOMERUSER Authority = "CUSTOMER_USER"
-	SYSADMIN     Authority = "SYS_ADMIN"
-	TENANTADMIN  Authority = "TENANT_ADMIN"
+	AuthorityCUSTOMERUSER Authority = "CUSTOMER_USER"
+	AuthoritySYSADMIN     Authority = "SYS_ADMIN"
+	AuthorityTENANTADMIN  Authority = "TENANT_ADMIN"
 )
 
 // Valid indicates whether the value is a known member of the Authority enum.
 func (e Authority) Valid() bool {
 	switch e {
-	case CUSTOMERUSER:
+	case AuthorityCUSTOMERUSER:
 		return true
-	case SYSADMIN:
+	case AuthoritySYSADMIN:
 		return true
-	case TENANTADMIN:
+	case AuthorityTENANTADMIN:
 		return true
 	default:
 		return false
@@ -90,19 +90,19 @@ func (e Authority) Valid() bool {
 
 // Defines values for CredentialsType.
 const (
-	ACCESSTOKEN     CredentialsType = "ACCESS_TOKEN"
-	MQTTBASIC       CredentialsType = "MQTT_BASIC"
-	X509CERTIFICATE CredentialsType = "X509_CERTIFICATE"
+	CredentialsTypeACCESSTOKEN     CredentialsType = "ACCESS_TOKEN"
+	CredentialsTypeMQTTBASIC       CredentialsType = "MQTT_BASIC"
+	CredentialsTypeX509CERTIFICATE CredentialsType = "X509_CERTIFICATE"
 )
 
 // Valid indicates whether the value is a known member of the CredentialsType enum.
 func (e CredentialsType) Valid() bool {
 	switch e {
-	case ACCESSTOKEN:
+	case CredentialsTypeACCESSTOKEN:
 		return true
-	case MQTTBASIC:
+	case CredentialsTypeMQTTBASIC:
 		return true
-	case X509CERTIFICATE:
+	case CredentialsTypeX509CERTIFICATE:
 		return true
 	default:
 		return false
@@ -111,43 +111,43 @@ func (e CredentialsType) Valid() bool {
 
 // Defines values for EntityType.
 const (
-	ALARM         EntityType = "ALARM"
-	ASSET         EntityType = "ASSET"
-	ASSETPROFILE  EntityType = "ASSET_PROFILE"
-	CUSTOMER      EntityType = "CUSTOMER"
-	DASHBOARD     EntityType = "DASHBOARD"
-	DEVICE        EntityType = "DEVICE"
-	DEVICEPROFILE EntityType = "DEVICE_PROFILE"
-	ENTITYVIEW    EntityType = "ENTITY_VIEW"
-	TENANT        EntityType = "TENANT"
-	TENANTPROFILE EntityType = "TENANT_PROFILE"
-	USER          EntityType = "USER"
+	EntityTypeALARM         EntityType = "ALARM"
+	EntityTypeASSET         EntityType = "ASSET"
+	EntityTypeASSETPROFILE  EntityType = "ASSET_PROFILE"
+	EntityTypeCUSTOMER      EntityType = "CUSTOMER"
+	EntityTypeDASHBOARD     EntityType = "DASHBOARD"
+	EntityTypeDEVICE        EntityType = "DEVICE"
+	EntityTypeDEVICEPROFILE EntityType = "DEVICE_PROFILE"
+	EntityTypeENTITYVIEW    EntityType = "ENTITY_VIEW"
+	EntityTypeTENANT        EntityType = "TENANT"
+	EntityTypeTENANTPROFILE EntityType = "TENANT_PROFILE"
+	EntityTypeUSER          EntityType = "USER"
 )
 
 // Valid indicates whether the value is a known member of the EntityType enum.
 func (e EntityType) Valid() bool {
 	switch e {
-	case ALARM:
+	case EntityTypeALARM:
 		return true
-	case ASSET:
+	case EntityTypeASSET:
 		return true
-	case ASSETPROFILE:
+	case EntityTypeASSETPROFILE:
 		return true
-	case CUSTOMER:
+	case EntityTypeCUSTOMER:
 		return true
-	case DASHBOARD:
+	case EntityTypeDASHBOARD:
 		return true
-	case DEVICE:
+	case EntityTypeDEVICE:
 		return true
-	case DEVICEPROFILE:
+	case EntityTypeDEVICEPROFILE:
 		return true
-	case ENTITYVIEW:
+	case EntityTypeENTITYVIEW:
 		return true
-	case TENANT:
+	case EntityTypeTENANT:
 		return true
-	case TENANTPROFILE:
+	case EntityTypeTENANTPROFILE:
 		return true
-	case USER:
+	case EntityTypeUSER:
 		return true
 	default:
 		return false
@@ -156,34 +156,34 @@ func (e EntityType) Valid() bool {
 
 // Defines values for IntervalType.
 const (
-	DAY          IntervalType = "DAY"
-	HOUR         IntervalType = "HOUR"
-	MILLISECONDS IntervalType = "MILLISECONDS"
-	MONTH        IntervalType = "MONTH"
-	QUARTER      IntervalType = "QUARTER"
-	WEEK         IntervalType = "WEEK"
-	WEEKISO      IntervalType = "WEEK_ISO"
-	YEAR         IntervalType = "YEAR"
+	IntervalTypeDAY          IntervalType = "DAY"
+	IntervalTypeHOUR         IntervalType = "HOUR"
+	IntervalTypeMILLISECONDS IntervalType = "MILLISECONDS"
+	IntervalTypeMONTH        IntervalType = "MONTH"
+	IntervalTypeQUARTER      IntervalType = "QUARTER"
+	IntervalTypeWEEK         IntervalType = "WEEK"
+	IntervalTypeWEEKISO      IntervalType = "WEEK_ISO"
+	IntervalTypeYEAR         IntervalType = "YEAR"
 )
 
 // Valid indicates whether the value is a known member of the IntervalType enum.
 func (e IntervalType) Valid() bool {
 	switch e {
-	case DAY:
+	case IntervalTypeDAY:
 		return true
-	case HOUR:
+	case IntervalTypeHOUR:
 		return true
-	case MILLISECONDS:
+	case IntervalTypeMILLISECONDS:
 		return true
-	case MONTH:
+	case IntervalTypeMONTH:
 		return true
-	case QUARTER:
+	case IntervalTypeQUARTER:
 		return true
-	case WEEK:
+	case IntervalTypeWEEK:
 		return true
-	case WEEKISO:
+	case IntervalTypeWEEKISO:
 		return true
-	case YEAR:
+	case IntervalTypeYEAR:
 		return true
 	default:
 		return false
@@ -192,19 +192,19 @@ func (e IntervalType) Valid() bool {
 
 // Defines values for TransportType.
 const (
-	COAP    TransportType = "COAP"
-	DEFAULT TransportType = "DEFAULT"
-	MQTT    TransportType = "MQTT"
+	TransportTypeCOAP    TransportType = "COAP"
+	TransportTypeDEFAULT TransportType = "DEFAULT"
+	TransportTypeMQTT    TransportType = "MQTT"
 )
 
 // Valid indicates whether the value is a known member of the TransportType enum.
 func (e TransportType) Valid() bool {
 	switch e {
-	case COAP:
+	case TransportTypeCOAP:
 		return true
-	case DEFAULT:
+	case TransportTypeDEFAULT:
 		return true
-	case MQTT:
+	case TransportTypeMQTT:
 		return true
 	default:
 		return false
@@ -614,7 +614,6 @@ type DeviceProfileInfo struct {
 type DeviceProfileRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
-	Default        *bool      `json:"default,omitempty"`
 	Description    *string    `json:"description,omitempty"`
 
 	// ID A reference to an entity.
@@ -1026,9 +1025,6 @@ type UserID = model.ID
 
 // AttributeList defines model for AttributeList.
 type AttributeList = []Attribute
-
-// Devices defines model for Devices.
-type Devices = []Device
 
 // KeyList defines model for KeyList.
 type KeyList = []string
@@ -4105,8 +4101,6 @@ type DeviceCredentialsJSONResponse DeviceCredentials
 
 type DeviceProfileJSONResponse DeviceProfile
 
-type DevicesJSONResponse []Device
-
 type KeyListJSONResponse []string
 
 type PageDashboardInfoJSONResponse PageDashboardInfo
@@ -4965,7 +4959,7 @@ type GetDevicesByIdsResponseObject interface {
 	VisitGetDevicesByIdsResponse(w http.ResponseWriter) error
 }
 
-type GetDevicesByIds200JSONResponse struct{ DevicesJSONResponse }
+type GetDevicesByIds200JSONResponse []Device
 
 func (response GetDevicesByIds200JSONResponse) VisitGetDevicesByIdsResponse(w http.ResponseWriter) error {
 
@@ -4987,7 +4981,7 @@ type GetDevicesListResponseObject interface {
 	VisitGetDevicesListResponse(w http.ResponseWriter) error
 }
 
-type GetDevicesList200JSONResponse struct{ DevicesJSONResponse }
+type GetDevicesList200JSONResponse []Device
 
 func (response GetDevicesList200JSONResponse) VisitGetDevicesListResponse(w http.ResponseWriter) error {
 

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A sender writes one JSON answer: at once when it is small, in chunks as they come when it
+// is not. Nothing is sent before the first chunk, so until then a failure can still be told.
+type sender struct {
+	w       http.ResponseWriter
+	request *request
+	pack    *gzip.Writer // once sending compressed
+	started bool
+}
+
+const (
+	// chunk is how much of a long answer is gathered before it leaves.
+	chunk = 64 << 10
+	// chunkTimeout is how long a client may take over one chunk.
+	chunkTimeout = time.Minute
+)
+
+// send sends part of a longer answer.
+func (s *sender) send(b []byte) error {
+	if !s.started {
+		s.start(len(b))
+	}
+	// Not every writer has deadlines; the server's own stands then.
+	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(chunkTimeout))
+	if s.pack != nil {
+		_, err := s.pack.Write(b)
+		return err
+	}
+	_, err := s.w.Write(b)
+	return err
+}
+
+// finish sends the rest, or all, of the answer.
+func (s *sender) finish(b []byte) error {
+	if !s.started {
+		s.start(len(b))
+		if s.pack == nil {
+			s.w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		}
+	}
+	if s.pack == nil {
+		_, err := s.w.Write(b)
+		return err
+	}
+	if _, err := s.pack.Write(b); err != nil {
+		return err
+	}
+	err := s.pack.Close()
+	packers.Put(s.pack)
+	s.pack = nil
+	return err
+}
+
+func (s *sender) start(size int) {
+	s.started = true
+	header := s.w.Header()
+	header.Set("Content-Type", "application/json")
+	if size < compressFrom || s.request == nil {
+		return
+	}
+	header.Add("Vary", "Accept-Encoding")
+	if acceptsGzip(s.request.http) {
+		header.Set("Content-Encoding", "gzip")
+		s.pack = packers.Get().(*gzip.Writer)
+		s.pack.Reset(s.w)
+	}
+}
+
+// fail ends an answer that cannot be completed. Before the first chunk the failure is the
+// answer; after it the connection is cut, so that nobody takes a part for the whole.
+func (s *sender) fail(err error) error {
+	if !s.started {
+		return err
+	}
+	panic(aborted{err})
+}
+
+// aborted is the panic that cuts a connection; around logs err and ends the request.
+type aborted struct{ err error }

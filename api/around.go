@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// around does for every request what no handler should have to think of: headers, limits,
+// who asks, recovery, the log.
+func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		start := s.Now()
+		defer func() {
+			switch p := recover().(type) {
+			case nil:
+			case aborted:
+				s.log(c, start, p.err)
+				panic(http.ErrAbortHandler) // net/http closes the connection and is silent
+			default:
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+			if err != nil {
+				s.fail(err, c)
+			}
+			s.log(c, start, err)
+			err = nil
+		}()
+		return s.admit(c, next)
+	}
+}
+
+// admit lets a request through to its handler.
+func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
+	r, header := c.Request(), c.Response().Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	path := r.URL.Path
+	if !isAPI(path) {
+		return next(c)
+	}
+	header.Set("Cache-Control", "no-store")
+	if cors(header, r) {
+		c.Response().WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	route := c.Path()
+	device := strings.HasPrefix(path, "/api/v1/")
+	limit := s.Limits.Body
+	if device {
+		limit = s.Limits.DeviceBody
+	}
+	req := &request{Context: r.Context(), http: r, address: c.RealIP(), trusted: s.isTrusted(r)}
+	if route != unroutedPath && !isPublic(route) {
+		p, err := s.authenticate(r)
+		if err != nil {
+			return err
+		}
+		req.principal = p
+	}
+	if err := openBody(c.Response(), r, limit); err != nil {
+		return err
+	}
+	if strings.HasPrefix(route, "/api/ws") {
+		return next(c) // a session outlives every timeout
+	}
+	if !takesRawBody(r.Method, route) {
+		ctx, cancel := context.WithTimeout(req.Context, s.Limits.Timeout)
+		defer cancel()
+		req.Context = ctx
+	}
+	c.SetRequest(r.WithContext(req))
+	return next(c)
+}
+
+// unroutedPath is what Echo calls the route of requests that no other matches.
+const unroutedPath = "/*"
+
+// takesRawBody reports whether a route's handler bounds its call itself: the time a body
+// takes to arrive must not count against the store.
+func takesRawBody(method, route string) bool {
+	return method == http.MethodPost && formOf(route) != jsonForm
+}
+
+func isAPI(path string) bool { return strings.HasPrefix(path, "/api/") || path == "/api" }
+
+// cors allows any origin to call /api/** (contract thingsboard 1.1): no cookie carries a
+// right here, so a foreign page gets nothing it was not given a token for. It reports
+// whether the request was a mere question whether it may.
+func cors(header http.Header, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	header.Add("Vary", "Origin")
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Allow-Credentials", "true")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	header.Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
+	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
+		header.Set("Access-Control-Allow-Headers", wanted)
+	}
+	header.Set("Access-Control-Max-Age", "3600")
+	return true
+}
+
+// fail answers a failure. It is the only place that writes one.
+func (s *Server) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	r := c.Request()
+	path := r.URL.Path
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		err = fromEcho(e, r)
+	}
+	v, contentType, body := appendFailure(nil, formOf(path), err, s.Now().UnixMilli())
+	header := c.Response().Header()
+	if v.retry != "" {
+		header.Set("Retry-After", v.retry)
+	}
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
+	}
+	c.Response().WriteHeader(v.status)
+	if r.Method != http.MethodHead {
+		// A client that is gone does not miss the answer.
+		_, _ = c.Response().Write(body)
+	}
+}
+
+// fromEcho words what the router and the generated parameter binding found.
+func fromEcho(e *echo.HTTPError, r *http.Request) error {
+	switch {
+	case e.Code == http.StatusMethodNotAllowed && r.URL.Path == "/api/auth/login":
+		return &routeError{http.StatusUnauthorized, codeUnauthenticated, "Authentication method not supported"}
+	case e.Code == http.StatusMethodNotAllowed:
+		return &routeError{e.Code, codeBadRequest, "Request method '" + r.Method + "' is not supported"}
+	case e.Code == http.StatusNotFound:
+		return &routeError{e.Code, codeNotFound, "The requested endpoint does not exist"}
+	}
+	return &routeError{http.StatusBadRequest, codeBadRequest, fmt.Sprint(e.Message)}
+}
+
+// log records one request by its route, never by its address: device tokens and query
+// tokens stand in addresses.
+func (s *Server) log(c echo.Context, start time.Time, err error) {
+	status := c.Response().Status
+	level := slog.LevelDebug
+	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		level = slog.LevelError
+	}
+	ctx := c.Request().Context()
+	if !s.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()),
+		slog.Int("status", status),
+		slog.Duration("duration", s.Now().Sub(start)),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	s.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// quietLog passes on what net/http has to say about connections. Broken handshakes and
+// clients that hang up are their problem, so they are for debugging only.
+func quietLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
+
+// extractor returns how the client's address is found: the peer, or behind trusted proxies
+// the last address in X-Forwarded-For that is not one of theirs.
+func extractor(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		options = append(options, echo.TrustIPRange(&net.IPNet{
+			IP:   p.Addr().AsSlice(),
+			Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// isTrusted reports whether the peer is a trusted proxy.
+func (s *Server) isTrusted(r *http.Request) bool {
+	if len(s.TrustedProxies) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, p := range s.TrustedProxies {
+		if p.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,182 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/model"
+)
+
+// Deps is what a Server works with. Fields without a comment on nil are required.
+type Deps struct {
+	Auth     *auth.Service
+	Guard    *auth.Guard
+	Registry Registry
+	Store    Store
+	Writer   Writer
+	// Activity tells when devices were last heard. Nil means nobody ever was.
+	Activity Activity
+
+	// Live answers the WebSocket routes. Nil means they do not exist.
+	Live http.Handler
+	// Metrics answers GET /metrics. Nil means there are none.
+	Metrics http.Handler
+	// Ready says why the server does not take requests yet, or no longer. Nil means it does.
+	Ready func() error
+	// Assets is the built web app. Nil means there is none.
+	Assets fs.FS
+
+	// SetupToken opens POST /api/noauth/setup to its bearer, once. "" means the first run
+	// is done.
+	SetupToken string
+	// PublicURL is the address clients reach the server under, for links it hands out. ""
+	// means the one the request came to.
+	PublicURL string
+	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count.
+	// None means that the peer is the client.
+	TrustedProxies []netip.Prefix
+
+	// Zone is the server's time zone: calendar buckets fall back to it. Nil means UTC.
+	Zone   *time.Location
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means none
+	Limits Limits
+}
+
+// Limits bounds what one request may cost. A zero field means its default.
+type Limits struct {
+	Body       int64         // bytes of a body of /api/**; zero means 16 MiB
+	DeviceBody int64         // bytes of a body of /api/v1/**; zero means 50 MiB
+	Header     int           // bytes of the header; zero means 64 KiB
+	Buckets    int64         // buckets of one aggregate query; zero means 700
+	Timeout    time.Duration // of a call into the server; zero means 30 s
+	Drain      time.Duration // what Serve grants open requests when it ends; zero means 15 s
+}
+
+func (d Deps) withDefaults() Deps {
+	d.Limits.Body = cmp.Or(d.Limits.Body, 16<<20)
+	d.Limits.DeviceBody = cmp.Or(d.Limits.DeviceBody, 50<<20)
+	d.Limits.Header = cmp.Or(d.Limits.Header, 64<<10)
+	d.Limits.Timeout = cmp.Or(d.Limits.Timeout, 30*time.Second)
+	d.Limits.Drain = cmp.Or(d.Limits.Drain, 15*time.Second)
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Zone == nil {
+		d.Zone = time.UTC
+	}
+	return d
+}
+
+// Store is what is read and deleted of series. Slices given to yield are reused, the text
+// of their values is not.
+type Store interface {
+	Keys(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope) ([]string, error)
+	Latest(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, keys []string) (model.Snapshot, error)
+	Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error)
+	Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error)
+	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
+}
+
+// Writer is the one way in. Sets are the caller's again when Write returns, which is when
+// they are durable and visible.
+type Writer interface {
+	Write(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error
+}
+
+// Activity answers from memory when a device was last heard; false when it never was.
+type Activity interface {
+	Activity(device model.EntityID) (model.Activity, bool)
+}
+
+// Registry is what exists. Save creates where the id is zero, filling id, creation time and
+// version in, and else updates with a version check; absent records are NotFound.
+type Registry interface {
+	Directory
+	Tenants
+	Customers
+	Users
+	Devices
+	Credentials
+	DeviceProfiles
+	Dashboards
+}
+
+// Directory answers from memory. Entities are shared and must not be changed.
+type Directory interface {
+	Entity(model.TenantID, model.EntityID) (*model.Entity, bool)
+	Entities(model.TenantID, model.EntityType) iter.Seq[*model.Entity]
+	DeviceByToken(token string) (*model.Entity, bool)
+}
+
+// Tenants are kept in the registry.
+type Tenants interface {
+	SaveTenant(context.Context, *model.Tenant) error
+	Tenant(context.Context, model.TenantID) (*model.Tenant, error)
+	DeleteTenant(context.Context, model.TenantID) error
+	Tenants(context.Context, model.TenantFilter, model.PageLink) (model.Page[model.Tenant], error)
+}
+
+// Customers are kept in the registry.
+type Customers interface {
+	SaveCustomer(context.Context, *model.Customer) error
+	Customer(context.Context, model.TenantID, model.CustomerID) (*model.Customer, error)
+	CustomerByTitle(context.Context, model.TenantID, string) (*model.Customer, error)
+	PublicCustomer(context.Context, model.TenantID) (*model.Customer, error)
+	DeleteCustomer(context.Context, model.TenantID, model.CustomerID) error
+	Customers(context.Context, model.TenantID, model.CustomerFilter, model.PageLink) (model.Page[model.Customer], error)
+}
+
+// Users are kept in the registry; those of the zero tenant are system administrators.
+type Users interface {
+	SaveUser(context.Context, *model.User) error
+	User(context.Context, model.TenantID, model.UserID) (*model.User, error)
+	DeleteUser(context.Context, model.TenantID, model.UserID) error
+	Users(context.Context, model.TenantID, model.UserFilter, model.PageLink) (model.Page[model.User], error)
+}
+
+// Devices are kept in the registry. SaveDevice keeps the customer of a device that exists.
+type Devices interface {
+	SaveDevice(context.Context, *model.Device) error
+	CreateDevice(ctx context.Context, d *model.Device, token string) error
+	CreateDeviceWithCredentials(context.Context, *model.Device, *model.Credentials) error
+	Device(context.Context, model.TenantID, model.EntityID) (*model.Device, error)
+	DeviceByName(context.Context, model.TenantID, string) (*model.Device, error)
+	DevicesByID(context.Context, model.TenantID, []model.EntityID) ([]model.Device, error)
+	Devices(context.Context, model.TenantID, model.DeviceFilter, model.PageLink) (model.Page[model.Device], error)
+	DeleteDevice(context.Context, model.TenantID, model.EntityID) error
+	AssignDevice(context.Context, model.TenantID, model.EntityID, model.CustomerID) (*model.Device, error)
+	DeviceTypes(model.TenantID) []string
+}
+
+// Credentials are kept in the registry.
+type Credentials interface {
+	Credentials(context.Context, model.TenantID, model.EntityID) (*model.Credentials, error)
+	SaveCredentials(context.Context, *model.Credentials) error
+}
+
+// DeviceProfiles are kept in the registry.
+type DeviceProfiles interface {
+	SaveDeviceProfile(context.Context, *model.DeviceProfile) error
+	DeviceProfile(context.Context, model.TenantID, model.ID) (*model.DeviceProfile, error)
+	DeviceProfiles(context.Context, model.TenantID, model.DeviceProfileFilter, model.PageLink) (model.Page[model.DeviceProfile], error)
+}
+
+// Dashboards are kept in the registry; lists carry no configuration.
+type Dashboards interface {
+	SaveDashboard(context.Context, *model.DashboardRecord) error
+	Dashboard(context.Context, model.TenantID, model.EntityID) (*model.DashboardRecord, error)
+	DeleteDashboard(context.Context, model.TenantID, model.EntityID) error
+	Dashboards(context.Context, model.TenantID, model.DashboardFilter, model.PageLink) (model.Page[model.DashboardRecord], error)
+	AssignDashboard(ctx context.Context, t model.TenantID, id model.EntityID, c model.CustomerID, assigned bool) (*model.DashboardRecord, error)
+}

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/model"
+)
+
+// defaultProfileData stands for the profile data nobody set (contract thingsboard 3.4).
+var defaultProfileData = json.RawMessage(`{"configuration":{"type":"DEFAULT"},"transportConfiguration":{"type":"DEFAULT"},` +
+	`"provisionConfiguration":{"type":"DISABLED","provisionDeviceSecret":null},"alarms":null}`)
+
+func wireProfile(p *model.DeviceProfile) DeviceProfile {
+	w := DeviceProfile{
+		ID: wireID(EntityTypeDEVICEPROFILE, p.ID), CreatedTime: p.Created, Version: p.Version,
+		TenantID: tenantRef(p.Tenant), Name: p.Name, Description: orNull(p.Description),
+		Type: "DEFAULT", TransportType: wireTransport(p.Transport), ProvisionType: "DISABLED",
+		ProfileData: free(p.Data), Default: p.Default, AdditionalInfo: free(p.Info),
+	}
+	if w.ProfileData == nil {
+		w.ProfileData = defaultProfileData
+	}
+	return w
+}
+
+func wireTransport(name string) TransportType {
+	if name == "" {
+		return TransportTypeDEFAULT
+	}
+	return TransportType(name)
+}
+
+func wireProfileInfo(p *model.DeviceProfile) DeviceProfileInfo {
+	return DeviceProfileInfo{
+		ID: wireID(EntityTypeDEVICEPROFILE, p.ID), TenantID: tenantRef(p.Tenant), Name: p.Name,
+		Type: "DEFAULT", TransportType: wireTransport(p.Transport),
+	}
+}
+
+// profile authorizes op on a device profile and returns the record.
+func (s *Server) profile(ctx context.Context, op auth.Op, id model.ID) (*model.DeviceProfile, error) {
+	e, err := s.guard.Allow(caller(ctx), op, model.EntityRef{Type: model.EntityDeviceProfile, ID: model.EntityID(id)})
+	if err != nil {
+		return nil, err
+	}
+	return s.Registry.DeviceProfile(ctx, e.Tenant, model.ID(e.ID))
+}
+
+// SaveDeviceProfile answers POST /api/deviceProfile.
+func (s *Server) SaveDeviceProfile(ctx context.Context, req SaveDeviceProfileRequestObject) (SaveDeviceProfileResponseObject, error) {
+	p, b := caller(ctx), req.Body
+	if err := auth.Require(p, model.TenantAdmin); err != nil {
+		return nil, err
+	}
+	d := &model.DeviceProfile{Tenant: p.Tenant}
+	if b.ID != nil {
+		var err error
+		if d, err = s.profile(ctx, auth.Write, b.ID.ID); err != nil {
+			return nil, err
+		}
+	}
+	transport := TransportTypeDEFAULT
+	if b.TransportType != nil {
+		transport = *b.TransportType
+	}
+	if !transport.Valid() {
+		return nil, model.Invalidf("Invalid transport type '%.64s'", transport)
+	}
+	d.Name, d.Description, d.Version = b.Name, orEmpty(b.Description), versionOf(b.Version)
+	d.Transport, d.Data, d.Info = string(transport), kept(b.ProfileData), kept(b.AdditionalInfo)
+	if err := s.Registry.SaveDeviceProfile(ctx, d); err != nil {
+		return nil, err
+	}
+	return SaveDeviceProfile200JSONResponse{DeviceProfileJSONResponse(wireProfile(d))}, nil
+}
+
+// GetDeviceProfile answers GET /api/deviceProfile/{deviceProfileId}.
+func (s *Server) GetDeviceProfile(ctx context.Context, req GetDeviceProfileRequestObject) (GetDeviceProfileResponseObject, error) {
+	d, err := s.profile(ctx, auth.Read, req.DeviceProfileID)
+	if err != nil {
+		return nil, err
+	}
+	return GetDeviceProfile200JSONResponse{DeviceProfileJSONResponse(wireProfile(d))}, nil
+}
+
+// GetDeviceProfiles answers GET /api/deviceProfiles.
+func (s *Server) GetDeviceProfiles(ctx context.Context, req GetDeviceProfilesRequestObject) (GetDeviceProfilesResponseObject, error) {
+	if err := auth.Require(caller(ctx), model.TenantAdmin); err != nil {
+		return nil, err
+	}
+	q := req.Params
+	list, link, err := s.profiles(ctx, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
+	if err != nil {
+		return nil, err
+	}
+	n := pageOf(list, link)
+	return GetDeviceProfiles200JSONResponse{Data: each(list.Data, wireProfile), TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, nil
+}
+
+// GetDeviceProfileInfos answers GET /api/deviceProfileInfos.
+func (s *Server) GetDeviceProfileInfos(ctx context.Context, req GetDeviceProfileInfosRequestObject) (GetDeviceProfileInfosResponseObject, error) {
+	if err := auth.Require(caller(ctx), model.TenantAdmin, model.CustomerUser); err != nil {
+		return nil, err
+	}
+	q := req.Params
+	list, link, err := s.profiles(ctx, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
+	if err != nil {
+		return nil, err
+	}
+	n := pageOf(list, link)
+	return GetDeviceProfileInfos200JSONResponse{Data: each(list.Data, wireProfileInfo), TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, nil
+}
+
+func (s *Server) profiles(ctx context.Context, size, number int, search, property, order *string,
+) (list model.Page[model.DeviceProfile], link model.PageLink, err error) {
+	if link, err = linkOf(size, number, search, property, order); err != nil {
+		return list, link, err
+	}
+	list, err = s.Registry.DeviceProfiles(ctx, caller(ctx).Tenant, model.DeviceProfileFilter{}, link)
+	return list, link, err
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	tidewire "github.com/tidewire/tidewire"
+	"github.com/tidewire/tidewire/auth"
+)
+
+// A Server answers HTTP. Use New.
+type Server struct {
+	Deps
+
+	auth  *auth.Service
+	guard *auth.Guard
+	echo  *echo.Echo
+	ui    *ui
+
+	setup struct {
+		sync.Mutex
+		token string // "" once spent
+	}
+}
+
+// New returns a server over d. Nothing runs until its handler is called.
+func New(d Deps) (*Server, error) {
+	d = d.withDefaults()
+	s := &Server{Deps: d, auth: d.Auth, guard: d.Guard, echo: echo.New()}
+	s.setup.token = d.SetupToken
+	var err error
+	if s.ui, err = newUI(d.Assets); err != nil {
+		return nil, fmt.Errorf("read the web app: %w", err)
+	}
+	s.routes()
+	return s, nil
+}
+
+// Handler returns the whole surface: REST, device API, sockets, web app, operations.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+func (s *Server) routes() {
+	e := s.echo
+	e.HideBanner, e.HidePort = true, true
+	e.Binder = binder{}
+	e.IPExtractor = extractor(s.TrustedProxies)
+	e.HTTPErrorHandler = s.fail
+	e.Use(s.around)
+	RegisterHandlers(e, NewStrictHandler(s, nil))
+	e.RouteNotFound("/*", s.unrouted)
+
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok") })
+	e.GET("/readyz", s.readyz)
+	e.GET("/openapi.yaml", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/yaml", tidewire.OpenAPI)
+	})
+	if s.Metrics != nil {
+		e.GET("/metrics", echo.WrapHandler(s.Metrics))
+	}
+	if s.Live != nil {
+		e.GET("/api/ws", echo.WrapHandler(s.Live))
+		e.GET("/api/ws/*", echo.WrapHandler(s.Live))
+	}
+}
+
+func (s *Server) readyz(c echo.Context) error {
+	if s.Ready != nil {
+		if err := s.Ready(); err != nil {
+			return c.String(http.StatusServiceUnavailable, err.Error())
+		}
+	}
+	return c.String(http.StatusOK, "ok")
+}
+
+// unrouted answers what no route matches: the web app outside /api/, which routes by
+// itself in the browser, and 404 inside.
+func (s *Server) unrouted(c echo.Context) error {
+	r := c.Request()
+	if isAPI(r.URL.Path) {
+		return &routeError{http.StatusNotFound, codeNotFound, "The requested endpoint does not exist"}
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return &routeError{http.StatusMethodNotAllowed, codeBadRequest, "Request method '" + r.Method + "' is not supported"}
+	}
+	s.ui.ServeHTTP(c.Response(), r)
+	return nil
+}
+
+// A binder decodes entities for the generated layer, in place of Echo's, which wants a JSON
+// Content-Type, takes curl's default for a form, and overlooks what follows the object.
+type binder struct{}
+
+// Bind implements echo.Binder.
+func (binder) Bind(dst any, c echo.Context) error {
+	return decodeEntity(c.Request().Body, dst)
+}
+
+// Timeouts of a connection. A body may take long over a thin line, and so may an answer;
+// answers sent in chunks move the deadline with each.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 5 * time.Minute
+	writeTimeout  = 6 * time.Minute // it begins with the request, so it covers reading too
+	idleTimeout   = 2 * time.Minute
+)
+
+// Serve answers on l until ctx ends, then refuses new connections, lets open requests end,
+// and returns nil. Sockets, which are hijacked connections, are the owner's of Deps.Live to
+// close.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    s.Limits.Header,
+		ErrorLog:          quietLog(s.Log),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.Drain)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("drain requests: %w", err), server.Close())
+	}
+	<-failed
+	return err
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"io"
+	"math"
+
+	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
+)
+
+// series authorizes op on the series of an entity.
+func (s *Server) series(ctx context.Context, op auth.Op, t EntityType, id model.ID) (*model.Entity, error) {
+	if !t.Valid() {
+		return nil, &model.Error{
+			Kind: model.Invalid, Message: "Unsupported entity type: " + clip(string(t)), Err: thingsboard.ErrParameter,
+		}
+	}
+	return s.guard.Allow(caller(ctx), op, model.EntityRef{Type: model.EntityType(t), ID: model.EntityID(id)})
+}
+
+// clip keeps what a client sent short enough to be sent back.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64]
+	}
+	return s
+}
+
+// GetTimeseriesKeys answers GET …/keys/timeseries.
+func (s *Server) GetTimeseriesKeys(ctx context.Context, req GetTimeseriesKeysRequestObject) (GetTimeseriesKeysResponseObject, error) {
+	e, err := s.series(ctx, auth.ReadTelemetry, req.EntityType, req.EntityID)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.Store.Keys(ctx, e.Tenant, e.ID, model.Timeseries)
+	if err != nil {
+		return nil, err
+	}
+	b := borrow()
+	b.out = thingsboard.AppendKeys(b.out[:0], keys)
+	return hotAnswer{requestOf(ctx), b}, nil
+}
+
+// GetTimeseries answers GET …/values/timeseries: latest values, or the history when both
+// ends of a range are given.
+func (s *Server) GetTimeseries(ctx context.Context, req GetTimeseriesRequestObject) (GetTimeseriesResponseObject, error) {
+	e, err := s.series(ctx, auth.ReadTelemetry, req.EntityType, req.EntityID)
+	if err != nil {
+		return nil, err
+	}
+	q := &req.Params
+	h := thingsboard.HistoryParams{
+		Keys: q.Keys, Key: listOf(q.Key), StartTS: q.StartTS, EndTS: q.EndTS,
+		Agg: textOf(q.Agg), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
+		TimeZone: orEmpty(q.TimeZone), Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
+	}
+	strict := valueOf(q.UseStrictDataTypes)
+	if h.IsHistory() {
+		return s.history(ctx, e, &h, strict)
+	}
+	keys := thingsboard.ParseKeys(h.Keys, h.Key)
+	latest, err := s.Store.Latest(ctx, e.Tenant, e.ID, model.Timeseries, keys)
+	if err != nil {
+		return nil, err
+	}
+	b := borrow()
+	b.out = thingsboard.AppendLatest(b.out[:0], latest.Points, keys, s.Now().UnixMilli(), strict)
+	return hotAnswer{requestOf(ctx), b}, nil
+}
+
+// GetTimeseriesHistory answers GET …/values/timeseries/history.
+func (s *Server) GetTimeseriesHistory(ctx context.Context, req GetTimeseriesHistoryRequestObject) (GetTimeseriesHistoryResponseObject, error) {
+	e, err := s.series(ctx, auth.ReadTelemetry, req.EntityType, req.EntityID)
+	if err != nil {
+		return nil, err
+	}
+	q := &req.Params
+	return s.history(ctx, e, &thingsboard.HistoryParams{
+		Keys: q.Keys, Key: listOf(q.Key), StartTS: &q.StartTS, EndTS: &q.EndTS,
+		Agg: textOf(q.Agg), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
+		TimeZone: orEmpty(q.TimeZone), Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
+	}, valueOf(q.UseStrictDataTypes))
+}
+
+// history checks a history query. It is read while it is sent.
+func (s *Server) history(ctx context.Context, e *model.Entity, h *thingsboard.HistoryParams, strict bool) (historyAnswer, error) {
+	q, err := h.RangeQuery(thingsboard.QueryOptions{MaxBuckets: s.Limits.Buckets, Zone: s.Zone})
+	if err != nil {
+		return historyAnswer{}, err
+	}
+	q.Tenant, q.Entity = e.Tenant, e.ID
+	return historyAnswer{ctx: ctx, store: s.Store, query: q, strict: strict}, nil
+}
+
+// SaveTimeseries answers POST …/timeseries/{scope}.
+func (s *Server) SaveTimeseries(ctx context.Context, req SaveTimeseriesRequestObject) (SaveTimeseriesResponseObject, error) {
+	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, 0); err != nil {
+		return nil, err
+	}
+	return SaveTimeseries200Response{}, nil
+}
+
+// SaveTimeseriesWithTTL answers POST …/timeseries/{scope}/{ttl}.
+func (s *Server) SaveTimeseriesWithTTL(ctx context.Context, req SaveTimeseriesWithTTLRequestObject) (SaveTimeseriesWithTTLResponseObject, error) {
+	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, req.TTL); err != nil {
+		return nil, err
+	}
+	return SaveTimeseriesWithTTL200Response{}, nil
+}
+
+// saveTimeseries writes a telemetry body; ttl is in seconds.
+func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, body io.Reader, ttl int64) error {
+	e, err := s.series(ctx, auth.WriteTelemetry, t, id)
+	switch {
+	case err != nil:
+		return err
+	case e.Type == model.EntityEntityView:
+		return model.Invalidf("Telemetry data can't be stored for entity view. Read only")
+	case ttl < 0:
+		return model.Invalidf("TTL can't be negative")
+	}
+	b := borrow()
+	defer b.giveBack()
+	raw, err := b.read(body)
+	if err != nil {
+		return err
+	}
+	set, err := b.parser.Telemetry(raw, s.Now().UnixMilli(), thingsboard.ParseOptions{REST: true})
+	if err != nil {
+		return err
+	}
+	set.TTL = min(ttl, math.MaxInt64/1000) * 1000
+	return s.write(ctx, e, set)
+}
+
+// write hands a set to the one way in, for a bounded time that begins when its body is here.
+func (s *Server) write(ctx context.Context, e *model.Entity, set *model.WriteSet) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.Timeout)
+	defer cancel()
+	return s.Writer.Write(ctx, e, set)
+}
+
+// DeleteTimeseries answers DELETE …/timeseries/delete.
+func (s *Server) DeleteTimeseries(ctx context.Context, req DeleteTimeseriesRequestObject) (DeleteTimeseriesResponseObject, error) {
+	e, err := s.series(ctx, auth.WriteTelemetry, req.EntityType, req.EntityID)
+	if err != nil {
+		return nil, err
+	}
+	q := &req.Params
+	params := thingsboard.DeleteParams{
+		Keys: q.Keys, Key: listOf(q.Key), DeleteAllDataForKeys: valueOf(q.DeleteAllDataForKeys),
+		StartTS: q.StartTS, EndTS: q.EndTS,
+		DeleteLatest: q.DeleteLatest, RewriteLatestIfDeleted: valueOf(q.RewriteLatestIfDeleted),
+	}
+	d, err := params.DeleteRange(s.Now().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	d.Tenant, d.Entity = e.Tenant, e.ID
+	if _, err := s.Store.Delete(ctx, d); err != nil {
+		return nil, err
+	}
+	return DeleteTimeseries200Response{}, nil
+}
+
+// The generated layer gives optional parameters as pointers.
+
+func valueOf[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func textOf[T ~string](p *T) string { return string(valueOf(p)) }
+
+func listOf(p *[]string) []string { return valueOf(p) }
+
+func intOf(p *int32) *int {
+	if p == nil {
+		return nil
+	}
+	n := int(*p)
+	return &n
+}
