@@ -73,8 +73,9 @@ func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Ent
 	return nil, denied()
 }
 
-// allowSysAdmin lets system administrators manage tenants and people, and keeps them out of
-// what tenants own. The refusal comes before the look-up: it must not tell what exists.
+// allowSysAdmin lets system administrators manage tenants and their administrators, and
+// keeps them out of what tenants own. The refusal comes before the look-up: it must not tell
+// what exists.
 func (g *Guard) allowSysAdmin(op Op, ref model.EntityRef) (*model.Entity, error) {
 	switch ref.Type {
 	case model.EntityTenant, model.EntityTenantProfile, model.EntityUser:
@@ -87,6 +88,9 @@ func (g *Guard) allowSysAdmin(op Op, ref model.EntityRef) (*model.Entity, error)
 	e, ok := g.directory.Lookup(ref.ID)
 	if !ok || e.Type != ref.Type {
 		return nil, missing(op, ref)
+	}
+	if e.Type == model.EntityUser && e.Customer != model.NoCustomer {
+		return nil, denied() // the users of customers are their tenant's affair
 	}
 	return e, nil
 }
@@ -112,6 +116,31 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 		return op.reads() && e.Customer == p.Customer
 	}
 	return false
+}
+
+// AllowUser returns an error unless p may save next, whose record now is old; nil when next
+// is new. Allow has already said whether p may touch the user at all: this is about what p
+// makes of it, lest somebody raise themselves or a stranger.
+func AllowUser(p model.Principal, old, next *model.User) error {
+	switch p.Authority {
+	case model.SysAdmin:
+		if next.Authority == model.CustomerUser || old != nil && old.Authority == model.CustomerUser {
+			return denied()
+		}
+		return nil
+	case model.TenantAdmin:
+		if next.Tenant != p.Tenant || next.Authority == model.SysAdmin {
+			return denied()
+		}
+		return nil
+	case model.CustomerUser:
+		if old == nil || old.ID != p.User || next.ID != p.User || next.Tenant != old.Tenant || next.Customer != old.Customer ||
+			next.Authority != old.Authority || next.Enabled != old.Enabled {
+			return denied()
+		}
+		return nil
+	}
+	return denied()
 }
 
 // Require returns Denied unless p has one of the authorities. It guards what is not about

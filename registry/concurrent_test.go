@@ -122,3 +122,20 @@ func TestFailedTransactionLeavesNothing(t *testing.T) {
 	}
 	f.addDevice(t, "a")
 }
+
+func TestClosedRegistryRefusesWrites(t *testing.T) {
+	f := open(t)
+	<-f.turn // somebody writes
+	waiting, closed := make(chan error), make(chan error)
+	go func() { waiting <- f.SaveTenant(context.Background(), &model.Tenant{Title: "x"}) }()
+	go func() { closed <- f.Close() }()
+	if err := <-waiting; !errors.Is(err, errClosed) {
+		t.Errorf("who waited got %v", err)
+	}
+	f.turn <- struct{}{}
+	check(t, <-closed)
+	if err := f.SaveTenant(t.Context(), &model.Tenant{Title: "x"}); !errors.Is(err, errClosed) {
+		t.Errorf("a write after Close: %v", err)
+	}
+	check(t, f.Close()) // twice is once
+}

@@ -23,7 +23,7 @@ func TestDeviceIsFoundByItsToken(t *testing.T) {
 		if !ok || e.ID != d.ID || e.Name != "a" {
 			t.Errorf("found %+v, %v", e, ok)
 		}
-		for _, wrong := range []string{"", "token of A", "token of a ", "token of b"} {
+		for _, wrong := range []string{"", "token of A", "token of a ", "token of b", strings.Repeat("x", 1<<20)} {
 			if e, ok := f.DeviceByToken(wrong); ok {
 				t.Errorf("%q lets %v in", wrong, e)
 			}
@@ -206,6 +206,9 @@ func TestKeysAreMadeOnceAndKept(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key file %v, %v", info, err)
+	}
+	if info, err := os.Stat(filepath.Join(f.opts.Dir, databaseFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("database %v, %v", info, err)
 	}
 	again, err := OpenKeys(f.opts.Dir, nil)
 	if err != nil || *again != *f.opts.Keys {

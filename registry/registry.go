@@ -52,6 +52,7 @@ type Registry struct {
 	reader  *sql.DB
 	writer  *sql.DB       // one connection
 	turn    chan struct{} // holds a token while nobody writes
+	quit    chan struct{} // closed by Close: nobody waits for a turn that never comes
 	dir     *directory
 	sealer  *sealer
 	outbox  outbox
@@ -67,7 +68,7 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{opts: o, turn: make(chan struct{}, 1), dir: newDirectory()}
+	r := &Registry{opts: o, turn: make(chan struct{}, 1), quit: make(chan struct{}), dir: newDirectory()}
 	r.turn <- struct{}{}
 	if r.sealer, err = newSealer(o.Keys, o.Random); err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -78,6 +79,9 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 		}
 	}()
 	path := filepath.Join(o.Dir, databaseFile)
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
 	if r.writer, err = openSQLite(path, true); err != nil {
 		return nil, fmt.Errorf("registry: open %s: %w", path, err)
 	}
@@ -96,10 +100,15 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 	return r, nil
 }
 
-// Close stops the outbox worker and closes the database. Writes in progress end first.
+// errClosed answers writes after Close.
+var errClosed = errors.New("registry: closed")
+
+// Close stops the outbox worker and closes the database. The write in progress ends first,
+// those that wait for it fail.
 func (r *Registry) Close() error {
 	r.closing.Do(func() {
 		r.outbox.close()
+		close(r.quit)
 		<-r.turn // kept for good: nobody writes after Close
 		for _, db := range []*sql.DB{r.reader, r.writer} {
 			if db != nil {

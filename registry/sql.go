@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -22,6 +23,16 @@ var migrations embed.FS
 
 // readers bounds the connections that read. Lists come from memory, so few are needed.
 const readers = 4
+
+// createPrivate makes the database file before SQLite would: it holds people's addresses and
+// password hashes, and SQLite gives its other files the mode of this one.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
 // openSQLite opens the database for one writer or several readers. A commit is on disk when
 // it returns (synchronous FULL in WAL mode); readers see the last commit and block nobody.
@@ -114,6 +125,8 @@ func (t *tx) ids(query string, args ...any) ([]model.ID, error) {
 func (r *Registry) write(ctx context.Context, fn func(*tx) error) error {
 	select {
 	case <-r.turn:
+	case <-r.quit:
+		return errClosed
 	case <-ctx.Done():
 		return fmt.Errorf("registry: wait to write: %w", ctx.Err())
 	}

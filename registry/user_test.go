@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,7 +101,7 @@ func TestUserRules(t *testing.T) {
 func TestSessionsEndWithTheRightsTheyWereOpenedFor(t *testing.T) {
 	f := open(t)
 	a, b := f.addCustomer(t, "A"), f.addCustomer(t, "B")
-	for name, change := range map[string]struct {
+	changes := map[string]struct {
 		do   func(*model.User) error
 		ends bool
 	}{
@@ -115,8 +115,9 @@ func TestSessionsEndWithTheRightsTheyWereOpenedFor(t *testing.T) {
 		"deleted":      {func(u *model.User) error { return f.DeleteUser(t.Context(), f.tenant, u.ID) }, true},
 		"new password": {func(u *model.User) error { return f.SetPassword(t.Context(), u.ID, "hash") }, true},
 		"logged out":   {func(u *model.User) error { return f.EndSessions(t.Context(), u.ID) }, true},
-	} {
-		u := f.addUser(t, fmt.Sprintf("%d@example.org", len(name)), a)
+	}
+	for name, change := range changes {
+		u := f.addUser(t, strings.ReplaceAll(name, " ", "-")+"@example.org", a)
 		s := &model.Session{ID: f.newID(), User: u.ID, Created: 1, Expires: 1 << 60}
 		check(t, f.CreateSession(t.Context(), s))
 		if !f.SessionAlive(s.ID) {
@@ -128,9 +129,6 @@ func TestSessionsEndWithTheRightsTheyWereOpenedFor(t *testing.T) {
 				t.Errorf("%s: session alive is %v", name, !change.ends)
 			}
 			f.reopen(t)
-		}
-		if model.KindOf(f.DeleteUser(t.Context(), f.tenant, u.ID)) == model.Internal && name != "deleted" {
-			continue
 		}
 	}
 }
