@@ -108,6 +108,16 @@ func (p *Pipeline) Stats() Stats {
 //
 // A write to scope Timeseries or Client of a device counts as activity of that device.
 func (p *Pipeline) Write(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	return p.write(ctx, e, true, sets)
+}
+
+// Save is Write for what somebody else says of e, a user over REST or an import: it is no
+// sign that a device lives.
+func (p *Pipeline) Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	return p.write(ctx, e, false, sets)
+}
+
+func (p *Pipeline) write(ctx context.Context, e *model.Entity, itself bool, sets []*model.WriteSet) error {
 	now := p.o.Now().UnixMilli()
 	for _, s := range sets {
 		s.Tenant, s.Entity = e.Tenant, e.ID
@@ -133,7 +143,7 @@ func (p *Pipeline) Write(ctx context.Context, e *model.Entity, sets ...*model.Wr
 		p.count.bytes.Add(uint64(size(s)))
 		switch s.Scope {
 		case model.Timeseries, model.Client:
-			heard = true
+			heard = itself
 		case model.Server:
 			p.activity.configure(e, s)
 		}

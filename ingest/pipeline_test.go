@@ -187,3 +187,15 @@ func TestOnlyDevicesAndTheirOwnScopesAreActivity(t *testing.T) {
 	f(model.EntityDevice, model.Shared, false)
 	f(model.EntityAsset, model.Timeseries, false)
 }
+
+func TestWhatOthersSaveIsNoActivity(t *testing.T) {
+	r := newRecorder()
+	p := New(Options{Store: r})
+	if err := p.Save(t.Context(), device1(), telemetry()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, r.taken(), "1 timeseries t=1")
+	if _, known := p.Activity(device1().ID); known {
+		t.Error("an import counts as activity")
+	}
+}
