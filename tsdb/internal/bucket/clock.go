@@ -75,11 +75,17 @@ func (c *clock) bounds(ts int64) period {
 	_, seconds := t.Zone()
 	p := period{math.MinInt64, math.MaxInt64, int64(seconds) * 1000}
 	start, end := t.ZoneBounds()
-	if !start.IsZero() && start.UnixMilli() <= ts {
-		p.start = start.UnixMilli()
+	// Beyond a zone's table, where its rule holds, package time ends the last period of a
+	// leap year a day early: on 31 December the bounds do not hold the instant.
+	if !start.IsZero() {
+		if p.start = start.UnixMilli(); p.start > ts {
+			p.start = floor(ts, day)
+		}
 	}
-	if !end.IsZero() && end.UnixMilli() > ts {
-		p.end = end.UnixMilli()
+	if !end.IsZero() {
+		if p.end = end.UnixMilli(); p.end <= ts {
+			p.end = add(floor(ts, day), day)
+		}
 	}
 	return p
 }

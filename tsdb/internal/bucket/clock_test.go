@@ -54,7 +54,7 @@ var zones = []string{
 
 var (
 	epoch   = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	horizon = time.Date(2038, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	horizon = time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
 // slowPeriods finds the offsets of a zone by asking the clock every six hours and
