@@ -2,7 +2,6 @@ package scan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
@@ -15,7 +14,7 @@ func (p *pass) finishPaged(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cursor.Close()) }()
+	defer closing(&err, cursor.Close)
 
 	pos := p.walk.reader.First() // row groups that start before are done
 	first, b, err := cursor.SeekLE(pos)

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"context"
-	"errors"
 
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
@@ -53,7 +52,7 @@ type segment struct {
 }
 
 // start opens the group of t and moves to its first row group. The walk is to be closed,
-// whatever comes of it; finish does.
+// whatever comes of it.
 func (p *pass) start(t *task, cut *bucket.Cutter) (err error) {
 	p.cut, p.folds, p.series = *cut, t.folds, t.series
 	p.paged = false
@@ -67,10 +66,11 @@ func (p *pass) start(t *task, cut *bucket.Cutter) (err error) {
 // estimate reports about how many row groups lie before the pass, sets first and last to
 // between when, and whether most of them will fit into one bucket whole.
 func (p *pass) estimate() (n int64, whole bool, err error) {
+	w := &p.walk
 	if !p.more {
+		p.first, p.last = w.from, w.to-1
 		return 0, false, nil
 	}
-	w := &p.walk
 	p.first, p.last = max(w.reader.First(), w.from), w.reader.Last()
 	length := uint64(w.reader.Last() - w.reader.First() + 1)
 	start, end := p.cut.Find(p.first)
@@ -104,7 +104,6 @@ func apart(from, to int64) uint64 { return uint64(to) - uint64(from) }
 
 // finish adds up what start began.
 func (p *pass) finish(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, p.walk.close()) }()
 	if p.more && p.paged {
 		err = p.finishPaged(ctx)
 	} else {
@@ -133,12 +132,13 @@ func (p *pass) finishRows(ctx context.Context) (err error) {
 }
 
 // run adds up the part of t, which begins and ends with a bucket of cut or with its range.
-func (p *pass) run(ctx context.Context, t *task, cut *bucket.Cutter) error {
+func (p *pass) run(ctx context.Context, t *task, cut *bucket.Cutter) (err error) {
+	defer closing(&err, p.walk.close)
 	if err := p.start(t, cut); err != nil {
-		return errors.Join(err, p.walk.close())
+		return err
 	}
 	if _, _, err := p.estimate(); err != nil {
-		return errors.Join(err, p.walk.close())
+		return err
 	}
 	return p.finish(ctx)
 }

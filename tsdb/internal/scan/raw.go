@@ -74,7 +74,7 @@ func (r *rawScan) read(ctx context.Context, s Series, from, to int64, down bool)
 	if err := r.walk.open(s.Source, s.Group, from, to, down); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.walk.close()) }()
+	defer closing(&err, r.walk.close)
 
 	switch err := r.walkRows(ctx, s.Column); {
 	case errors.Is(err, errEnough):

@@ -147,6 +147,13 @@ func (w *rowWalk) wrap(err error) error {
 	return fmt.Errorf("scan group %d, row group from %d: %w", w.group, w.reader.First(), err)
 }
 
+// closing closes what fn closes; of two errors the first one counts.
+func closing(err *error, fn func() error) {
+	if e := fn(); *err == nil {
+		*err = e
+	}
+}
+
 func stopped(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)

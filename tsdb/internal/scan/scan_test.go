@@ -62,7 +62,7 @@ func TestRawEqualsTheTwin(t *testing.T) {
 	var s Scanner
 	for seed := range uint64(1500) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		h := randomHistory(t, rng)
+		h := randomHistory(t, rng, 0)
 		for range 4 {
 			q := &model.RangeQuery{Descending: rng.IntN(2) == 0}
 			q.From, q.To = h.randomRange(rng)
@@ -110,12 +110,23 @@ func TestAggregatesEqualTheTwinWhenSharedAndPaged(t *testing.T) {
 func aggregatesEqualTheTwin(t *testing.T, s *Scanner, seeds, stream uint64) {
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, stream))
-		h := randomHistory(t, rng)
+		h := randomHistory(t, rng, 0)
 		for range 4 {
 			q := &model.RangeQuery{Aggregates: model.Aggregates(1 + rng.IntN(127))}
 			q.From, q.To = h.randomRange(rng)
 			q.Every = randomInterval(t, rng, q.To-q.From)
-			series := h.series(rng)
+			series, truths := h.series(rng), []twin.Series(nil)
+			for _, one := range series {
+				truths = append(truths, h.truth[one.Column])
+			}
+			if rng.IntN(3) == 0 { // columns of two groups, in any order
+				other := randomHistory(t, rng, h.from)
+				for _, one := range other.series(rng) {
+					at := rng.IntN(len(series) + 1)
+					series = slices.Insert(series, at, one)
+					truths = slices.Insert(truths, at, other.truth[one.Column])
+				}
+			}
 			got := make([][]model.Bucket, len(series))
 			err := s.Aggregate(t.Context(), q, series, func(i int, buckets []model.Bucket) error {
 				if len(buckets) == 0 || got[i] != nil {
@@ -127,14 +138,13 @@ func aggregatesEqualTheTwin(t *testing.T, s *Scanner, seeds, stream uint64) {
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
-			for i, one := range series {
-				truth := h.truth[one.Column]
+			for i, truth := range truths {
 				want, err := truth.Aggregate(q)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if err := sameBuckets(truth, got[i], want, q.Aggregates); err != nil {
-					t.Fatalf("seed %d, column %d, %+v: %v", seed, one.Column, q, err)
+					t.Fatalf("seed %d, series %d, %+v: %v", seed, i, q, err)
 				}
 			}
 		}
@@ -147,7 +157,7 @@ func sameBuckets(truth twin.Series, got, want []model.Bucket, asked model.Aggreg
 			return fmt.Errorf("bucket %d is missing: %#v", i, want[i])
 		}
 		if i >= len(want) || got[i].From != want[i].From || got[i].To != want[i].To {
-			return fmt.Errorf("bucket %d is not wanted: %#v", i, got[i])
+			return fmt.Errorf("bucket %d of %d is %#v, want %#v", i, len(got), got[i], want[min(i, len(want)-1)])
 		}
 		g, w := &got[i], &want[i]
 		if g.Count != w.Count {

@@ -151,8 +151,8 @@ type history struct {
 
 // randomHistory makes the history of one group: row groups, perhaps of several partitions,
 // some of them in pages; then up to two heads with late, corrected and new rows; deletes at
-// any time.
-func randomHistory(tb testing.TB, rng *rand.Rand) *history {
+// any time. It begins about at, or anywhere when at is zero.
+func randomHistory(tb testing.TB, rng *rand.Rand, at int64) *history {
 	tb.Helper()
 	kinds := make([]int, 1+rng.IntN(4))
 	for i := range kinds {
@@ -167,7 +167,10 @@ func randomHistory(tb testing.TB, rng *rand.Rand) *history {
 	}
 	every := []int64{1, 1000, 1000, 10_000, 60_000, 3600_000, 86_400_000}[rng.IntN(7)]
 	n := rng.IntN([]int{3, 60, 400, 1500, 5000}[rng.IntN(5)])
-	h.from = rng.Int64N(60*365*86_400_000) - 5*365*86_400_000
+	h.from = at
+	if at == 0 {
+		h.from = rng.Int64N(60*365*86_400_000) - 5*365*86_400_000
+	}
 	if rng.IntN(4) == 0 { // across a partition's end
 		h.from = rowgroup.PartitionOf(h.from)*rowgroup.PartitionMillis - int64(n/2)*every
 	}
@@ -331,4 +334,3 @@ func randomValue(rng *rand.Rand, kind int) model.Value {
 
 // decimal returns the float nearest to n / 10^scale.
 func decimal(n int64, scale int) model.Value { return model.Float(float64(n) / math.Pow10(scale)) }
-

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -51,39 +50,53 @@ func (w *work) run(ctx context.Context, series []Series, cut *bucket.Cutter, wan
 	if len(w.tasks) == 0 {
 		return nil
 	}
-	p := w.passes.take()
-	if err := p.start(&w.tasks[0], cut); err != nil {
-		return errors.Join(err, p.walk.close())
-	}
-	n, whole, err := p.estimate()
+	lo, hi, share, err := w.try(ctx)
 	if err != nil {
-		return errors.Join(err, p.walk.close())
-	}
-	enough := int64(shareCut)
-	if whole {
-		enough = shareWhole
-	}
-	if w.always {
-		enough = 1
-	}
-	if n*int64(len(series)) >= enough {
-		if procs := min(runtime.GOMAXPROCS(0), maxShares); procs > 1 || w.always {
-			lo, hi := p.first, p.last
-			if err := p.walk.close(); err != nil {
-				return err
-			}
-			return w.share(ctx, procs, lo, hi)
-		}
-	}
-	if err := p.finish(ctx); err != nil {
 		return err
 	}
+	if share > 1 {
+		return w.share(ctx, share, lo, hi)
+	}
+	p := w.pass()
 	for i := range w.tasks[1:] {
 		if err := p.run(ctx, &w.tasks[1+i], cut); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// try does the first task, unless there is so much to do that several goroutines should:
+// then it returns how many, and between when the points are.
+func (w *work) try(ctx context.Context) (lo, hi int64, share int, err error) {
+	p := w.pass()
+	defer closing(&err, p.walk.close)
+	if err := p.start(&w.tasks[0], w.cut); err != nil {
+		return 0, 0, 0, err
+	}
+	n, whole, err := p.estimate()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	enough := int64(shareCut)
+	if whole {
+		enough = shareWhole
+	}
+	switch {
+	case w.always:
+		return p.first, p.last, 2, nil
+	case n*int64(len(w.results)) >= enough:
+		if share = min(runtime.GOMAXPROCS(0), maxShares); share > 1 {
+			return p.first, p.last, share, nil
+		}
+	}
+	return 0, 0, 1, p.finish(ctx)
+}
+
+func (w *work) pass() *pass {
+	p := w.passes.take()
+	p.always = w.always
+	return p
 }
 
 // plan makes a task of each group, and a fold of each of its series.
@@ -127,7 +140,7 @@ func (w *work) share(ctx context.Context, n int, lo, hi int64) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for range n {
-		p := w.passes.take()
+		p := w.pass()
 		g.Go(func() error {
 			for {
 				i := int(next.Add(1)) - 1
