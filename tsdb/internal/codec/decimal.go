@@ -49,3 +49,36 @@ func AtScale(f float64, scale uint8) (n int64, ok bool) {
 	n = int64(x + math.Copysign(0.5, x))
 	return n, float64(n)/floatPow10[scale] == f && n < MaxDecimal && n > -MaxDecimal
 }
+
+// IsDecimal reports whether a float, given by its bits, is one Decimal knows and no −0.0.
+func IsDecimal(bits uint64) bool {
+	_, _, ok := Decimal(math.Float64frombits(bits))
+	return ok && bits != 1<<63
+}
+
+// Digits returns the digits behind the point of a decimal n / 10^scale.
+func Digits(n int64, scale uint8) uint8 {
+	for scale > 0 && n%10 == 0 {
+		n, scale = n/10, scale-1
+	}
+	return scale
+}
+
+// Scale fills v with the integers n for which the floats are n / 10^scale bit for bit, and
+// returns the first float that has none, or len(floats).
+func Scale(v []int64, floats []uint64, scale uint8) int {
+	p := floatPow10[scale]
+	v = v[:len(floats)]
+	for i, b := range floats {
+		x := math.Float64frombits(b) * p
+		if !(x > -MaxDecimal && x < MaxDecimal) {
+			return i
+		}
+		n := int64(x + math.Copysign(0.5, x))
+		if math.Float64bits(float64(n)/p) != b || n >= MaxDecimal || n <= -MaxDecimal {
+			return i
+		}
+		v[i] = n
+	}
+	return len(floats)
+}

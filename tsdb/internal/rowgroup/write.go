@@ -5,8 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/codec"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
+)
+
+// version is the first byte of a row group and of a page.
+const version = 1
+
+// headLen is the length of version, rows, columns, first and last instant.
+const headLen = 1 + 2 + 1 + 8 + 8
+
+const (
+	maxSteps = MaxRows / StepRows
+	maxWords = MaxRows / 64 // of a presence bitmap
+	sumLen   = 4            // of the checksum
 )
 
 // errTable marks a table the caller should not have handed in: a bug, not bad data.
@@ -22,6 +37,9 @@ func checksum(space byte, k Key, b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key[:], castagnoli), castagnoli, b)
 }
 
+// sampleRows is the distance of the rows whose floats Fit looks at.
+const sampleRows = 16
+
 // Fit returns hi so that rows [lo, hi) of t make one row group: at most MaxRows, about
 // MaxBytes, one partition. At least one row fits if there is one.
 func Fit(t *column.Table, lo int) (hi int) {
@@ -32,10 +50,13 @@ func Fit(t *column.Table, lo int) (hi int) {
 	hi = min(t.Len(), lo+MaxRows)
 	bytes := 0
 	for i := lo; i < hi; i++ {
-		bytes += 8
+		bytes += 1 + len(t.Columns)
 		for c := range t.Columns {
-			if typ := t.Columns[c].Types[i]; typ.IsText() {
-				bytes += int(t.Columns[c].Bits[i] & (1<<32 - 1))
+			switch typ, bits := t.Columns[c].Types[i], t.Columns[c].Bits[i]; {
+			case typ.IsText():
+				bytes += int(bits & (1<<32 - 1))
+			case typ == model.TypeFloat && i%sampleRows == 0 && !codec.IsDecimal(bits):
+				bytes += 8 * sampleRows
 			}
 		}
 		if i > lo && (bytes > MaxBytes || PartitionOf(t.Times[i]) != partition) {
@@ -51,24 +72,25 @@ func Append(dst []byte, k Key, t *column.Table) ([]byte, error) {
 	if err := checkTable(k, t); err != nil {
 		return dst, err
 	}
-	start := len(dst)
-	n := t.Len()
-	dst = append(dst, 0, byte(n), byte(n>>8), byte(len(t.Columns)))
-	for _, ts := range t.Times {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(ts))
-	}
+	start, n := len(dst), t.Len()
+	dst = append(dst, version, byte(n), byte(n>>8), byte(len(t.Columns)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.Times[0]))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.Times[n-1]))
+	body := len(dst)
+
+	var directory [(MaxColumns + 2) * binary.MaxVarintLen64]byte
+	dir := directory[:0]
+	dst = appendTimes(dst, t.Times)
+	dir = binary.AppendUvarint(dir, uint64(len(dst)-body))
 	for i := range t.Columns {
-		c := &t.Columns[i]
-		for j := range c.Types {
-			dst = append(dst, byte(c.Types[j]))
-			if c.Types[j].IsText() {
-				dst = binary.AppendUvarint(dst, uint64(len(c.TextAt(j))))
-				dst = append(dst, c.TextAt(j)...)
-			} else {
-				dst = binary.AppendUvarint(dst, c.Bits[j])
-			}
+		before, err := len(dst), error(nil)
+		if dst, err = appendColumn(dst, &t.Columns[i]); err != nil {
+			return dst[:start], fmt.Errorf("column %d: %w", i, err)
 		}
+		dir = binary.AppendUvarint(dir, uint64(len(dst)-before))
 	}
+	dir = append(dir, 0) // optional columns: none
+	dst = slices.Insert(dst, body, dir...)
 	return binary.LittleEndian.AppendUint32(dst, checksum(keySpace, k, dst[start:])), nil
 }
 
@@ -91,4 +113,67 @@ func checkTable(k Key, t *column.Table) error {
 		}
 	}
 	return nil
+}
+
+// stepsOf reports the steps of n rows.
+func stepsOf(n int) int { return (n + StepRows - 1) / StepRows }
+
+// appendColumn adds a column: nothing when no row has the key, else presence and cells, in
+// the regular form if they have one.
+func appendColumn(dst []byte, c *column.Column) ([]byte, error) {
+	var cells cellRun
+	cells.gather(c)
+	if cells.n == 0 {
+		return dst, nil
+	}
+	dst = codec.AppendBitmap(dst, cells.present[:], c.Len())
+	if cells.scale() {
+		return cells.appendRegular(dst), nil
+	}
+	return cells.appendMixed(dst, c)
+}
+
+// A cellRun is the cells of a column, one behind the other whichever rows they are of.
+type cellRun struct {
+	rows    int
+	n       int // cells
+	types   [MaxRows]model.Type
+	bits    [MaxRows]uint64
+	present [maxWords]uint64
+	ends    [maxSteps]int // of the cells of each step
+	of      [model.TypeJSON + 1]int
+
+	// The regular form, once scale has found one.
+	rule    rule
+	digits  uint8
+	scaled  [MaxRows]int64
+	intsOf  [maxSteps]int64
+	hasInts bool
+}
+
+func (r *cellRun) gather(c *column.Column) {
+	r.rows = c.Len()
+	for k := range stepsOf(r.rows) {
+		lo := k * StepRows
+		hi := min(lo+StepRows, r.rows)
+		n := r.n
+		for i, t := range c.Types[lo:hi] {
+			if t == model.TypeNone {
+				continue
+			}
+			r.types[n], r.bits[n] = t, c.Bits[lo+i]
+			r.of[t]++
+			r.present[(lo+i)/64] |= 1 << ((lo + i) % 64)
+			n++
+		}
+		r.n, r.ends[k] = n, n
+	}
+}
+
+// step returns the range of the cells of step k.
+func (r *cellRun) step(k int) (lo, hi int) {
+	if k > 0 {
+		lo = r.ends[k-1]
+	}
+	return lo, r.ends[k]
 }

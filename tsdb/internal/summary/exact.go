@@ -122,3 +122,21 @@ func (a Int128) times(m uint64) Int128 {
 	hi, lo := bits.Mul64(a.Lo, m)
 	return Int128{int64(hi + uint64(a.Hi)*m), lo}
 }
+
+// Times returns a*m, wrapping.
+func (a Int128) Times(m uint64) Int128 { return a.times(m) }
+
+// Div returns a/d, which has no remainder.
+func (a Int128) Div(d uint64) Int128 {
+	negative := a.Hi < 0
+	if negative {
+		a = a.Neg()
+	}
+	hi, r := bits.Div64(0, uint64(a.Hi), d)
+	lo, _ := bits.Div64(r, a.Lo, d)
+	a = Int128{int64(hi), lo}
+	if negative {
+		a = a.Neg()
+	}
+	return a
+}

@@ -1,0 +1,269 @@
+package codec
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// A Mode says what the packed numbers of a run are.
+type Mode uint8
+
+// The modes. Runs of ints use the first three.
+const (
+	FromBase  Mode = iota // distances from the least value
+	FromLast              // differences from the value before, less the least difference
+	FromLine              // distances from a line through the first value
+	FromLastX             // exclusive or with the value before
+)
+
+// lineShift is the number of binary digits behind the point of a slope.
+const lineShift = 16
+
+// widths is the number of widths, 0 to 64.
+const widths = 65
+
+// A Span is what the packing of a run of ints needs to know about it. Arithmetic wraps, so
+// runs over the whole int64 range are runs like others.
+type Span struct {
+	Min, Max         int64
+	MinStep, MaxStep int64 // of the differences from the value before, wrapped
+}
+
+// SpanOf measures v, which is not empty.
+func SpanOf(v []int64) (s Span) {
+	last := v[0]
+	s.Min, s.Max = last, last
+	s.MinStep, s.MaxStep = math.MaxInt64, math.MinInt64
+	for _, x := range v[1:] {
+		s.Min, s.Max = min(s.Min, x), max(s.Max, x)
+		d := x - last
+		s.MinStep, s.MaxStep = min(s.MinStep, d), max(s.MaxStep, d)
+		last = x
+	}
+	if len(v) == 1 {
+		s.MinStep, s.MaxStep = 0, 0
+	}
+	return s
+}
+
+// BaseWidth returns the bits a value takes in mode FromBase.
+func (s Span) BaseWidth() uint8 { return Width(uint64(s.Max) - uint64(s.Min)) }
+
+// LastWidth returns the bits a value takes in mode FromLast.
+func (s Span) LastWidth() uint8 { return Width(uint64(s.MaxStep) - uint64(s.MinStep)) }
+
+// PackBase adds v as distances from base.
+func PackBase(dst []byte, v []int64, base int64, width uint8) []byte {
+	var u [MaxRun]uint64
+	for i, x := range v {
+		u[i] = uint64(x) - uint64(base)
+	}
+	return Pack(dst, u[:len(v)], width)
+}
+
+// PackLast adds the differences of v, less step; the first value's is written as zero.
+func PackLast(dst []byte, v []int64, step int64, width uint8) []byte {
+	var u [MaxRun]uint64
+	for i := 1; i < len(v); i++ {
+		u[i] = uint64(v[i]) - uint64(v[i-1]) - uint64(step)
+	}
+	return Pack(dst, u[:len(v)], width)
+}
+
+// UnpackBase undoes PackBase; src holds PackedLen bytes or more.
+func UnpackBase(v []int64, src []byte, base int64, width uint8) {
+	var u [MaxRun]uint64
+	Unpack(u[:len(v)], src, width)
+	for i := range v {
+		v[i] = int64(u[i] + uint64(base))
+	}
+}
+
+// UnpackLast undoes PackLast; src holds PackedLen bytes or more.
+func UnpackLast(v []int64, src []byte, first, step int64, width uint8) {
+	var u [MaxRun]uint64
+	Unpack(u[:len(v)], src, width)
+	last := uint64(first) - uint64(step)
+	for i := range v {
+		last += u[i] + uint64(step)
+		v[i] = int64(last)
+	}
+}
+
+// Line returns the point i of a line of the slope, in 1/65536 of a unit a step.
+func Line(slope int64, i int) int64 { return int64(uint64(slope)*uint64(i)) >> lineShift }
+
+// slopeOf returns the slope of a line from the first to the last value, if it has one.
+func slopeOf(v []int64) (slope int64, ok bool) {
+	rise := v[len(v)-1] - v[0]
+	if rise > math.MaxInt64>>lineShift || rise < -math.MaxInt64>>lineShift || len(v) < 2 {
+		return 0, false
+	}
+	return (rise<<lineShift + int64(len(v)/2)) / int64(len(v)-1), true
+}
+
+// AppendInts adds v, at most MaxRun values, in the narrowest mode. How many there are is
+// for the reader to know.
+//
+//	n = 1   value <varint>
+//	else    mode*65 + width <1> | least or first value <varint> | least step or slope, least distance <varint> | packed
+func AppendInts(dst []byte, v []int64) []byte {
+	if len(v) < 2 {
+		for _, x := range v {
+			dst = binary.AppendVarint(dst, x)
+		}
+		return dst
+	}
+	s := SpanOf(v)
+	n := len(v)
+	base, last := s.BaseWidth(), s.LastWidth()
+	baseLen := PackedLen(n, base)
+	lastLen := PackedLen(n, last) + 1
+	if slope, ok := slopeOf(v); ok && min(baseLen, lastLen) > 3 {
+		var u [MaxRun]int64
+		for i, x := range v {
+			u[i] = x - v[0] - Line(slope, i)
+		}
+		d := SpanOf(u[:n])
+		if w := d.BaseWidth(); PackedLen(n, w)+3 < min(baseLen, lastLen) {
+			dst = binary.AppendVarint(append(dst, byte(FromLine)*widths+w), v[0])
+			dst = binary.AppendVarint(dst, slope)
+			dst = binary.AppendVarint(dst, d.Min)
+			return PackBase(dst, u[:n], d.Min, w)
+		}
+	}
+	if lastLen < baseLen {
+		dst = binary.AppendVarint(append(dst, byte(FromLast)*widths+last), v[0])
+		dst = binary.AppendVarint(dst, s.MinStep)
+		return PackLast(dst, v, s.MinStep, last)
+	}
+	dst = binary.AppendVarint(append(dst, byte(FromBase)*widths+base), s.Min)
+	return PackBase(dst, v, s.Min, base)
+}
+
+// ReadInts fills v with what AppendInts wrote. What is wrong with it is c's error.
+func ReadInts(c *Cursor, v []int64) {
+	if len(v) < 2 {
+		for i := range v {
+			v[i] = c.Varint()
+		}
+		return
+	}
+	head := c.Byte()
+	mode, width := Mode(head/widths), head%widths
+	first := c.Varint()
+	var step, least int64
+	if mode == FromLast || mode == FromLine {
+		step = c.Varint()
+	}
+	if mode == FromLine {
+		least = c.Varint()
+	}
+	src := c.Rest()
+	c.Bytes(PackedLen(len(v), width))
+	if c.Err() != nil || mode > FromLine {
+		c.Fail(corruptf("ints of mode %d", mode))
+		clear(v)
+		return
+	}
+	switch mode {
+	case FromBase:
+		UnpackBase(v, src, first, width)
+	case FromLast:
+		UnpackLast(v, src, first, step, width)
+	case FromLine:
+		UnpackBase(v, src, int64(uint64(first)+uint64(least)), width)
+		for i := range v {
+			v[i] = int64(uint64(v[i]) + uint64(Line(step, i)))
+		}
+	}
+}
+
+// AppendFloats adds the bits of floats, at most MaxRun, as they are: for those that are no
+// decimals of one scale. Zeros all of them end in (float32s do) are left out.
+//
+//	mode <1> | width <1> | zeros <1> | base or first <varint> | least step, in mode FromLast <varint> | packed
+func AppendFloats(dst []byte, f []uint64) []byte {
+	if len(f) == 0 {
+		return dst
+	}
+	var all uint64
+	for _, x := range f {
+		all |= x
+	}
+	zeros := trailingZeros(all)
+	var v [MaxRun]int64
+	var u [MaxRun]uint64
+	var xor uint64
+	for i, x := range f {
+		v[i] = int64(x >> zeros)
+		if i > 0 {
+			u[i] = uint64(v[i] ^ v[i-1])
+			xor |= u[i]
+		}
+	}
+	run := v[:len(f)]
+	s := SpanOf(run)
+	base, last, x := s.BaseWidth(), s.LastWidth(), Width(xor)
+	switch {
+	case x < base && x <= last:
+		dst = binary.AppendVarint(append(dst, byte(FromLastX), x, zeros), v[0])
+		return Pack(dst, u[:len(f)], x)
+	case last < base:
+		dst = binary.AppendVarint(append(dst, byte(FromLast), last, zeros), v[0])
+		dst = binary.AppendVarint(dst, s.MinStep)
+		return PackLast(dst, run, s.MinStep, last)
+	}
+	dst = binary.AppendVarint(append(dst, byte(FromBase), base, zeros), s.Min)
+	return PackBase(dst, run, s.Min, base)
+}
+
+// ReadFloats fills f with what AppendFloats wrote. What is wrong with it is c's error.
+func ReadFloats(c *Cursor, f []uint64) {
+	if len(f) == 0 {
+		return
+	}
+	mode, width, zeros := Mode(c.Byte()), c.Byte(), c.Byte()
+	first := c.Varint()
+	var step int64
+	if mode == FromLast {
+		step = c.Varint()
+	}
+	src := c.Rest()
+	c.Bytes(PackedLen(len(f), width))
+	if c.Err() != nil || width > 64 || zeros > 63 || len(f) > MaxRun {
+		c.Fail(corruptf("floats of width %d", width))
+		clear(f)
+		return
+	}
+	var v [MaxRun]int64
+	run := v[:len(f)]
+	switch mode {
+	case FromBase:
+		UnpackBase(run, src, first, width)
+	case FromLast:
+		UnpackLast(run, src, first, step, width)
+	case FromLastX:
+		Unpack(f, src, width)
+		last := first
+		for i := range run {
+			last ^= int64(f[i])
+			run[i] = last
+		}
+	default:
+		c.Fail(corruptf("floats of mode %d", mode))
+	}
+	for i := range f {
+		f[i] = uint64(v[i]) << zeros
+	}
+}
+
+func trailingZeros(all uint64) uint8 {
+	var n uint8
+	for ; n < 63 && all>>n&1 == 0; n++ {
+	}
+	return n
+}
+
+// Slope returns the slope of a line that rises by units a step.
+func Slope(units int64) int64 { return int64(uint64(units) << lineShift) }

@@ -1,0 +1,173 @@
+package rowgroup
+
+import (
+	"math"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/codec"
+	"github.com/tidewire/tidewire/tsdb/internal/summary"
+)
+
+// aggregate adds rows [lo, hi) to acc.
+func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	lo = codec.NextBit(c.present[:], lo, hi)
+	if lo >= hi {
+		return nil
+	}
+	if c.rule == ruleMixed {
+		return c.aggregateMixed(lo, hi, acc)
+	}
+	hi = codec.LastBit(c.present[:], lo, hi) + 1
+	var s summary.Summary
+	s.First = c.regularCell(lo)
+	var sums scaledSums
+	for lo < hi {
+		k := lo / StepRows
+		end := min(hi, c.stepEnd(k))
+		if lo%StepRows == 0 && end == c.stepEnd(k) || c.cellsIn(k, lo, end) == int(c.cells[k]) {
+			c.addStep(k, &sums)
+		} else {
+			from := codec.CountBits(c.present[:], k*StepRows, lo)
+			c.addValues(c.regularStep(k)[from:from+c.cellsIn(k, lo, end)], &sums)
+		}
+		lo = end
+	}
+	s.Last = c.regularCell(hi - 1)
+	c.finish(&sums, &s)
+	acc.Merge(&s)
+	return nil
+}
+
+// cellsIn counts the cells of rows [lo, hi), all of step k.
+func (c *columnReader) cellsIn(k, lo, hi int) int {
+	if c.full {
+		return hi - lo
+	}
+	return codec.CountBits(c.present[:], lo, hi)
+}
+
+// regularCell returns the cell of a row that has one.
+func (c *columnReader) regularCell(row int) summary.Cell {
+	k := row / StepRows
+	v := c.regularStep(k)[c.cellsIn(k, k*StepRows, row)]
+	t, b := c.cell(v)
+	return summary.Cell{TS: c.times.at(row), Type: t, Bits: b}
+}
+
+// scaledSums aggregates scaled values; they become a summary once, at the end.
+type scaledSums struct {
+	cells, ints int64
+	min, max    int64
+	sum         summary.Int128
+}
+
+// addStep adds all of step k, from its head.
+func (c *columnReader) addStep(k int, s *scaledSums) {
+	n := int(c.cells[k])
+	if n == 0 {
+		return
+	}
+	lo := c.heads.min[k]
+	hi := int64(uint64(lo) + uint64(c.heads.spread[k]))
+	s.bound(lo, hi)
+	s.cells += int64(n)
+	s.ints += c.heads.ints[k]
+	s.sum.Add(summary.FromInt64(int64(uint64(c.heads.sum[k]) + uint64(middle(n, lo, c.heads.spread[k])))))
+}
+
+// addValues adds some values of a step.
+func (c *columnReader) addValues(v []int64, s *scaledSums) {
+	if len(v) == 0 {
+		return
+	}
+	lo, hi := v[0], v[0]
+	var sum uint64
+	for _, x := range v {
+		lo, hi = min(lo, x), max(hi, x)
+		sum += uint64(x)
+	}
+	if c.rule == ruleWhenIntegral {
+		pow := int64(codec.Pow10(c.digits))
+		for _, x := range v {
+			if x%pow == 0 {
+				s.ints++
+			}
+		}
+	}
+	s.bound(lo, hi)
+	s.cells += int64(len(v))
+	s.sum.Add(summary.FromInt64(int64(sum)))
+}
+
+func (s *scaledSums) bound(lo, hi int64) {
+	if s.cells == 0 {
+		s.min, s.max = lo, hi
+		return
+	}
+	s.min, s.max = min(s.min, lo), max(s.max, hi)
+}
+
+// finish turns scaled sums into a summary.
+func (c *columnReader) finish(sums *scaledSums, s *summary.Summary) {
+	pow := codec.Pow10(c.digits)
+	switch {
+	case c.rule == ruleBool:
+		s.Bools = sums.cells
+	case c.rule == ruleInt:
+		s.Ints, s.IntSum = sums.cells, sums.sum
+		s.Min, s.Max = uint64(sums.min), uint64(sums.max)
+	case c.rule == ruleWhenIntegral && sums.ints == sums.cells:
+		s.Ints, s.IntSum = sums.cells, sums.sum.Div(pow)
+		s.Min, s.Max = uint64(sums.min/int64(pow)), uint64(sums.max/int64(pow))
+	default:
+		s.Ints, s.Floats = sums.ints, sums.cells-sums.ints
+		s.DecimalSum = sums.sum.Times(codec.Pow10(codec.DecimalDigits - c.digits))
+		s.Min = math.Float64bits(float64(sums.min) / float64(pow))
+		s.Max = math.Float64bits(float64(sums.max) / float64(pow))
+	}
+}
+
+// aggregateMixed is aggregate for a column without regular form.
+func (c *columnReader) aggregateMixed(lo, hi int, acc *summary.Summary) error {
+	var s summary.Summary // its instants are row numbers
+	for lo < hi {
+		k := lo / StepRows
+		end := min(hi, c.stepEnd(k))
+		if n := c.cellsIn(k, lo, end); n > 0 && n == int(c.cells[k]) {
+			r := codec.NewCursor(c.body[c.start[k]:])
+			var step summary.Summary
+			step.Read(&r, int64(k*StepRows), int64((k+1)*StepRows-1))
+			if err := r.Err(); err != nil {
+				return corrupt("summary", err)
+			}
+			s.Merge(&step)
+		} else if n > 0 {
+			types, bits, err := c.mixedStep(k)
+			if err != nil {
+				return err
+			}
+			from := c.cellsIn(k, k*StepRows, lo)
+			row := lo
+			for i := from; i < from+n; i++ {
+				row = codec.NextBit(c.present[:], row, c.rows)
+				s.AddCell(int64(row), types[i], bits[i])
+				row++
+			}
+		}
+		lo = end
+	}
+	for _, cell := range [...]*summary.Cell{&s.First, &s.Last} {
+		if cell.Type == model.TypeNone {
+			continue
+		}
+		if cell.TS < 0 || cell.TS >= int64(c.rows) {
+			return corruptf("row %d of %d", cell.TS, c.rows)
+		}
+		cell.TS = c.times.at(int(cell.TS))
+	}
+	acc.Merge(&s)
+	return nil
+}
