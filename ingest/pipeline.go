@@ -18,11 +18,11 @@ type Store interface {
 	Latest(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, keys []string) (model.Snapshot, error)
 }
 
-// Limits bound one write set. A zero field means its default.
+// Limits bound one write set. A zero field means its default, which is the engine's own.
 type Limits struct {
-	Keys   int // distinct keys; zero means 10,000
-	Points int // cells; zero means 2,000,000
-	Bytes  int // estimated size: names, texts, and 8 bytes a row and a value; zero means 64 MiB
+	Keys   int // distinct keys; zero means 1,024
+	Points int // cells; zero means 100,000
+	Bytes  int // estimated size: names, texts, and 8 bytes a row and a value; zero means 16 MiB
 }
 
 // Options tunes a Pipeline. Each field says what its zero means.
@@ -45,9 +45,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Limits.Keys = cmp.Or(o.Limits.Keys, 10_000)
-	o.Limits.Points = cmp.Or(o.Limits.Points, 2_000_000)
-	o.Limits.Bytes = cmp.Or(o.Limits.Bytes, 64<<20)
+	o.Limits.Keys = cmp.Or(o.Limits.Keys, 1024)
+	o.Limits.Points = cmp.Or(o.Limits.Points, 100_000)
+	o.Limits.Bytes = cmp.Or(o.Limits.Bytes, 16<<20)
 	o.InactivityTimeout = cmp.Or(o.InactivityTimeout, 600*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now

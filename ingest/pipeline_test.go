@@ -14,7 +14,8 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Libraries below the engine start goroutines before main.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // A recorder is a store that keeps the latest values and a line per set.
 type recorder struct {
