@@ -6,7 +6,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
-	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
 
@@ -108,14 +107,20 @@ func (f *fold) addMemory() {
 // addCells adds rows [lo, hi), which have times.
 func (f *fold) addCells(times []int64, col *column.Column, lo, hi int) {
 	for lo < hi {
-		f.enter(times[lo])
-		next := hi
-		if times[hi-1] >= f.end {
-			next = lo + gallop(times[lo:hi], f.end)
-		}
+		next := f.bucketEnd(times, lo, hi)
 		f.addColumn(times, col, lo, next)
 		lo = next
 	}
+}
+
+// bucketEnd makes the bucket of row lo the current one and returns where its rows end, at
+// hi at the latest.
+func (f *fold) bucketEnd(times []int64, lo, hi int) int {
+	f.enter(times[lo])
+	if times[hi-1] < f.end {
+		return hi
+	}
+	return lo + gallop(times[lo:hi], f.end)
 }
 
 // addColumn adds rows [lo, hi), which have times and lie in the current bucket.
@@ -139,73 +144,38 @@ func (f *fold) fits(first, last int64) bool {
 	return last < f.end
 }
 
-// rows are rows of the current row group, decoded or not.
-type rows struct {
-	reader *rowgroup.Reader
-	times  []int64        // of all rows
-	cells  *column.Column // of rows from base on; nil while they need not be decoded
-	base   int
-}
-
-// addRows adds rows [lo, hi) as far as they are not deleted, woven with the heads' cells.
-func (f *fold) addRows(r *rows, lo, hi int) error {
-	hidden := overlap(f.hidden, r.times[lo], r.times[hi-1])
+// weave calls add for those of rows [lo, hi), which have times, that are neither deleted
+// nor replaced, and adds the heads' cells where they fall up to the last row.
+func (f *fold) weave(times []int64, lo, hi int, add func(lo, hi int) error) error {
+	hidden := overlap(f.hidden, times[lo], times[hi-1])
 	for lo < hi {
-		next := hi
+		next := hi // of a run that is not deleted
 		if len(hidden) > 0 {
-			if h := hidden[0]; r.times[lo] >= h.from {
-				lo += lowerBound(r.times[lo:hi], h.to)
+			if h := hidden[0]; times[lo] >= h.from {
+				lo += lowerBound(times[lo:hi], h.to)
 				hidden = hidden[1:]
 				continue
 			}
-			next = lo + lowerBound(r.times[lo:hi], hidden[0].from)
+			next = lo + lowerBound(times[lo:hi], hidden[0].from)
 		}
-		if err := f.weave(r, lo, next); err != nil {
-			return err
+		for lo < next {
+			if !f.memory.ok || f.memory.ts > times[next-1] {
+				if err := add(lo, next); err != nil {
+					return err
+				}
+				lo = next
+				break
+			}
+			at := lo + gallop(times[lo:next], f.memory.ts)
+			if err := add(lo, at); err != nil {
+				return err
+			}
+			if at < next && times[at] == f.memory.ts {
+				at++ // the heads' cell is the one
+			}
+			f.addMemory()
+			lo = at
 		}
-		lo = next
-	}
-	return nil
-}
-
-// weave adds rows [lo, hi) and the heads' cells up to the last of them; where both have a
-// cell the heads' is the one.
-func (f *fold) weave(r *rows, lo, hi int) error {
-	for lo < hi {
-		if !f.memory.ok || f.memory.ts > r.times[hi-1] {
-			return f.addPlain(r, lo, hi)
-		}
-		next := lo + gallop(r.times[lo:hi], f.memory.ts)
-		if err := f.addPlain(r, lo, next); err != nil {
-			return err
-		}
-		if next < hi && r.times[next] == f.memory.ts {
-			next++
-		}
-		f.addMemory()
-		lo = next
-	}
-	return nil
-}
-
-// addPlain adds rows [lo, hi) as they are.
-func (f *fold) addPlain(r *rows, lo, hi int) error {
-	if r.cells != nil {
-		if lo < hi {
-			f.addCells(r.times[r.base:], r.cells, lo-r.base, hi-r.base)
-		}
-		return nil
-	}
-	for lo < hi {
-		f.enter(r.times[lo])
-		next := hi
-		if r.times[hi-1] >= f.end {
-			next = lo + gallop(r.times[lo:hi], f.end)
-		}
-		if err := r.reader.Aggregate(f.column, lo, next, &f.sum); err != nil {
-			return err
-		}
-		lo = next
 	}
 	return nil
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
-	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
 
 const (
-	// denseRows is how many rows a bucket must have on average for its two edges, which cost
-	// a decoded step each, to be cheaper than decoding and adding all of its rows.
-	denseRows = 192
+	// denseRows is how many rows a bucket must have on average to be worth a summary of its
+	// own: fewer are decoded and added one by one.
+	denseRows = 4
 	// fewCuts is up to how many edges are searched for one by one, which costs up to a
 	// decoded step of timestamps each, before all timestamps are decoded.
 	fewCuts = 4
@@ -38,11 +37,10 @@ type pass struct {
 	always      bool    // use pages whatever it is
 
 	// Of the current row group:
-	cutUp    bool      // lo, hi and segments are known
-	lo, hi   int       // the rows in the range
-	segments []segment // these rows by bucket
-	rows     rows
-	cells    column.Column
+	cutUp    bool          // lo, hi and segments are known
+	lo, hi   int           // the rows in the range
+	segments []segment     // these rows by bucket
+	cells    column.Column // some of its rows
 }
 
 // A segment is the rows of the current row group in one bucket.
@@ -155,73 +153,137 @@ func (p *pass) rowGroup() error {
 }
 
 // fresh forgets what was worked out about the row group before.
-func (p *pass) fresh() { p.cutUp, p.rows = false, rows{reader: &p.walk.reader} }
+func (p *pass) fresh() { p.cutUp = false }
 
-// foldGroup adds the current row group to one column.
+// foldGroup adds the current row group to one column, as cheaply as what touches it and the
+// edges of buckets allow.
 func (p *pass) foldGroup(f *fold) error {
 	r := &p.walk.reader
 	if f.column >= r.Columns() {
 		return nil
 	}
-	s := r.Summary(f.column)
-	if s.Count() == 0 {
-		return nil
+	first, last := r.First(), r.Last()
+	f.before(first)
+	var err error
+	switch {
+	case f.touched(max(first, p.walk.from), min(last, p.walk.to-1)):
+		err = p.foldTouched(f)
+	case first >= p.walk.from && last < p.walk.to && f.fits(first, last):
+		err = p.foldWhole(f)
+	default:
+		err = p.foldCut(f)
 	}
-	if err := p.foldRows(f, s); err != nil {
+	if err != nil {
 		return p.walk.wrap(err)
 	}
 	return nil
 }
 
-// foldRows adds the current row group to one column, as cheaply as its summary s, what
-// touches it and the cuts of buckets allow.
-func (p *pass) foldRows(f *fold, s *summary.Summary) error {
+// foldWhole adds the row group by its summary.
+func (p *pass) foldWhole(f *fold) error {
 	r := &p.walk.reader
-	first, last := r.First(), r.Last()
-	f.before(first)
-	touched := f.touched(max(first, p.walk.from), min(last, p.walk.to-1))
-	texts := f.text && s.Texts() > 0
-	if !touched && !texts && first >= p.walk.from && last < p.walk.to && f.fits(first, last) {
-		f.sum.Merge(s)
-		return nil
+	s := r.Summary(f.column)
+	if err := r.Err(); err != nil {
+		return err
 	}
+	if f.text && s.Texts() > 0 {
+		if err := p.addTexts(f, 0, r.Rows()); err != nil {
+			return err
+		}
+	}
+	f.sum.Merge(s)
+	return nil
+}
+
+// foldCut adds the row group bucket by bucket.
+func (p *pass) foldCut(f *fold) error {
 	if err := p.cutRows(); err != nil {
 		return err
 	}
-	lo, hi := p.lo, p.hi
-	if lo == hi {
-		return nil
-	}
-	decode := texts || hi-lo < denseRows*len(p.segments) || touched && f.memory.count(last+1) > fewCells
-	if decode || touched {
+	r := &p.walk.reader
+	if p.hi-p.lo < denseRows*len(p.segments) {
+		if err := p.decode(f, p.lo, p.hi); err != nil {
+			return err
+		}
 		times, err := r.Times()
 		if err != nil {
 			return err
 		}
-		p.rows.times = times
-	}
-	p.rows.cells = nil
-	if decode {
-		p.cells.Reset()
-		if err := r.Decode(f.column, lo, hi, &p.cells); err != nil {
-			return err
+		for _, s := range p.segments {
+			f.enterBucket(s.start, s.end)
+			f.addColumn(times[p.lo:], &p.cells, s.lo-p.lo, s.hi-p.lo)
 		}
-		p.rows.cells, p.rows.base = &p.cells, lo
-	}
-	if touched {
-		return f.addRows(&p.rows, lo, hi)
+		return nil
 	}
 	for _, s := range p.segments {
 		f.enterBucket(s.start, s.end)
-		if decode {
-			f.addColumn(p.rows.times[lo:], &p.cells, s.lo-lo, s.hi-lo)
-			continue
-		}
-		if err := r.Aggregate(f.column, s.lo, s.hi, &f.sum); err != nil {
+		if err := p.addRows(f, s.lo, s.hi); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// foldTouched adds the row group's rows woven with the heads' and without what is deleted.
+func (p *pass) foldTouched(f *fold) error {
+	if err := p.cutRows(); err != nil || p.lo == p.hi {
+		return err
+	}
+	times, err := p.walk.reader.Times()
+	if err != nil {
+		return err
+	}
+	decoded := f.memory.count(p.walk.reader.Last()+1) > fewCells
+	if decoded {
+		if err := p.decode(f, p.lo, p.hi); err != nil {
+			return err
+		}
+	}
+	return f.weave(times, p.lo, p.hi, func(lo, hi int) error {
+		if decoded {
+			f.addCells(times[p.lo:], &p.cells, lo-p.lo, hi-p.lo)
+			return nil
+		}
+		for lo < hi {
+			next := f.bucketEnd(times, lo, hi)
+			if err := p.addRows(f, lo, next); err != nil {
+				return err
+			}
+			lo = next
+		}
+		return nil
+	})
+}
+
+// addRows adds rows [lo, hi) as they are; they lie in f's current bucket.
+func (p *pass) addRows(f *fold, lo, hi int) error {
+	fresh, texts := f.sum.Count() == 0, f.sum.Texts()
+	if err := p.walk.reader.Aggregate(f.column, lo, hi, &f.sum); err != nil {
+		return err
+	}
+	if !f.text || f.sum.Texts() == texts {
+		return nil
+	}
+	if err := p.decode(f, lo, hi); err != nil {
+		return err
+	}
+	f.texts.add(&p.cells, 0, hi-lo, fresh)
+	return nil
+}
+
+// addTexts adds the texts of rows [lo, hi), before their summary.
+func (p *pass) addTexts(f *fold, lo, hi int) error {
+	if err := p.decode(f, lo, hi); err != nil {
+		return err
+	}
+	f.texts.add(&p.cells, 0, hi-lo, f.sum.Count() == 0)
+	return nil
+}
+
+// decode fills cells with rows [lo, hi).
+func (p *pass) decode(f *fold, lo, hi int) error {
+	p.cells.Reset()
+	return p.walk.reader.Decode(f.column, lo, hi, &p.cells)
 }
 
 // cutRows finds the current row group's rows in the range and cuts them by bucket, once for
@@ -248,7 +310,6 @@ func (p *pass) cutRows() (err error) {
 	if err != nil {
 		return err
 	}
-	p.rows.times = times
 	for lo := p.lo; lo < p.hi; {
 		start, end := p.cut.Find(times[lo])
 		hi := p.hi
