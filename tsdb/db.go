@@ -2,85 +2,218 @@ package tsdb
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/head"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
 )
 
 // A DB is an open store.
-type DB struct{}
+//
+// It owns two goroutines, from Open to Close: the committer, which alone changes what is
+// active in the head, and the flusher, which alone changes row groups.
+type DB struct {
+	options Options
+	dir     string
+	store   *pebble.DB
+	unlock  func() error
+	epoch   uint64
+	records *records
+	scanner scan.Scanner
 
-var errSoon = errors.New("tsdb: not there yet")
+	applied atomic.Uint64 // position of the last visible entry
+	flushed atomic.Uint64 // position of the last entry in row groups
+	fatal   atomic.Pointer[error]
+	stats   counters
+
+	gate      *gate
+	committer *committer
+	flusher   *flusher
+
+	// commit is held while a commit group is built, written and applied, and while the
+	// head is frozen: a flush position is always the end of a commit group.
+	commit struct {
+		sync.Mutex
+		gen       uint64 // of the head
+		dirty     []*head.Record
+		bytes     int64 // memory of the active head
+		logBytes  int64 // of the log since the head was frozen
+		tombs     int64 // deletes since then
+		nextGroup uint64
+		marks     []mark // where the log could be cut
+	}
+
+	// calls counts the callers inside, so that Close can wait for them. A lock would
+	// forbid a callback to call the DB again.
+	calls struct {
+		sync.Mutex
+		inside int
+		closed bool
+		empty  chan struct{} // closed when closed and nobody is inside
+	}
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// A mark says how many bytes of log had been written up to a position.
+type mark struct {
+	position model.Position
+	bytes    int64
+}
+
+type counters struct {
+	sets, points, syncs, flushes atomic.Int64
+	head                         atomic.Int64 // memory of rows, active and frozen
+	log                          atomic.Int64 // bytes ever written
+}
 
 // Open opens the store in dir, makes it when there is none, and replays what the log has
-// beyond the flush position. It fails with ErrLocked when another process has it open.
-func Open(dir string, o Options) (*DB, error) { return nil, errSoon }
-
-// Append makes s durable and visible and returns its position. It may be called from any
-// number of goroutines; what waits together is synced together. Errors: Invalid or TooLarge
-// when s breaks a limit, Overload when ctx ended while the store was too busy to take it
-// (nothing was written then).
-func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, error) {
-	return 0, errSoon
-}
-
-// Delete removes history of one entity and scope (contract thingsboard 8.6). It is visible
-// at once.
-func (db *DB) Delete(ctx context.Context, d model.DeleteRange) (model.Position, error) {
-	return 0, errSoon
-}
-
-// DeleteEntity removes everything of an entity, in every scope. Deleting what does not exist
-// is not an error.
-func (db *DB) DeleteEntity(ctx context.Context, tenant model.TenantID, entity model.EntityID) (model.Position, error) {
-	return 0, errSoon
-}
-
-// Keys lists the keys that have a latest value, sorted.
-func (db *DB) Keys(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope) ([]string, error) {
-	return nil, errSoon
-}
-
-// Latest returns the latest points of keys, or of every key when keys is nil.
-func (db *DB) Latest(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, keys []string) (model.Snapshot, error) {
-	return model.Snapshot{}, errSoon
-}
-
-// Raw calls yield with the points of each key, in the order of q.Keys, in pages of at most
-// 1,024 points. The slice is reused after yield returns, the text of the values is not. Keys
-// without points are left out. An error of yield ends the query and is returned.
-func (db *DB) Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error) {
-	return 0, errSoon
-}
-
-// Aggregate calls yield once a key that has points, in the order of q.Keys, with its
-// buckets in ascending order; empty ones are left out.
-func (db *DB) Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error) {
-	return 0, errSoon
-}
-
-// Follow calls fn with the changes behind from, up to what is visible now, and returns the
-// position reached. It fails with ErrBehind when the log begins later. Entities deleted
-// since are left out.
-func (db *DB) Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error) {
-	return 0, errSoon
+// beyond the flush position. It fails with ErrLocked when another process has it open, and
+// with ErrVersion when a newer program wrote it.
+func Open(dir string, o Options) (_ *DB, err error) {
+	o, err = o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{options: o, dir: dir}
+	db.store, db.unlock, err = openStore(dir, o, db.fail)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.store.Close(), db.unlock())
+		}
+	}()
+	random := o.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	var flush flushState
+	db.epoch, flush, err = loadMeta(db.store, random)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	db.applied.Store(uint64(flush.position))
+	db.flushed.Store(uint64(flush.position))
+	db.commit.gen, db.commit.nextGroup = 1, flush.nextGroup
+	db.records = newRecords(db.store, &db.applied)
+	if err := db.replay(flush); err != nil {
+		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)
+	}
+	db.gate = newGate(o.PendingBytes)
+	db.flusher = startFlusher(db, flush)
+	db.committer = startCommitter(db)
+	db.wakeFlusher()
+	return db, nil
 }
 
 // Position returns the position of the last visible entry.
-func (db *DB) Position() model.Position { return 0 }
+func (db *DB) Position() model.Position { return model.Position(db.applied.Load()) }
 
 // Epoch identifies this history of the log: positions of different epochs do not compare.
-func (db *DB) Epoch() uint64 { return 0 }
+func (db *DB) Epoch() uint64 { return db.epoch }
 
 // Flush writes the head as row groups. It is not needed for durability.
-func (db *DB) Flush(ctx context.Context) error { return errSoon }
+func (db *DB) Flush(ctx context.Context) error {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	return db.flusher.flush(ctx)
+}
 
-// Check verifies the invariants and counts what there is. Damage found is returned as one
-// joined error; the Report is valid nevertheless.
-func (db *DB) Check(ctx context.Context) (Report, error) { return Report{}, errSoon }
+// enter keeps Close waiting until leave; it fails once the DB is closed.
+func (db *DB) enter() error {
+	if failed := db.fatal.Load(); failed != nil {
+		return *failed
+	}
+	db.calls.Lock()
+	defer db.calls.Unlock()
+	if db.calls.closed {
+		return ErrClosed
+	}
+	db.calls.inside++
+	return nil
+}
+
+func (db *DB) leave() {
+	db.calls.Lock()
+	defer db.calls.Unlock()
+	db.calls.inside--
+	if db.calls.closed && db.calls.inside == 0 {
+		close(db.calls.empty)
+	}
+}
+
+// refuse turns new callers away and waits for those inside.
+func (db *DB) refuse() {
+	db.calls.Lock()
+	db.calls.closed = true
+	db.calls.empty = make(chan struct{})
+	if db.calls.inside == 0 {
+		close(db.calls.empty)
+	}
+	db.calls.Unlock()
+	<-db.calls.empty
+}
+
+// fail is where a store that cannot be written any more ends. It does not return.
+func (db *DB) fail(err error) {
+	db.fatal.CompareAndSwap(nil, &err)
+	if db.options.Events.Fatal != nil {
+		db.options.Events.Fatal(err)
+	}
+	panic(err)
+}
+
+// Close waits for the calls that are running, refuses new ones, flushes, joins what is left
+// small, and closes the store. It drains against the direction of the data: writers first,
+// files last.
+func (db *DB) Close() error {
+	db.closeOnce.Do(func() {
+		db.gate.close()
+		db.refuse()
+		db.committer.close()
+		db.closeErr = errors.Join(db.flusher.close(), db.flushStore(), db.store.Close(), db.unlock())
+	})
+	return db.closeErr
+}
+
+// flushStore writes Pebble's memtables, so that the next Open replays nothing.
+func (db *DB) flushStore() error {
+	if err := db.store.Flush(); err != nil {
+		return fmt.Errorf("flush the store: %w", err)
+	}
+	return nil
+}
 
 // Stats returns counters and gauges.
-func (db *DB) Stats() Stats { return Stats{} }
-
-// Close flushes and closes the store. Calls that are still running fail with ErrClosed.
-func (db *DB) Close() error { return errSoon }
+func (db *DB) Stats() Stats {
+	s := Stats{
+		Position:     db.Position(),
+		Flushed:      model.Position(db.flushed.Load()),
+		Sets:         db.stats.sets.Load(),
+		Points:       db.stats.points.Load(),
+		Syncs:        db.stats.syncs.Load(),
+		Flushes:      db.stats.flushes.Load(),
+		HeadBytes:    db.stats.head.Load(),
+		Entities:     db.records.count.Load(),
+		CatalogBytes: db.records.bytes.Load(),
+	}
+	db.commit.Lock()
+	s.LogBytes = db.commit.logBytes
+	db.commit.Unlock()
+	if db.enter() == nil {
+		s.DiskBytes = int64(db.store.Metrics().DiskSpaceUsage())
+		db.leave()
+	}
+	return s
+}

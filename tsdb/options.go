@@ -44,14 +44,14 @@ type Options struct {
 
 // Limits bounds what one call may carry. An error names the limit and its value.
 type Limits struct {
-	Keys       int   // keys of a set or a query; zero means 1,024
-	Points     int   // points of a set; zero means 100,000
-	KeyBytes   int   // bytes of a key; zero means 1,024 (255 characters of the contract)
-	TextBytes  int   // bytes of a string or JSON value; zero means 1 MiB
-	SetBytes   int   // bytes of a set as logged; zero means 16 MiB
-	Buckets    int64 // buckets of an aggregate a key; zero means 1,000,000
-	MinTime    int64 // ms; zero means year 1900
-	MaxTime    int64 // ms; zero means year 2262
+	Keys      int   // keys of a set or a query; zero means 1,024
+	Points    int   // points of a set; zero means 100,000
+	KeyBytes  int   // bytes of a key; zero means 1,024 (255 characters of the contract)
+	TextBytes int   // bytes of a string or JSON value; zero means 1 MiB
+	SetBytes  int   // bytes of a set as logged; zero means 16 MiB
+	Buckets   int64 // buckets of an aggregate a key; zero means 1,000,000
+	MinTime   int64 // ms; zero means year 1900
+	MaxTime   int64 // ms; zero means year 2262
 }
 
 // Instants outside these are typing errors (seconds or microseconds taken for ms), and

@@ -2,7 +2,9 @@ package entry
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/tidewire/tidewire/model"
@@ -23,7 +25,8 @@ const (
 type Encoder struct {
 	places   []place // by index into the set's Keys
 	sections []uint64
-	out      []int32 // row of the set → row of the whole entry
+	taken    []uint32 // columns, by section
+	out      []int32  // row of the set → row of the whole entry
 	order    []int32
 	times    []int64 // of the whole entry
 	here     []int32 // row of the whole entry → row of the section, or -1
@@ -40,8 +43,9 @@ type place struct {
 }
 
 // Set adds the entry of s to dst. refs tells where each of s.Keys lives; every key has a
-// place of its own. Rows come out in ascending order, those of one instant merged.
-func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) []byte {
+// place of its own, or else ErrTwice is returned. Rows come out in ascending order, those of
+// one instant merged.
+func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte, error) {
 	var flags byte
 	if s.Scope.Arrival() {
 		flags |= Arrival
@@ -53,14 +57,19 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) []byte 
 	dst = binary.AppendVarint(dst, s.Received)
 	dst = binary.AppendUvarint(dst, uint64(max(s.TTL, 0)))
 
+	if !e.placeKeys(refs) {
+		return dst, ErrTwice
+	}
 	e.placeRows(s)
-	e.placeKeys(refs)
 	dst = binary.AppendUvarint(dst, uint64(len(e.sections)))
 	for i := range e.sections {
 		dst = e.section(dst, s, i, refs)
 	}
-	return dst
+	return dst, nil
 }
+
+// ErrTwice says that two keys of a set live in one place.
+var ErrTwice = errors.New("entry: a key stands twice")
 
 // placeRows finds the row of the entry for each row of the set.
 func (e *Encoder) placeRows(s *model.WriteSet) {
@@ -99,21 +108,24 @@ func (e *Encoder) placeRows(s *model.WriteSet) {
 	}
 }
 
-// placeKeys gathers the groups the set meets.
-func (e *Encoder) placeKeys(refs []catalog.Ref) {
-	e.places, e.sections = e.places[:0], e.sections[:0]
-	var counts [8]int
-	more := counts[:0]
+// placeKeys gathers the groups the set meets; it reports whether all places differ.
+func (e *Encoder) placeKeys(refs []catalog.Ref) bool {
+	e.places, e.sections, e.taken = e.places[:0], e.sections[:0], e.taken[:0]
 	for _, ref := range refs {
 		section := slices.Index(e.sections, ref.Group)
 		if section < 0 {
 			section = len(e.sections)
 			e.sections = append(e.sections, ref.Group)
-			more = append(more, 0)
+			e.taken = append(e.taken, 0)
 		}
-		e.places = append(e.places, place{section: section, column: more[section]})
-		more[section]++
+		bit := uint32(1) << ref.Column
+		if e.taken[section]&bit != 0 {
+			return false
+		}
+		e.places = append(e.places, place{section: section, column: bits.OnesCount32(e.taken[section])})
+		e.taken[section] |= bit
 	}
+	return true
 }
 
 // section adds the rows of one group.
@@ -239,7 +251,7 @@ func appendTimes(dst []byte, times []int64) []byte {
 	return dst
 }
 
-func (e *Encoder) column(dst []byte, s *model.WriteSet, types []model.Type, bits []uint64) []byte {
+func (e *Encoder) column(dst []byte, s *model.WriteSet, types []model.Type, raw []uint64) []byte {
 	uniform, text := true, false
 	for _, t := range types {
 		uniform = uniform && t == types[0]
@@ -254,8 +266,8 @@ func (e *Encoder) column(dst []byte, s *model.WriteSet, types []model.Type, bits
 		}
 	}
 	at, size := len(dst), 0
-	dst = slices.Grow(dst, 8*len(bits))[:at+8*len(bits)]
-	for i, b := range bits {
+	dst = slices.Grow(dst, 8*len(raw))[:at+8*len(raw)]
+	for i, b := range raw {
 		if types[i] == model.TypeNone {
 			b = 0
 		} else if text && types[i].IsText() {
@@ -269,7 +281,7 @@ func (e *Encoder) column(dst []byte, s *model.WriteSet, types []model.Type, bits
 		return dst
 	}
 	dst = slices.Grow(binary.AppendUvarint(dst, uint64(size)), size)
-	for i, b := range bits {
+	for i, b := range raw {
 		if types[i].IsText() {
 			dst = append(dst, s.Cells[b].Value.Text()...)
 		}

@@ -75,4 +75,3 @@ func (r *Record) Thaw() {
 	}
 	r.frozen = nil
 }
-

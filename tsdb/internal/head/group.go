@@ -123,24 +123,54 @@ func (g *Group) delete(mask uint32, from, to int64, changes []entry.LatestChange
 // Latest returns the latest of a column.
 func (g *Group) Latest(column int) *catalog.Latest { return &g.State.Latest[column] }
 
-// Views returns the rows in memory as a reader of the columns in mask sees them, older
-// knowledge first, and what hides cells in row groups. A half that a snapshot of the store
-// with flush position flushed has is left out; so nothing is there twice. The record's lock
-// must be held.
-func (g *Group) Views(mask uint32, flushed model.Position) (views []View, deleted []scan.Tombstone) {
-	var newer []scan.Tombstone
-	if g.active != nil && g.active.upto > flushed {
-		newer = g.active.tombs
+// A GroupView is what one reader sees of the rows of a group in memory.
+type GroupView struct {
+	halves [2]halfView
+	n      int
+}
+
+type halfView struct {
+	upto  model.Position
+	views []View
+	tombs []scan.Tombstone
+}
+
+// View copies what a reader of the columns in mask needs. The record's lock must be held.
+func (g *Group) View(mask uint32) (v GroupView) {
+	for _, h := range [...]*Half{g.frozen, g.active} {
+		if h == nil {
+			continue
+		}
+		hv := halfView{upto: h.upto, tombs: pick(nil, h.tombs, mask)}
+		hv.views = h.views(nil, mask)
+		v.halves[v.n] = hv
+		v.n++
 	}
-	if g.frozen != nil && g.frozen.upto > flushed {
-		views = g.frozen.views(views, mask, newer)
-		deleted = pick(deleted, g.frozen.tombs, mask)
+	return v
+}
+
+// Resolve returns the heads that a snapshot of the store with flush position flushed does
+// not cover, older knowledge first, and what they hide in row groups. So nothing is there
+// twice. It needs no lock.
+func (v *GroupView) Resolve(flushed model.Position) (heads []scan.Head, deleted []scan.Tombstone) {
+	for i := range v.n {
+		h := &v.halves[i]
+		if h.upto <= flushed {
+			continue
+		}
+		for k := range h.views {
+			h.views[k].Sort()
+			head := h.views[k].Head
+			if i == 0 && v.n == 2 { // what was deleted after the freeze
+				for _, t := range v.halves[1].tombs {
+					head.Deleted = append(head.Deleted, scan.HeadTombstone{Tombstone: t, Rows: len(head.Times)})
+				}
+			}
+			heads = append(heads, head)
+		}
+		deleted = append(deleted, h.tombs...)
 	}
-	if g.active != nil && g.active.upto > flushed {
-		views = g.active.views(views, mask, nil)
-		deleted = pick(deleted, g.active.tombs, mask)
-	}
-	return views, deleted
+	return heads, deleted
 }
 
 func pick(dst, tombs []scan.Tombstone, mask uint32) []scan.Tombstone {

@@ -55,20 +55,17 @@ func (h *Half) delete(mask uint32, from, to int64) {
 }
 
 // views adds the views of both tables, the older knowledge first.
-func (h *Half) views(dst []View, mask uint32, newer []scan.Tombstone) []View {
+func (h *Half) views(dst []View, mask uint32) []View {
 	if h.main.Len() > 0 {
-		v := h.main.view(mask, newer)
+		v := h.main.view(mask)
 		v.sorted = true
 		dst = append(dst, v)
 	}
 	if h.late.Len() > 0 {
-		dst = append(dst, h.late.view(mask, newer))
+		dst = append(dst, h.late.view(mask))
 	}
 	return dst
 }
-
-// Tombstones returns what the half hides in row groups.
-func (h *Half) Tombstones() []scan.Tombstone { return h.tombs }
 
 // Table returns the rows as a flush writes them: ascending, one of an instant, hidden cells
 // and empty rows gone. It is not called for a half that still changes; the result may share

@@ -21,8 +21,8 @@ type Record struct {
 	// Last is the position up to which every entry of this entity and scope is in what a
 	// reader sees.
 	Last model.Position
-	// Evicted says that the record is no longer the one the engine would find.
-	Evicted bool
+	// Size is what the engine has accounted for the record.
+	Size int64
 
 	// Ready is closed when the record was loaded; Err says why it was not.
 	Ready chan struct{}

@@ -123,7 +123,7 @@ func (r *Rows) hide(t scan.Tombstone) {
 }
 
 // view copies what a reader of the columns in mask needs. The lock must be held.
-func (r *Rows) view(mask uint32, more []scan.Tombstone) View {
+func (r *Rows) view(mask uint32) View {
 	v := View{rows: r, Head: scan.Head{Times: r.table.Times, Columns: make([]column.Column, len(r.table.Columns))}}
 	for i := range r.table.Columns {
 		if mask&(1<<i) != 0 {
@@ -133,11 +133,6 @@ func (r *Rows) view(mask uint32, more []scan.Tombstone) View {
 	for _, d := range r.deleted {
 		if mask&(1<<d.Column) != 0 {
 			v.Deleted = append(v.Deleted, d)
-		}
-	}
-	for _, d := range more {
-		if mask&(1<<d.Column) != 0 {
-			v.Deleted = append(v.Deleted, scan.HeadTombstone{Tombstone: d, Rows: len(v.Times)})
 		}
 	}
 	return v

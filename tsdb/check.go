@@ -1,0 +1,361 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+	"github.com/tidewire/tidewire/tsdb/internal/column"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
+	"github.com/tidewire/tidewire/tsdb/internal/summary"
+)
+
+// maxProblems bounds what one Check reports: the first few tell the story.
+const maxProblems = 20
+
+// Check flushes, then verifies the invariants of what is stored and counts it. Damage found
+// is returned as one joined error; the Report is valid nevertheless.
+func (db *DB) Check(ctx context.Context) (Report, error) {
+	if err := db.enter(); err != nil {
+		return Report{}, err
+	}
+	defer db.leave()
+	if err := db.flusher.flush(ctx); err != nil {
+		return Report{}, fmt.Errorf("flush before checking: %w", err)
+	}
+	snapshot := db.store.NewSnapshot()
+	c := checker{ctx: ctx, store: snapshot, groups: map[uint64]*checkedGroup{}}
+	err := errors.Join(c.run(), snapshot.Close())
+	return c.report, errors.Join(append(c.problems, err)...)
+}
+
+// A checker walks the keyspaces of one snapshot.
+type checker struct {
+	ctx      context.Context
+	store    *pebble.Snapshot
+	report   Report
+	problems []error
+	groups   map[uint64]*checkedGroup
+	reader   rowgroup.Reader
+	page     rowgroup.PageReader
+	table    column.Table
+}
+
+// A checkedGroup is what is remembered of a group from one keyspace to the next.
+type checkedGroup struct {
+	names  catalog.Names
+	state  catalog.State
+	any    bool  // has row groups
+	last   int64 // instant of the last row
+	small  int
+	rows   int // in small row groups
+	newest []catalog.Latest
+}
+
+func (c *checker) problem(format string, args ...any) {
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, fmt.Errorf("%w: "+format, append([]any{ErrCorrupt}, args...)...))
+	}
+}
+
+func (c *checker) run() error {
+	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	for number, g := range c.groups {
+		c.checkTail(number, g)
+		c.checkLatest(number, g)
+		c.report.MaxUnsealed = max(c.report.MaxUnsealed, int64(g.small))
+	}
+	return nil
+}
+
+// each calls fn with the rows of a keyspace.
+func (c *checker) each(space byte, fn func(key, value []byte) error) (err error) {
+	iter, err := c.store.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		value, err := iter.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := fn(iter.Key(), value); err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+func (c *checker) checkNames() error {
+	return c.each(keys.Names, func(key, value []byte) error {
+		number, err := keys.ParseGroup(key)
+		if err != nil {
+			c.problem("names key %x", key)
+			return nil
+		}
+		names, err := catalog.ParseNames(value)
+		if err != nil {
+			c.problem("names of group %d", number)
+			return nil
+		}
+		c.groups[number] = &checkedGroup{names: names, newest: make([]catalog.Latest, len(names.Columns)), last: math.MinInt64}
+		c.report.Groups++
+		c.report.Columns += int64(len(names.Columns))
+		return nil
+	})
+}
+
+func (c *checker) checkCatalog() error {
+	found := int64(0)
+	err := c.each(keys.Catalog, func(key, value []byte) error {
+		series, name, err := keys.ParseCatalog(key)
+		if err != nil {
+			c.problem("catalog key %x", key)
+			return nil
+		}
+		ref, err := catalog.ParseRef(value)
+		if err != nil {
+			c.problem("catalog row %x", key)
+			return nil
+		}
+		found++
+		g := c.groups[ref.Group]
+		if g == nil || g.names.Series != series || int(ref.Column) >= len(g.names.Columns) || g.names.Columns[ref.Column] != string(name) {
+			c.problem("key %q of entity %s is said to be column %d of group %d, which is not", name, series.Entity, ref.Column, ref.Group)
+		}
+		return nil
+	})
+	if err == nil && found != c.report.Columns {
+		c.problem("%d rows in the catalog for %d columns", found, c.report.Columns)
+	}
+	return err
+}
+
+func (c *checker) checkStates() error {
+	return c.each(keys.States, func(key, value []byte) error {
+		number, err := keys.ParseGroup(key)
+		if err != nil || c.groups[number] == nil {
+			c.problem("state of unknown group %x", key)
+			return nil
+		}
+		g := c.groups[number]
+		if err := g.state.Parse(value); err != nil || len(g.state.Latest) != len(g.names.Columns) {
+			c.problem("state of group %d", number)
+			g.state.Latest = make([]catalog.Latest, len(g.names.Columns))
+		}
+		return nil
+	})
+}
+
+func (c *checker) checkRowGroups() error {
+	return c.each(keys.RowGroups, func(key, value []byte) error {
+		k, err := rowgroup.ParseKey(key)
+		if err != nil || c.groups[k.Group] == nil || rowgroup.PartitionOf(k.First) != k.Partition {
+			c.problem("row group of unknown group %x", key)
+			return nil
+		}
+		c.report.RowGroups++
+		c.report.Bytes += int64(len(value))
+		if err := c.checkRowGroup(k, value); err != nil && len(c.problems) < maxProblems {
+			c.problems = append(c.problems, &CorruptionError{Group: k.Group, From: k.First, Check: err})
+		}
+		return nil
+	})
+}
+
+func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
+	g, r := c.groups[k.Group], &c.reader
+	if err := r.Reset(k, value); err != nil {
+		return err
+	}
+	times, err := r.Times()
+	if err != nil {
+		return err
+	}
+	n := len(times)
+	if n == 0 || n != r.Rows() || r.Columns() > len(g.names.Columns) {
+		return fmt.Errorf("%d rows, %d instants, %d columns", r.Rows(), n, r.Columns())
+	}
+	if times[0] != k.First || r.First() != k.First || r.Last() != times[n-1] || rowgroup.PartitionOf(times[n-1]) != k.Partition {
+		return fmt.Errorf("rows from %d to %d", times[0], times[n-1])
+	}
+	if g.any && k.First <= g.last {
+		return fmt.Errorf("overlaps the row group before, which ends at %d", g.last)
+	}
+	for i := 1; i < n; i++ {
+		if times[i] <= times[i-1] {
+			return fmt.Errorf("row %d at %d is not behind %d", i, times[i], times[i-1])
+		}
+	}
+	g.any, g.last = true, times[n-1]
+	if k.First >= g.state.Tail.Sealed {
+		g.small++
+		g.rows += n
+		c.report.UnsealedRowGroups++
+	}
+	c.report.Steps += int64((n + rowgroup.StepRows - 1) / rowgroup.StepRows)
+	c.table.Reset(r.Columns())
+	full := make([]bool, n)
+	for col := range r.Columns() {
+		cells := &c.table.Columns[col]
+		if err := r.Decode(col, 0, n, cells); err != nil {
+			return fmt.Errorf("column %d: %w", col, err)
+		}
+		for i, t := range cells.Types {
+			if t == model.TypeNone {
+				continue
+			}
+			full[i] = true
+			c.report.Points++
+			l := &g.newest[col]
+			*l = catalog.Latest{TS: times[i], Type: t, Bits: cells.Bits[i], Text: l.Text[:0]}
+			if t.IsText() {
+				l.Bits, l.Text = 0, append(l.Text, cells.TextAt(i)...)
+			}
+		}
+		var want, steps summary.Summary
+		want.AddColumn(times, cells, 0, n)
+		if err := r.Aggregate(col, 0, n, &steps); err != nil {
+			return fmt.Errorf("column %d: %w", col, err)
+		}
+		if !sameSummary(&want, r.Summary(col)) || !sameSummary(&want, &steps) {
+			return fmt.Errorf("column %d: summary differs from the rows", col)
+		}
+	}
+	for i := range full {
+		if !full[i] {
+			return fmt.Errorf("row %d at %d is empty", i, times[i])
+		}
+	}
+	return nil
+}
+
+// sameSummary compares what is exact exactly, and sums of inexact floats, whose error
+// depends on how they were cut, closely.
+func sameSummary(a, b *summary.Summary) bool {
+	var x, y model.Bucket
+	a.Bucket(&x)
+	b.Bucket(&y)
+	counts := a.Nulls == b.Nulls && a.Bools == b.Bools && a.Ints == b.Ints && a.Floats == b.Floats && a.Strings == b.Strings && a.JSONs == b.JSONs
+	return counts && x.Min == y.Min && x.Max == y.Max && closeTo(x.Sum, y.Sum) && closeTo(x.Avg, y.Avg) &&
+		x.First.TS == y.First.TS && x.Last.TS == y.Last.TS
+}
+
+func closeTo(a, b model.Value) bool {
+	if a == b {
+		return true
+	}
+	x, ok := a.Number()
+	y, also := b.Number()
+	return ok && also && a.Type() == b.Type() && math.Abs(x-y) <= 1e-9*math.Max(math.Abs(x), math.Abs(y))
+}
+
+// checkPages verifies that the pages of a partition list a prefix of its row groups.
+func (c *checker) checkPages() (err error) {
+	var at *cursor // over the row groups of the group and partition of the page before
+	var group uint64
+	var partition, next int64
+	defer func() {
+		if at != nil {
+			err = errors.Join(err, at.Close())
+		}
+	}()
+	return c.each(keys.Pages, func(key, value []byte) error {
+		b, err := keys.ParseBlock(key)
+		if err != nil || c.groups[b.Group] == nil {
+			c.problem("page of unknown group %x", key)
+			return nil
+		}
+		c.report.Pages++
+		c.report.Bytes += int64(len(value))
+		if at == nil || b.Group != group || b.Partition != partition {
+			if at != nil {
+				if err := at.Close(); err != nil {
+					return err
+				}
+			}
+			if at, err = newCursor(c.store, scan.RowGroups, b.Group); err != nil {
+				return err
+			}
+			group, partition, next = b.Group, b.Partition, b.Partition*rowgroup.PartitionMillis
+		}
+		k := rowgroup.Key{Partition: b.Partition, Group: b.Group, First: b.First}
+		if err := c.page.Reset(k, value); err != nil {
+			c.problem("page %d of group %d: %w", b.First, b.Group, err)
+			return nil
+		}
+		for i := range c.page.Len() {
+			first, value, err := at.SeekGE(next)
+			if err != nil {
+				return err
+			}
+			if value == nil || first != c.page.First(i) {
+				c.problem("page %d of group %d lists a row group at %d, there is one at %d", b.First, b.Group, c.page.First(i), first)
+				return nil
+			}
+			k.First = first
+			if err := c.reader.Reset(k, value); err != nil {
+				return nil // reported with the row groups
+			}
+			if !c.pageAgrees(i) {
+				c.problem("page %d of group %d: summary of the row group at %d differs", b.First, b.Group, first)
+			}
+			if first >= c.groups[group].state.Tail.Sealed {
+				c.problem("page %d of group %d lists an unsealed row group at %d", b.First, b.Group, first)
+			}
+			next = c.page.Last(i) + 1
+		}
+		return nil
+	})
+}
+
+func (c *checker) pageAgrees(i int) bool {
+	if c.page.Last(i) != c.reader.Last() || c.page.Rows(i) != c.reader.Rows() {
+		return false
+	}
+	for col := range c.reader.Columns() {
+		var s summary.Summary
+		if err := c.page.Aggregate(col, i, i+1, &s); err != nil || !sameSummary(&s, c.reader.Summary(col)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *checker) checkTail(number uint64, g *checkedGroup) {
+	t := &g.state.Tail
+	if t.Small != g.small || t.SmallRows != g.rows {
+		c.problem("group %d has %d small row groups of %d rows, its state says %d of %d", number, g.small, g.rows, t.Small, t.SmallRows)
+	}
+	if g.any && (!t.Any || g.last > t.Last) {
+		c.problem("group %d ends at %d, its state says %d", number, g.last, t.Last)
+	}
+}
+
+func (c *checker) checkLatest(number uint64, g *checkedGroup) {
+	for i := range g.newest {
+		if g.state.Touched&(1<<i) != 0 || i >= len(g.state.Latest) {
+			continue
+		}
+		have, want := &g.state.Latest[i], &g.newest[i]
+		if have.Type != want.Type || want.Type != model.TypeNone && (have.TS != want.TS || have.Value() != want.Value()) {
+			c.problem("latest of key %q of entity %s (group %d) is %#v at %d, the newest point %#v at %d", g.names.Columns[i],
+				g.names.Series.Entity, number, have.Value(), have.TS, want.Value(), want.TS)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/head"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+)
+
+// A flusher turns the head into row groups. It owns one goroutine, from startFlusher until
+// close returns, which flushes when it is woken and there is enough.
+type flusher struct {
+	db   *DB
+	wake chan struct{} // capacity 1: a wake-up is never lost, never queued twice
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	// run is held while a head is frozen and written.
+	run struct {
+		sync.Mutex
+		state  flushState
+		frozen *frozenHead // not written yet; kept when writing failed
+	}
+}
+
+// A frozenHead is what one flush writes.
+type frozenHead struct {
+	records  []*head.Record
+	gen      uint64 // the generation that began with the freeze
+	state    flushState
+	bytes    int64
+	logBytes int64
+}
+
+func startFlusher(db *DB, state flushState) *flusher {
+	ctx, stop := context.WithCancel(context.Background())
+	f := &flusher{db: db, wake: make(chan struct{}, 1), stop: stop}
+	f.run.state = state
+	f.done.Go(func() { f.loop(ctx) })
+	return f
+}
+
+func (f *flusher) wakeUp() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *flusher) loop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		}
+		if !f.due() {
+			continue
+		}
+		if err := f.flush(ctx); err != nil && ctx.Err() == nil && f.db.options.Events.Failed != nil {
+			f.db.options.Events.Failed(fmt.Errorf("tsdb: flush: %w", err))
+		}
+	}
+}
+
+// due reports whether the head has enough for a flush.
+func (f *flusher) due() bool {
+	db := f.db
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= maxTombs || db.commit.logBytes >= maxLog
+}
+
+// recheck lets writers in again, or wakes the flusher once more.
+func (db *DB) recheck() {
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	db.gate.setFull(false)
+	db.checkHead()
+}
+
+// close stops the goroutine, flushes what is left and joins what is small. The store is not
+// touched after it returns.
+func (f *flusher) close() error {
+	f.stop()
+	f.done.Wait()
+	err := f.flush(context.Background())
+	if err == nil {
+		err = f.tidy()
+	}
+	if err != nil {
+		return fmt.Errorf("flush on close: %w", err)
+	}
+	return nil
+}
+
+// flush freezes the head and writes it. When an earlier flush failed it is finished first.
+func (f *flusher) flush(ctx context.Context) error {
+	f.run.Lock()
+	defer f.run.Unlock()
+	defer f.db.recheck()
+	if f.run.frozen != nil {
+		if err := f.write(ctx, f.run.frozen); err != nil {
+			return err
+		}
+	}
+	f.run.frozen = f.db.freeze(f.run.state)
+	if f.run.frozen == nil {
+		return nil
+	}
+	return f.write(ctx, f.run.frozen)
+}
+
+// freeze begins a new generation of the head and returns the one before, or nil when
+// nothing has happened since the last flush.
+func (db *DB) freeze(state flushState) *frozenHead {
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	if len(db.commit.dirty) == 0 {
+		return nil
+	}
+	state.position = model.Position(db.applied.Load())
+	state.nextGroup = db.commit.nextGroup
+	state.logFirst, db.commit.marks = cutLog(db.commit.marks, state, db.stats.log.Load()-db.options.LogBytes)
+	f := &frozenHead{records: db.commit.dirty, gen: db.commit.gen + 1, state: state, bytes: db.commit.bytes, logBytes: db.commit.logBytes}
+	db.commit.gen++
+	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
+	return f
+}
+
+// cutLog returns the first position of the log to keep: all that was written after the first
+// upto bytes, and the marks that are still of use. A mark is the end of a commit group.
+func cutLog(marks []mark, state flushState, upto int64) (model.Position, []mark) {
+	first := state.logFirst
+	for len(marks) > 0 && marks[0].bytes <= upto && marks[0].position <= state.position {
+		first = marks[0].position + 1
+		marks = marks[1:]
+	}
+	return first, marks
+}
+
+// write writes a frozen head in one batch and forgets it.
+func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
+	db := f.db
+	w := newFlushWriter(db)
+	defer func() { err = errors.Join(err, w.close()) }()
+	for _, r := range h.records {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.Lock()
+		r.Roll(h.gen)
+		frozen := r.Frozen()
+		r.Unlock()
+		if err := w.record(frozen); err != nil {
+			return err
+		}
+	}
+	if h.state.logFirst > f.run.state.logFirst {
+		if err := w.batch.DeleteRange(keys.AppendLog(nil, f.run.state.logFirst), keys.AppendLog(nil, h.state.logFirst), nil); err != nil {
+			return err
+		}
+	}
+	if err := w.batch.Set([]byte(metaFlushKey), h.state.append(nil), nil); err != nil {
+		return err
+	}
+	// What the batch says is in the log already, and whatever is written behind it syncs it.
+	if err := w.batch.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("commit flush at position %d: %w", h.state.position, err)
+	}
+	w.committed()
+	for _, r := range h.records {
+		r.Lock()
+		r.Thaw()
+		r.Unlock()
+	}
+	f.run.state, f.run.frozen = h.state, nil
+	db.flushed.Store(uint64(h.state.position))
+	db.stats.head.Add(-h.bytes)
+	db.stats.flushes.Add(1)
+	db.records.evict(db.options.CatalogBytes)
+	if db.options.Events.Flushed != nil {
+		w.info.Position = h.state.position
+		w.info.Took = db.options.Now().Sub(w.began)
+		db.options.Events.Flushed(w.info)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package tsdb
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A gate lets writers in while there is room: for bytes waiting to be committed, and in the
+// head. It is where back-pressure becomes visible to a caller.
+type gate struct {
+	limit int64
+	mu    struct {
+		sync.Mutex
+		pending int64
+		full    bool // the head has no room until the flush is through
+		closed  bool
+		waiting int
+		changed chan struct{} // closed and replaced when there may be room for who waits
+	}
+}
+
+func newGate(limit int64) *gate {
+	g := &gate{limit: limit}
+	g.mu.changed = make(chan struct{})
+	return g
+}
+
+// enter waits for room for n bytes. An error means nothing was taken.
+func (g *gate) enter(ctx context.Context, n int64) error {
+	for {
+		g.mu.Lock()
+		if g.mu.closed {
+			g.mu.Unlock()
+			return ErrClosed
+		}
+		if !g.mu.full && (g.mu.pending == 0 || g.mu.pending+n <= g.limit) {
+			g.mu.pending += n
+			g.mu.Unlock()
+			return nil
+		}
+		full, changed := g.mu.full, g.mu.changed
+		g.mu.waiting++
+		g.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if full {
+				return &model.Error{Kind: model.Overload, Message: "The store is writing out what it has in memory; try again later", Err: ctx.Err()}
+			}
+			return &model.Error{Kind: model.Overload, Message: "Too much is waiting to be written; try again later", Err: ctx.Err()}
+		}
+	}
+}
+
+// leave returns n bytes.
+func (g *gate) leave(n int64) {
+	g.mu.Lock()
+	g.mu.pending -= n
+	g.wakeLocked()
+	g.mu.Unlock()
+}
+
+// setFull says whether the head has room.
+func (g *gate) setFull(full bool) {
+	g.mu.Lock()
+	if g.mu.full != full {
+		g.mu.full = full
+		g.wakeLocked()
+	}
+	g.mu.Unlock()
+}
+
+// close turns everybody away.
+func (g *gate) close() {
+	g.mu.Lock()
+	g.mu.closed = true
+	g.wakeLocked()
+	g.mu.Unlock()
+}
+
+func (g *gate) wakeLocked() {
+	if g.mu.waiting == 0 {
+		return
+	}
+	g.mu.waiting = 0
+	close(g.mu.changed)
+	g.mu.changed = make(chan struct{})
+}

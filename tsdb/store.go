@@ -1,0 +1,215 @@
+package tsdb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+)
+
+// formatVersion is that of everything in the store that has no version of its own.
+const formatVersion = 1
+
+// pebbleFormat is pinned: a newer Pebble must not change files in passing.
+const pebbleFormat = pebble.FormatTableFormatV6
+
+// The meta rows.
+const (
+	metaVersion = "version" // <4 LE>
+	metaEpoch   = "epoch"   // <8 LE>
+	metaFlush   = "flush"   // position <8 LE> | next group <8 LE> | first position of the log <8 LE>
+)
+
+// flushState is the meta row that every flush moves.
+type flushState struct {
+	position  model.Position // everything up to it is in the store
+	nextGroup uint64         // numbers from it on were not given
+	logFirst  model.Position // the first position still in the log
+}
+
+func (s flushState) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.position))
+	dst = binary.LittleEndian.AppendUint64(dst, s.nextGroup)
+	return binary.LittleEndian.AppendUint64(dst, uint64(s.logFirst))
+}
+
+func parseFlushState(b []byte) (flushState, error) {
+	if len(b) != 24 {
+		return flushState{}, fmt.Errorf("%w: flush state of %d bytes", ErrCorrupt, len(b))
+	}
+	return flushState{
+		position:  model.Position(binary.LittleEndian.Uint64(b)),
+		nextGroup: binary.LittleEndian.Uint64(b[8:]),
+		logFirst:  model.Position(binary.LittleEndian.Uint64(b[16:])),
+	}, nil
+}
+
+// openStore opens the Pebble store in dir with the options that were measured to matter.
+func openStore(dir string, o Options, failed func(error)) (store *pebble.DB, unlock func() error, err error) {
+	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
+		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
+	}
+	lock, err := pebble.LockDirectory(dir, o.FS)
+	if err != nil {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) && !errors.Is(err, os.ErrPermission) ||
+			strings.Contains(err.Error(), "lock held") {
+			return nil, nil, fmt.Errorf("%w: %s; stop it, or choose another directory", ErrLocked, dir)
+		}
+		return nil, nil, fmt.Errorf("lock directory %s: %w", dir, err)
+	}
+	cache := pebble.NewCache(o.CacheBytes)
+	defer cache.Unref()
+	po := &pebble.Options{
+		FS:                          o.FS,
+		Lock:                        lock,
+		Cache:                       cache,
+		Comparer:                    pebble.DefaultComparer,
+		FormatMajorVersion:          pebbleFormat,
+		Logger:                      logger{failed},
+		EventListener:               listener(o.Events),
+		MemTableSize:                64 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1 << 20, // back-pressure is the head's: Pebble must not stall a commit
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		MaxOpenFiles:                1000,
+		BytesPerSync:                1 << 20,
+	}
+	for i := range po.Levels {
+		po.Levels[i].BlockSize = 32 << 10
+		po.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression } // blocks are coded already
+	}
+	store, err = pebble.Open(dir, po)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, err), lock.Close())
+	}
+	return store, lock.Close, nil
+}
+
+// listener reports what Pebble finds damaged. Unset, Pebble would end the process.
+func listener(e Events) *pebble.EventListener {
+	l := &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if e.Failed != nil {
+				e.Failed(fmt.Errorf("tsdb: background work of the store: %w", err))
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			if e.Damaged != nil {
+				e.Damaged(fmt.Errorf("%w: %s", ErrCorrupt, info))
+			}
+		},
+	}
+	l.EnsureDefaults(quiet{})
+	return l
+}
+
+// logger stands between Pebble and the process: Pebble expects Fatalf not to return.
+type logger struct{ failed func(error) }
+
+func (logger) Infof(string, ...any)  {}
+func (logger) Errorf(string, ...any) {}
+func (l logger) Fatalf(format string, args ...any) {
+	l.failed(fmt.Errorf("tsdb: "+format, args...))
+}
+
+// quiet makes Pebble's default event handlers silent.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...))
+}
+
+// get calls fn with the value of a key, which is valid during the call, and reports whether
+// there is one.
+func get(r pebble.Reader, key []byte, fn func([]byte) error) (found bool, err error) {
+	value, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	return true, fn(value)
+}
+
+// loadMeta reads the meta rows, writing them first into a new store.
+func loadMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushState, err error) {
+	var version uint32
+	found, err := get(store, keys.AppendMeta(nil, metaVersion), func(b []byte) error {
+		if len(b) != 4 {
+			return fmt.Errorf("%w: version of %d bytes", ErrCorrupt, len(b))
+		}
+		version = binary.LittleEndian.Uint32(b)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return 0, flush, fmt.Errorf("read format version: %w", err)
+	case !found:
+		return newMeta(store, random)
+	case version != formatVersion:
+		return 0, flush, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, version, formatVersion)
+	}
+	if _, err = get(store, keys.AppendMeta(nil, metaEpoch), func(b []byte) error {
+		if len(b) != 8 {
+			return fmt.Errorf("%w: epoch of %d bytes", ErrCorrupt, len(b))
+		}
+		epoch = binary.LittleEndian.Uint64(b)
+		return nil
+	}); err != nil {
+		return 0, flush, fmt.Errorf("read epoch: %w", err)
+	}
+	flush, err = readFlushState(store)
+	return epoch, flush, err
+}
+
+func newMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushState, err error) {
+	var seed [8]byte
+	if _, err := io.ReadFull(random, seed[:]); err != nil {
+		return 0, flush, fmt.Errorf("make epoch: %w", err)
+	}
+	epoch = binary.LittleEndian.Uint64(seed[:]) | 1
+	flush = flushState{nextGroup: 1, logFirst: 1}
+	batch := store.NewBatch()
+	err = errors.Join(
+		batch.Set(keys.AppendMeta(nil, metaVersion), binary.LittleEndian.AppendUint32(nil, formatVersion), nil),
+		batch.Set(keys.AppendMeta(nil, metaEpoch), binary.LittleEndian.AppendUint64(nil, epoch), nil),
+		batch.Set(keys.AppendMeta(nil, metaFlush), flush.append(nil), nil),
+	)
+	if err == nil {
+		err = batch.Commit(pebble.Sync)
+	}
+	if err != nil {
+		return 0, flush, fmt.Errorf("write meta rows: %w", errors.Join(err, batch.Close()))
+	}
+	return epoch, flush, batch.Close()
+}
+
+var metaFlushKey = string(keys.AppendMeta(nil, metaFlush))
+
+func readFlushState(r pebble.Reader) (s flushState, err error) {
+	found, err := get(r, []byte(metaFlushKey), func(b []byte) error {
+		s, err = parseFlushState(b)
+		return err
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no flush state", ErrCorrupt)
+	}
+	if err != nil {
+		return s, fmt.Errorf("read flush state: %w", err)
+	}
+	return s, nil
+}
