@@ -128,6 +128,7 @@ func (p *Parser) scanMembers(b []byte, i int, ts int64, element bool) int {
 	if i < len(b) && b[i] == '}' {
 		return i + 1
 	}
+	keys := p.guesses()
 	row, next := len(p.set.Cells), 0
 	for {
 		if i >= len(b) || b[i] != '"' {
@@ -135,9 +136,8 @@ func (p *Parser) scanMembers(b []byte, i int, ts int64, element bool) int {
 		}
 		i++
 		key, start, end := -1, i, 0
-		if guess := p.guess(next); guess != "" && len(b)-i > len(guess) &&
-			b[i+len(guess)] == '"' && string(b[i:i+len(guess)]) == guess {
-			key, i = next, i+len(guess)+1
+		if next < len(keys) && hasName(b[i:], keys[next]) {
+			key, i = next, i+len(keys[next])+1
 		} else {
 			if end = scanName(b, i); end < 0 {
 				return -1
@@ -169,6 +169,7 @@ func (p *Parser) scanMembers(b []byte, i int, ts int64, element bool) int {
 				if key = p.scannedKey(alias(b[start:end]), element); key < 0 {
 					return -1
 				}
+				keys = p.guesses()
 			case key == len(p.set.Keys):
 				p.newKey(p.known[key])
 			}
@@ -208,16 +209,18 @@ func (p *Parser) scanMembers(b []byte, i int, ts int64, element bool) int {
 	}
 }
 
-// guess returns the key that probably has number n, or "". A number beyond the keys seen in
-// this body is guessed from the bodies before, as long as this one looked like them.
-func (p *Parser) guess(n int) string {
-	if n < len(p.set.Keys) {
-		return p.set.Keys[n]
+// guesses returns the keys that probably follow each other: those seen in this body, or, as
+// long as it looks like the bodies before, all of theirs.
+func (p *Parser) guesses() []string {
+	if p.alike && len(p.known) > len(p.set.Keys) {
+		return p.known
 	}
-	if p.alike && n < len(p.known) {
-		return p.known[n]
-	}
-	return ""
+	return p.set.Keys
+}
+
+// hasName reports whether b begins with name and a closing quote.
+func hasName(b []byte, name string) bool {
+	return len(b) > len(name) && b[len(name)] == '"' && string(b[:len(name)]) == name
 }
 
 // scannedKey returns the number of a key without escapes, or -1 where the full parser is to
