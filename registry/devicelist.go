@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -44,6 +45,7 @@ func (r *Registry) Devices(ctx context.Context, t model.TenantID, f DeviceFilter
 			found = append(found, e)
 		}
 	}
+	slices.Reverse(found) // newest first, which is the order most lists end in
 	chosen := paginate(found, l, by, func(a, b *model.Entity) int {
 		return newestFirst(a.Created, b.Created, model.ID(a.ID), model.ID(b.ID))
 	})
@@ -93,17 +95,20 @@ func (r *Registry) DevicesByID(ctx context.Context, t model.TenantID, ids []mode
 	for rest := ids; len(rest) > 0; {
 		batch := rest[:min(len(rest), deviceBatch)]
 		rest = rest[len(batch):]
-		args := []any{t.String()}
+		var args []any
 		for _, id := range batch {
 			args = append(args, id.String())
 		}
+		// The tenant is compared below: given both, SQLite would walk all its devices.
 		devices, err := collect(ctx, r.reader, scanDevice,
-			"SELECT "+deviceColumns+" WHERE d.tenant_id = $1 AND d.id IN ("+placeholders(2, len(batch))+")", args...)
+			"SELECT "+deviceColumns+" WHERE d.id IN ("+placeholders(1, len(batch))+")", args...)
 		if err != nil {
 			return nil, fmt.Errorf("registry: read devices: %w", err)
 		}
 		for _, d := range devices {
-			found[d.ID] = d
+			if d.Tenant == t {
+				found[d.ID] = d
+			}
 		}
 	}
 	out := make([]model.Device, 0, len(found))

@@ -41,7 +41,58 @@ type indexKey struct {
 type index struct {
 	mu      sync.Mutex
 	members map[model.EntityID]*model.Entity
-	sorted  []*model.Entity // by creation; nil after a change. Never changed once handed out
+	// sorted is the members by creation. Who was handed it keeps it: it is only ever appended
+	// to, beyond what they see, or replaced.
+	sorted []*model.Entity
+	stale  bool // sorted holds entities that were replaced or removed
+}
+
+// put adds or replaces a member. Ids are never used again.
+func (x *index) put(e *model.Entity) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, replaced := x.members[e.ID]
+	x.members[e.ID] = e
+	if replaced {
+		x.stale = true
+	} else {
+		x.sorted = append(x.sorted, e)
+		n := len(x.sorted)
+		x.stale = x.stale || n > 1 && byCreation(x.sorted[n-2], e) > 0
+	}
+}
+
+func (x *index) remove(id model.EntityID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.members, id)
+	x.stale = true
+}
+
+// list returns the members by creation. The slice is shared and must not be changed.
+func (x *index) list() []*model.Entity {
+	if x == nil {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stale {
+		fresh := make([]*model.Entity, 0, len(x.members))
+		for _, old := range x.sorted {
+			if e, ok := x.members[old.ID]; ok {
+				fresh = append(fresh, e)
+			}
+		}
+		if !slices.IsSortedFunc(fresh, byCreation) {
+			slices.SortFunc(fresh, byCreation)
+		}
+		x.sorted, x.stale = fresh, false
+	}
+	return x.sorted[:len(x.sorted):len(x.sorted)]
+}
+
+func byCreation(a, b *model.Entity) int {
+	return cmp.Or(cmp.Compare(a.Created, b.Created), slices.Compare(a.ID[:], b.ID[:]))
 }
 
 func newDirectory() *directory {
@@ -77,10 +128,7 @@ func (d *directory) index(t model.TenantID, typ model.EntityType, create bool) *
 // put adds e or replaces the entity of its id. e belongs to the directory from now on.
 func (d *directory) put(e *model.Entity) {
 	d.entities.set(e.ID, e)
-	x := d.index(e.Tenant, e.Type, true)
-	x.mu.Lock()
-	x.members[e.ID], x.sorted = e, nil
-	x.mu.Unlock()
+	d.index(e.Tenant, e.Type, true).put(e)
 }
 
 // change replaces an entity by an edited copy; nothing happens when it is gone.
@@ -104,11 +152,7 @@ func (d *directory) remove(id model.EntityID) {
 	}
 	d.dashboards.remove(id)
 	d.entities.remove(id)
-	x := d.index(e.Tenant, e.Type, true)
-	x.mu.Lock()
-	delete(x.members, id)
-	x.sorted = nil
-	x.mu.Unlock()
+	d.index(e.Tenant, e.Type, true).remove(id)
 }
 
 // removeTenant hides everything a tenant owns, itself included.
@@ -142,27 +186,6 @@ func (d *directory) setCredential(device model.EntityID, l lookup, typ model.Cre
 	}
 	d.devices.set(device, l)
 	d.credentials.set(l, credential{device, typ})
-}
-
-// list returns the members by creation. The slice is shared and must not be changed.
-func (x *index) list() []*model.Entity {
-	if x == nil {
-		return nil
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.sorted == nil {
-		x.sorted = make([]*model.Entity, 0, len(x.members))
-		for _, e := range x.members {
-			x.sorted = append(x.sorted, e)
-		}
-		slices.SortFunc(x.sorted, byCreation)
-	}
-	return x.sorted
-}
-
-func byCreation(a, b *model.Entity) int {
-	return cmp.Or(cmp.Compare(a.Created, b.Created), slices.Compare(a.ID[:], b.ID[:]))
 }
 
 // Entity returns an entity of a tenant. A foreign one does not exist.

@@ -26,8 +26,8 @@ func checkLink[T any](l model.PageLink, by order[T]) error {
 	return nil
 }
 
-// paginate sorts items in place and cuts the page out of them. Without a property the
-// newest stand first; newest breaks ties, so pages never overlap.
+// paginate orders items in place, as far as the page goes, and cuts it out of them. Without
+// a property the newest stand first; newest breaks ties, so pages never overlap.
 func paginate[T any](items []*T, l model.PageLink, by order[T], newest func(a, b *T) int) model.Page[*T] {
 	compare := newest
 	if property := by[l.Sort]; property != nil {
@@ -39,14 +39,54 @@ func paginate[T any](items []*T, l model.PageLink, by order[T], newest func(a, b
 			return cmp.Or(c, newest(a, b))
 		}
 	}
-	slices.SortFunc(items, compare)
 	page := model.Page[*T]{Total: len(items)}
 	if l.Page > len(items)/l.Size {
 		return page
 	}
 	from := l.Page * l.Size
-	page.Data = items[from:min(len(items), from+min(l.Size, len(items)))]
+	to := min(len(items), from+min(l.Size, len(items)))
+	sortFirst(items, to, compare)
+	page.Data = items[from:to]
 	return page
+}
+
+// sortFirst puts the n smallest items in order to the front. Pages are short and lists long:
+// a heap of n looks at every item once, where a sort would compare each with many.
+func sortFirst[T any](items []*T, n int, compare func(a, b *T) int) {
+	if n == 0 {
+		return
+	}
+	if n > len(items)/8 {
+		slices.SortFunc(items, compare)
+		return
+	}
+	heap := items[:n] // the largest on top
+	down := func(i int) {
+		for {
+			child := 2*i + 1
+			if child >= n {
+				return
+			}
+			if child+1 < n && compare(heap[child], heap[child+1]) < 0 {
+				child++
+			}
+			if compare(heap[i], heap[child]) >= 0 {
+				return
+			}
+			heap[i], heap[child] = heap[child], heap[i]
+			i = child
+		}
+	}
+	for i := n/2 - 1; i >= 0; i-- {
+		down(i)
+	}
+	for i := n; i < len(items); i++ {
+		if compare(items[i], heap[0]) < 0 {
+			heap[0], items[i] = items[i], heap[0]
+			down(0)
+		}
+	}
+	slices.SortFunc(heap, compare)
 }
 
 // values turns a page of pointers into one of values.
