@@ -18,23 +18,18 @@ const (
 //
 //	form <1> | runs or bytes
 func AppendBitmap(dst []byte, words []uint64, n int) []byte {
+	if runEnd(words, 0, n, true) == n {
+		return append(dst, bitmapFull)
+	}
 	start := len(dst)
 	dst = append(dst, bitmapRuns)
 	value, from := false, 0
-	full := true
-	for i := 0; i < n; {
-		end := runEnd(words, i, n, value)
+	for from < n && len(dst)-start <= (n+7)/8 {
+		end := runEnd(words, from, n, value)
 		dst = binary.AppendUvarint(dst, uint64(end-from))
-		full = full && (value || end == from)
-		value, i, from = !value, end, end
-		if len(dst)-start > (n+7)/8 {
-			break
-		}
+		value, from = !value, end
 	}
-	switch {
-	case full && from == n:
-		return append(dst[:start], bitmapFull)
-	case from == n && len(dst)-start <= (n+7)/8:
+	if from == n && len(dst)-start <= (n+7)/8 {
 		return dst
 	}
 	dst = append(dst[:start], bitmapRaw)

@@ -36,7 +36,11 @@ func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
 		lo = end
 	}
 	s.Last = c.regularCell(hi - 1)
-	c.finish(&sums, &s)
+	if c.rule == ruleBool {
+		s.Bools = sums.cells
+	} else {
+		sums.finish(c.digits, &s)
+	}
 	acc.Merge(&s)
 	return nil
 }
@@ -74,7 +78,12 @@ func (c *columnReader) addStep(k int, s *scaledSums) {
 	hi := int64(uint64(lo) + uint64(c.heads.spread[k]))
 	s.bound(lo, hi)
 	s.cells += int64(n)
-	s.ints += c.heads.ints[k]
+	switch c.rule {
+	case ruleInt:
+		s.ints += int64(n)
+	case ruleWhenIntegral:
+		s.ints += c.heads.ints[k]
+	}
 	s.sum.Add(summary.FromInt64(int64(uint64(c.heads.sum[k]) + uint64(middle(n, lo, c.heads.spread[k])))))
 }
 
@@ -89,7 +98,10 @@ func (c *columnReader) addValues(v []int64, s *scaledSums) {
 		lo, hi = min(lo, x), max(hi, x)
 		sum += uint64(x)
 	}
-	if c.rule == ruleWhenIntegral {
+	switch c.rule {
+	case ruleInt:
+		s.ints += int64(len(v))
+	case ruleWhenIntegral:
 		pow := int64(codec.Pow10(c.digits))
 		for _, x := range v {
 			if x%pow == 0 {
@@ -110,24 +122,18 @@ func (s *scaledSums) bound(lo, hi int64) {
 	s.min, s.max = min(s.min, lo), max(s.max, hi)
 }
 
-// finish turns scaled sums into a summary.
-func (c *columnReader) finish(sums *scaledSums, s *summary.Summary) {
-	pow := codec.Pow10(c.digits)
-	switch {
-	case c.rule == ruleBool:
-		s.Bools = sums.cells
-	case c.rule == ruleInt:
-		s.Ints, s.IntSum = sums.cells, sums.sum
-		s.Min, s.Max = uint64(sums.min), uint64(sums.max)
-	case c.rule == ruleWhenIntegral && sums.ints == sums.cells:
-		s.Ints, s.IntSum = sums.cells, sums.sum.Div(pow)
-		s.Min, s.Max = uint64(sums.min/int64(pow)), uint64(sums.max/int64(pow))
-	default:
-		s.Ints, s.Floats = sums.ints, sums.cells-sums.ints
-		s.DecimalSum = sums.sum.Times(codec.Pow10(codec.DecimalDigits - c.digits))
-		s.Min = math.Float64bits(float64(sums.min) / float64(pow))
-		s.Max = math.Float64bits(float64(sums.max) / float64(pow))
+// finish turns scaled sums of numbers into a summary.
+func (s *scaledSums) finish(digits uint8, to *summary.Summary) {
+	pow := codec.Pow10(digits)
+	if s.ints == s.cells {
+		to.Ints, to.IntSum = s.cells, s.sum.Div(pow)
+		to.Min, to.Max = uint64(s.min/int64(pow)), uint64(s.max/int64(pow))
+		return
 	}
+	to.Ints, to.Floats = s.ints, s.cells-s.ints
+	to.DecimalSum = s.sum.Times(codec.Pow10(codec.DecimalDigits - digits))
+	to.Min = math.Float64bits(float64(s.min) / float64(pow))
+	to.Max = math.Float64bits(float64(s.max) / float64(pow))
 }
 
 // aggregateMixed is aggregate for a column without regular form.

@@ -105,13 +105,17 @@ var kinds = []func(rng *rand.Rand) func(i int) model.Value{
 			return model.Float(float64(rng.IntN(100)-50) / 10)
 		}
 	},
-	func(rng *rand.Rand) func(int) model.Value { return func(int) model.Value { return model.Bool(rng.IntN(9) == 0) } },
+	func(rng *rand.Rand) func(int) model.Value {
+		return func(int) model.Value { return model.Bool(rng.IntN(9) == 0) }
+	},
 	func(rng *rand.Rand) func(int) model.Value { return func(int) model.Value { return model.Null() } },
 	func(rng *rand.Rand) func(int) model.Value { // few texts
 		return func(int) model.Value { return model.String([]string{"on", "off", "", "fault"}[rng.IntN(4)]) }
 	},
 	func(rng *rand.Rand) func(int) model.Value { // texts that differ
-		return func(i int) model.Value { return model.JSON(fmt.Sprintf(`{"seq":%d,"pad":"%s"}`, i, strings.Repeat("x", i%50))) }
+		return func(i int) model.Value {
+			return model.JSON(fmt.Sprintf(`{"seq":%d,"pad":"%s"}`, i, strings.Repeat("x", i%50)))
+		}
 	},
 	func(rng *rand.Rand) func(int) model.Value { return func(int) model.Value { return model.Float(20.5) } },
 	func(rng *rand.Rand) func(int) model.Value { // everything

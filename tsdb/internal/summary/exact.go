@@ -140,3 +140,13 @@ func (a Int128) Div(d uint64) Int128 {
 	}
 	return a
 }
+
+// Rem returns the magnitude of the remainder of a/d.
+func (a Int128) Rem(d uint64) uint64 {
+	if a.Hi < 0 {
+		a = a.Neg()
+	}
+	_, r := bits.Div64(0, uint64(a.Hi), d)
+	_, r = bits.Div64(r, a.Lo, d)
+	return r
+}
