@@ -2,8 +2,6 @@ package registry
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/sha3"
 	"encoding/hex"
 	"io/fs"
@@ -161,17 +159,6 @@ func TestDeviceWithCredentials(t *testing.T) {
 	}
 }
 
-func TestLookupIsHMAC(t *testing.T) {
-	f := open(t)
-	for _, key := range []string{"", "a", strings.Repeat("x", 64), strings.Repeat("y", 1000)} {
-		h := hmac.New(sha256.New, f.opts.Keys.Lookup[:])
-		h.Write([]byte(key))
-		if got := f.sealer.lookup(key); !bytes.Equal(got[:], h.Sum(nil)) {
-			t.Errorf("%d bytes: %x", len(key), got)
-		}
-	}
-}
-
 // Who steals the database has neither tokens nor passwords.
 func TestSecretsAreNotInTheDatabase(t *testing.T) {
 	f := open(t)
@@ -256,14 +243,6 @@ func TestForeignKeysAreRefused(t *testing.T) {
 	if r, err := Open(t.Context(), o); err == nil {
 		check(t, r.Close())
 		t.Error("the database opened with the keys of another")
-	}
-}
-
-func TestLookupByTokenCostsNoAllocation(t *testing.T) {
-	f := open(t)
-	f.addDevice(t, "a")
-	if n := testing.AllocsPerRun(1000, func() { f.DeviceByToken("token of a") }); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }
 

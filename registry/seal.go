@@ -3,10 +3,13 @@ package registry
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"hash"
 	"io"
+	"sync"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -27,9 +30,16 @@ func parseLookup(s string) (l lookup, err error) {
 
 // A sealer hashes and encrypts device credentials.
 type sealer struct {
-	inner, outer [sha256.BlockSize]byte // the key of the HMAC in its two paddings
-	aead         cipher.AEAD
-	random       io.Reader
+	macs   sync.Pool // *mac: setting the key up costs as much as the hash itself
+	aead   cipher.AEAD
+	random io.Reader
+}
+
+// A mac is one reusable hash with its buffers, so that hashing does not allocate.
+type mac struct {
+	h   hash.Hash
+	in  []byte
+	sum []byte
 }
 
 func newSealer(k *Keys, random io.Reader) (*sealer, error) {
@@ -41,22 +51,25 @@ func newSealer(k *Keys, random io.Reader) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up GCM: %w", err)
 	}
+	key := k.Lookup // the pool's closure must not see a caller changing its Keys
 	s := &sealer{aead: aead, random: random}
-	copy(s.inner[:], k.Lookup[:])
-	copy(s.outer[:], k.Lookup[:])
-	for i := range s.inner {
-		s.inner[i] ^= 0x36
-		s.outer[i] ^= 0x5c
+	s.macs.New = func() any {
+		return &mac{h: hmac.New(sha256.New, key[:]), sum: make([]byte, 0, sha256.Size)}
 	}
 	return s, nil
 }
 
-// lookup hashes a credential as clients present it: HMAC-SHA-256 (RFC 2104) on the stack,
-// because every device message begins here and crypto/hmac allocates its state.
-func (s *sealer) lookup(key string) lookup {
-	var buf [sha256.BlockSize + maxText + 1]byte
-	sum := sha256.Sum256(append(append(buf[:0], s.inner[:]...), key...))
-	return sha256.Sum256(append(append(buf[:0], s.outer[:]...), sum[:]...))
+// lookup hashes a credential as clients present it.
+func (s *sealer) lookup(key string) (l lookup) {
+	m := s.macs.Get().(*mac)
+	m.h.Reset()
+	m.in = append(m.in[:0], key...)
+	m.h.Write(m.in)
+	m.sum = m.h.Sum(m.sum[:0])
+	copy(l[:], m.sum)
+	clear(m.in)
+	s.macs.Put(m)
+	return l
 }
 
 // seal encrypts one field of a credential. The ciphertext is bound to the record and the
