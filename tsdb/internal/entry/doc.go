@@ -4,7 +4,7 @@
 //	commit group  version <1> | per entry: length uvarint, entry
 //	entry         kind <1> | flags <1> | tenant <16> | entity <16> | scope <1> | …
 //
-//	set      received varint | ttl uvarint | sections uvarint | section… | outcome
+//	set      received varint | ttl uvarint | sections <2> | section… | outcome
 //	section  group uvarint | columns <1> | column numbers | rows uvarint | times | column…
 //	times    0: rows × <8>    1: first <8>, step <8>    2: first <8>, (rows-1) × delta <4>
 //	column   type <1>, or 255 and rows × type <1> | rows × bits <8> | text: length uvarint, bytes
@@ -126,6 +126,16 @@ func (d *decoder) bytes(n uint64) []byte {
 	}
 	v := d.b[:n:n]
 	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) u16() uint16 {
+	if len(d.b) < 2 {
+		d.fail()
+		return 0
+	}
+	v := binary.LittleEndian.Uint16(d.b)
+	d.b = d.b[2:]
 	return v
 }
 

@@ -61,10 +61,15 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte
 		return dst, ErrTwice
 	}
 	e.placeRows(s)
-	dst = binary.AppendUvarint(dst, uint64(len(e.sections)))
+	at, n := len(dst), uint16(0)
+	dst = append(dst, 0, 0)
 	for i := range e.sections {
-		dst = e.section(dst, s, i, refs)
+		before := len(dst)
+		if dst = e.section(dst, s, i, refs); len(dst) > before {
+			n++
+		}
 	}
+	binary.LittleEndian.PutUint16(dst[at:], n)
 	return dst, nil
 }
 
@@ -128,7 +133,7 @@ func (e *Encoder) placeKeys(refs []catalog.Ref) bool {
 	return true
 }
 
-// section adds the rows of one group.
+// section adds the rows of one group, or nothing when it has no cell.
 func (e *Encoder) section(dst []byte, s *model.WriteSet, number int, refs []catalog.Ref) []byte {
 	e.columns = e.columns[:0]
 	for key, ref := range refs {
@@ -137,6 +142,9 @@ func (e *Encoder) section(dst []byte, s *model.WriteSet, number int, refs []cata
 		}
 	}
 	rows := e.pickRows(s, number)
+	if rows == 0 {
+		return dst
+	}
 	times := e.times
 	if rows != len(e.times) {
 		e.picked = e.picked[:0]

@@ -53,8 +53,8 @@ func (s *Set) Parse(b []byte, stamped bool) error {
 	s.Series, s.Flags = series, b[flagsAt]
 	d := decoder{b: b[headLen:]}
 	s.Received, s.TTL = d.varint(), int64(d.uvarint())
-	sections := d.uvarint()
-	if d.bad || sections > uint64(len(d.b)) {
+	sections := d.u16()
+	if d.bad {
 		return ErrEntry
 	}
 	s.Sections = s.Sections[:0]

@@ -1,0 +1,302 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A harness runs one script against a DB and its twin.
+type harness struct {
+	*testing.T
+	options Options
+	disk    *vfs.MemFS
+	db      *DB
+	twin    *twin
+	script  *script
+	changes [][]twinCell // by position-1; nil where the entry was no set
+}
+
+var compareValues = cmp.Options{cmp.Comparer(func(a, b model.Value) bool { return a == b }), cmpopts.EquateEmpty()}
+
+// optionSets are settings under which the same history must give the same answers.
+var optionSets = map[string]Options{
+	"defaults":    {},
+	"small head":  {HeadBytes: 64 << 10},
+	"no memory":   {CatalogBytes: 1, CacheBytes: 1 << 10, LogBytes: 1},
+	"tiny of all": {HeadBytes: 64 << 10, CatalogBytes: 1, LogBytes: 1},
+}
+
+func newHarness(t *testing.T, o Options, seed uint64) *harness {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	h := &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{rng: rng, now: scriptStart}}
+	h.options.FS = h.disk
+	h.open()
+	t.Cleanup(func() {
+		h.check()
+		h.close()
+	})
+	return h
+}
+
+func (h *harness) open() {
+	h.Helper()
+	h.options.FS = h.disk
+	db, err := Open("db", h.options)
+	if err != nil {
+		h.Fatalf("open: %v", err)
+	}
+	h.db = db
+}
+
+func (h *harness) close() {
+	h.Helper()
+	if h.db == nil {
+		return
+	}
+	if err := h.db.Close(); err != nil {
+		h.Fatalf("close: %v", err)
+	}
+	h.db = nil
+}
+
+func (h *harness) check() Report {
+	h.Helper()
+	r, err := h.db.Check(context.Background())
+	if err != nil {
+		h.Fatalf("check: %v", err)
+	}
+	return r
+}
+
+func (h *harness) append(s *model.WriteSet) {
+	h.Helper()
+	p, err := h.db.Append(h.Context(), s)
+	if err != nil {
+		h.Fatalf("append: %v", err)
+	}
+	cells := h.twin.append(s)
+	for len(h.changes) < int(p) {
+		h.changes = append(h.changes, nil)
+	}
+	h.changes[p-1] = cells
+}
+
+// step does one random thing.
+func (h *harness) step() {
+	h.Helper()
+	rng := h.script.rng
+	switch n := rng.IntN(100); {
+	case n < 60:
+		h.append(h.script.set())
+	case n < 66:
+		d := h.script.delete()
+		if _, err := h.db.Delete(h.Context(), d); err != nil {
+			h.Fatalf("delete: %v", err)
+		}
+		h.twin.delete(&d)
+	case n < 68:
+		tenant, entity := h.script.entity()
+		if _, err := h.db.DeleteEntity(h.Context(), tenant, entity); err != nil {
+			h.Fatalf("delete entity: %v", err)
+		}
+		h.twin.erase(tenant, entity)
+	case n < 75:
+		if err := h.db.Flush(h.Context()); err != nil {
+			h.Fatalf("flush: %v", err)
+		}
+	case n < 77:
+		h.close()
+		h.open()
+		if r := h.check(); r.MaxUnsealed > 1 {
+			h.Fatalf("%d unsealed row groups of one group after a clean stop", r.MaxUnsealed)
+		}
+	case n < 79:
+		h.crash()
+	case n < 89:
+		h.compareLatest(h.script.scope())
+	default:
+		h.compareHistory(h.script.scope(), h.script.key())
+	}
+}
+
+// crash cuts the power: what was not synced may be lost.
+func (h *harness) crash() {
+	h.Helper()
+	rng := h.script.rng
+	after := h.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+	h.close() // the process that is gone, for the sake of its goroutines
+	h.disk = after
+	h.open()
+}
+
+func (h *harness) compareLatest(s twinScope) {
+	h.Helper()
+	got, err := h.db.Latest(h.Context(), s.tenant, s.entity, s.scope, nil)
+	if err != nil {
+		h.Fatalf("latest: %v", err)
+	}
+	want := h.twin.latest(s)
+	if diff := cmp.Diff(want, got.Points, compareValues); diff != "" {
+		h.Fatalf("latest of %v (-twin +db):\n%s", s, diff)
+	}
+	names, err := h.db.Keys(h.Context(), s.tenant, s.entity, s.scope)
+	if err != nil {
+		h.Fatalf("keys: %v", err)
+	}
+	if !slices.EqualFunc(names, want, func(n string, p model.KeyPoint) bool { return n == p.Key }) {
+		h.Fatalf("keys of %v: %q, want those of %v", s, names, want)
+	}
+}
+
+func (h *harness) compareHistory(s twinScope, key string) {
+	h.Helper()
+	rng := h.script.rng
+	from, to := h.script.span()
+	q := &model.RangeQuery{
+		Tenant: s.tenant, Entity: s.entity, Scope: s.scope, Keys: []string{key, "never", "key01"}, From: from, To: to,
+		Limit: rng.IntN(3) * rng.IntN(100), Descending: rng.IntN(2) == 0,
+	}
+	if key == "key01" {
+		q.Keys = q.Keys[:2]
+	}
+	got := map[string][]model.Point{}
+	if _, err := h.db.Raw(h.Context(), q, func(key string, points []model.Point) error {
+		got[key] = append(got[key], points...)
+		return nil
+	}); err != nil {
+		h.Fatalf("raw: %v", err)
+	}
+	for _, k := range q.Keys {
+		want := h.twin.raw(s, k, from, to, q.Limit, q.Descending)
+		if diff := cmp.Diff(want, got[k], compareValues); diff != "" {
+			h.Fatalf("raw %+v of %q (-twin +db):\n%s", q, k, diff)
+		}
+	}
+	q.Every = model.Interval{Width: max(1, (to-from)/int64(1+rng.IntN(20)))}
+	if rng.IntN(3) == 0 {
+		q.Every = model.Interval{Unit: model.Day}
+	}
+	q.Aggregates = model.Count | model.Sum | model.Avg | model.Min | model.Max | model.First | model.Last
+	buckets := map[string][]string{}
+	if _, err := h.db.Aggregate(h.Context(), q, func(key string, bs []model.Bucket) error {
+		for i := range bs {
+			buckets[key] = append(buckets[key], describe(&bs[i]))
+		}
+		return nil
+	}); err != nil {
+		h.Fatalf("aggregate: %v", err)
+	}
+	for _, k := range q.Keys {
+		if diff := cmp.Diff(h.twin.aggregate(s, k, q), buckets[k], compareValues); diff != "" {
+			h.Fatalf("aggregate %+v of %q (-twin +db):\n%s", q, k, diff)
+		}
+	}
+}
+
+// compareAll compares everything there is.
+func (h *harness) compareAll() {
+	h.Helper()
+	for tenant := range 2 {
+		for entity := range 3 {
+			for _, scope := range scopes {
+				s := twinScope{model.TenantID{byte(tenant + 1)}, model.EntityID{byte(entity + 1)}, scope}
+				h.compareLatest(s)
+				for i := range keyCount {
+					key := fmt.Sprintf("key%02d", i)
+					if h.twin.series[twinKey{s, key}] != nil {
+						h.compareHistory(s, key)
+					}
+				}
+			}
+		}
+	}
+}
+
+// compareLog compares what a follower sees with what was appended.
+func (h *harness) compareLog() {
+	h.Helper()
+	var behind *BehindError
+	from := model.Position(0)
+	_, err := h.db.Follow(h.Context(), from, func(*model.Change) error { return nil })
+	if errors.As(err, &behind) {
+		from = model.Position(behind.First)
+	}
+	reached, err := h.db.Follow(h.Context(), from, func(c *model.Change) error {
+		var cells []twinCell
+		at := 0
+		for _, r := range c.Rows {
+			for k := at; k < at+r.Cells; k++ {
+				cells = append(cells, twinCell{c.Keys[c.Cells[k].Key], model.Point{TS: r.TS, Value: c.Cells[k].Value}, c.Newest[k]})
+			}
+			at += r.Cells
+		}
+		order := func(a, b twinCell) int {
+			if a.TS != b.TS {
+				return int(a.TS - b.TS)
+			}
+			if a.key < b.key {
+				return -1
+			}
+			return 1
+		}
+		if len(c.Rows) == 0 {
+			return nil
+		}
+		want := slices.Clone(h.changes[c.Position-1])
+		slices.SortFunc(cells, order)
+		slices.SortFunc(want, order)
+		if diff := cmp.Diff(want, cells, compareValues, cmp.AllowUnexported(twinCell{})); diff != "" {
+			h.Fatalf("change at position %d (-twin +db):\n%s", c.Position, diff)
+		}
+		return nil
+	})
+	if err != nil || reached != h.db.Position() {
+		h.Fatalf("follow from %d reached %d: %v", from, reached, err)
+	}
+}
+
+func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
+	for name, o := range optionSets {
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) {
+				h := newHarness(t, o, seed)
+				for range 250 {
+					h.step()
+				}
+				h.compareAll()
+				h.compareLog()
+			})
+		}
+	}
+}
+
+// A power cut may take anything that was not acknowledged, and nothing that was.
+func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1}, 1000+seed)
+			for range 1 + h.script.rng.IntN(60) {
+				h.append(h.script.set())
+				if h.script.rng.IntN(8) == 0 {
+					if err := h.db.Flush(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			h.crash()
+			h.compareAll()
+			h.check()
+		})
+	}
+}
+

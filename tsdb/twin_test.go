@@ -1,0 +1,376 @@
+package tsdb
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+)
+
+// A twin is the naive picture of what a DB holds: maps, and the rules of the contract.
+type twin struct {
+	series map[twinKey]*twinSeries
+	// last is the greatest instant ever given in an arrival-ordered scope.
+	last map[twinScope]int64
+}
+
+type twinScope struct {
+	tenant model.TenantID
+	entity model.EntityID
+	scope  model.Scope
+}
+
+type twinKey struct {
+	twinScope
+	key string
+}
+
+type twinSeries struct {
+	points map[int64]model.Value
+	latest model.Point // of TypeNone: none
+}
+
+func newTwin() *twin {
+	return &twin{series: map[twinKey]*twinSeries{}, last: map[twinScope]int64{}}
+}
+
+// clone copies the twin, for the state before an operation that may be lost.
+func (w *twin) clone() *twin {
+	c := newTwin()
+	for k, s := range w.series {
+		points := make(map[int64]model.Value, len(s.points))
+		for ts, v := range s.points {
+			points[ts] = v
+		}
+		c.series[k] = &twinSeries{points: points, latest: s.latest}
+	}
+	for k, v := range w.last {
+		c.last[k] = v
+	}
+	return c
+}
+
+// append applies s and returns the change a follower must see.
+func (w *twin) append(s *model.WriteSet) []twinCell {
+	scope := twinScope{s.Tenant, s.Entity, s.Scope}
+	rows := make([]int, len(s.Rows))
+	times := make([]int64, len(s.Rows))
+	base := s.Received
+	if last, ok := w.last[scope]; ok {
+		base = max(base, last+1)
+	}
+	for i := range rows {
+		rows[i], times[i] = i, s.Rows[i].TS
+		if s.Scope.Arrival() {
+			times[i] = base + int64(i)
+			w.last[scope] = times[i]
+		}
+	}
+	starts := make([]int, len(s.Rows))
+	at := 0
+	for i, r := range s.Rows {
+		starts[i] = at
+		at += r.Cells
+	}
+	slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
+	var cells []twinCell
+	for _, i := range rows {
+		for _, c := range s.Cells[starts[i] : starts[i]+s.Rows[i].Cells] {
+			k := twinKey{scope, s.Keys[c.Key]}
+			one := w.series[k]
+			if one == nil {
+				one = &twinSeries{points: map[int64]model.Value{}}
+				w.series[k] = one
+			}
+			one.points[times[i]] = c.Value
+			newest := one.latest.Value.IsNone() || times[i] >= one.latest.TS
+			if newest {
+				one.latest = model.Point{TS: times[i], Value: c.Value}
+			}
+			cells = slices.DeleteFunc(cells, func(o twinCell) bool { return o.key == k.key && o.TS == times[i] })
+			cells = append(cells, twinCell{k.key, model.Point{TS: times[i], Value: c.Value}, newest})
+		}
+	}
+	return cells
+}
+
+type twinCell struct {
+	key string
+	model.Point
+	newest bool
+}
+
+func (w *twin) delete(d *model.DeleteRange) {
+	for k, s := range w.series {
+		if k.twinScope != (twinScope{d.Tenant, d.Entity, d.Scope}) || len(d.Keys) > 0 && !slices.Contains(d.Keys, k.key) {
+			continue
+		}
+		var before model.Point
+		for ts, v := range s.points {
+			if ts >= d.From && ts < d.To {
+				delete(s.points, ts)
+			} else if ts < d.From && v.Type() != model.TypeNull && (before.Value.IsNone() || ts > before.TS) {
+				before = model.Point{TS: ts, Value: v}
+			}
+		}
+		if !d.KeepLatest && !s.latest.Value.IsNone() && s.latest.TS >= d.From && s.latest.TS < d.To {
+			s.latest = model.Point{}
+			if d.RewriteLatest {
+				s.latest = before
+			}
+		}
+	}
+}
+
+func (w *twin) erase(tenant model.TenantID, entity model.EntityID) {
+	for k := range w.series {
+		if k.tenant == tenant && k.entity == entity {
+			delete(w.series, k)
+		}
+	}
+	for k := range w.last {
+		if k.tenant == tenant && k.entity == entity {
+			delete(w.last, k)
+		}
+	}
+}
+
+func (w *twin) latest(scope twinScope) []model.KeyPoint {
+	points := []model.KeyPoint{}
+	for k, s := range w.series {
+		if t := s.latest.Value.Type(); k.twinScope == scope && t != model.TypeNone && t != model.TypeNull {
+			points = append(points, model.KeyPoint{Key: k.key, Point: s.latest})
+		}
+	}
+	slices.SortFunc(points, func(a, b model.KeyPoint) int { return cmp.Compare(a.Key, b.Key) })
+	return points
+}
+
+func (w *twin) raw(scope twinScope, key string, from, to int64, limit int, down bool) []model.Point {
+	s := w.series[twinKey{scope, key}]
+	if s == nil {
+		return nil
+	}
+	var points []model.Point
+	for ts, v := range s.points {
+		if ts >= from && ts < to && v.Type() != model.TypeNull {
+			points = append(points, model.Point{TS: ts, Value: v})
+		}
+	}
+	slices.SortFunc(points, func(a, b model.Point) int {
+		if down {
+			a, b = b, a
+		}
+		return cmp.Compare(a.TS, b.TS)
+	})
+	if limit > 0 && len(points) > limit {
+		points = points[:limit]
+	}
+	return points
+}
+
+// aggregate returns count, min, max, first and last of each bucket, and the plain sum.
+func (w *twin) aggregate(scope twinScope, key string, q *model.RangeQuery) []string {
+	cut, err := bucket.New(q.From, q.To, q.Every)
+	if err != nil {
+		panic(err)
+	}
+	points := w.raw(scope, key, q.From, q.To, 0, false)
+	var out []string
+	for len(points) > 0 {
+		start, end := cut.Find(points[0].TS)
+		n := 0
+		for n < len(points) && points[n].TS < end {
+			n++
+		}
+		out = append(out, describe(bucketOf(start, end, points[:n])))
+		points = points[n:]
+	}
+	return out
+}
+
+func bucketOf(start, end int64, points []model.Point) *model.Bucket {
+	b := &model.Bucket{From: start, To: end, Count: int64(len(points)), First: points[0], Last: points[len(points)-1]}
+	var sum float64
+	var ints, numbers int64
+	onlyInts := true
+	var lo, hi, slo, shi model.Value
+	for _, p := range points {
+		if f, ok := p.Value.Number(); ok {
+			numbers++
+			sum += f
+			ints += p.Value.Int()
+			onlyInts = onlyInts && p.Value.Type() == model.TypeInt
+			if l, _ := lo.Number(); lo.IsNone() || f < l {
+				lo = p.Value
+			}
+			if h, _ := hi.Number(); hi.IsNone() || f > h {
+				hi = p.Value
+			}
+		}
+		if p.Value.Type() == model.TypeString {
+			if slo.IsNone() || p.Value.Text() < slo.Text() {
+				slo = p.Value
+			}
+			if shi.IsNone() || p.Value.Text() > shi.Text() {
+				shi = p.Value
+			}
+		}
+	}
+	switch {
+	case numbers > 0 && onlyInts:
+		b.Sum, b.Avg, b.Min, b.Max = model.Int(ints), model.Float(sum/float64(numbers)), lo, hi
+	case numbers > 0:
+		l, _ := lo.Number()
+		h, _ := hi.Number()
+		b.Sum, b.Avg, b.Min, b.Max = model.Float(sum), model.Float(sum/float64(numbers)), model.Float(l), model.Float(h)
+	default:
+		b.Min, b.Max = slo, shi
+	}
+	return b
+}
+
+// describe makes buckets comparable: sums of floats to nine digits.
+func describe(b *model.Bucket) string {
+	number := func(v model.Value) string {
+		if f, ok := v.Number(); ok {
+			return fmt.Sprintf("%v %.9g", v.Type(), f)
+		}
+		return fmt.Sprintf("%#v", v)
+	}
+	return fmt.Sprintf("[%d,%d) n=%d sum=%s avg=%s min=%s max=%s first=%d %#v last=%d %#v", b.From, b.To, b.Count,
+		number(b.Sum), number(b.Avg), number(b.Min), number(b.Max), b.First.TS, b.First.Value, b.Last.TS, b.Last.Value)
+}
+
+// A script makes random operations that meet each other often.
+type script struct {
+	rng *rand.Rand
+	now int64
+}
+
+const scriptStart = int64(1_700_000_000_000)
+
+func (s *script) entity() (model.TenantID, model.EntityID) {
+	return model.TenantID{byte(1 + s.rng.IntN(2))}, model.EntityID{byte(1 + s.rng.IntN(3))}
+}
+
+func (s *script) scope() twinScope {
+	tenant, entity := s.entity()
+	scope := model.Timeseries
+	if s.rng.IntN(4) == 0 {
+		scope = model.Scope(2 + s.rng.IntN(4))
+	}
+	return twinScope{tenant, entity, scope}
+}
+
+// keyCount is more than a group holds.
+const keyCount = 40
+
+func (s *script) key() string { return fmt.Sprintf("key%02d", int(s.rng.ExpFloat64()*4)%keyCount) }
+
+func (s *script) value() model.Value {
+	switch n := s.rng.IntN(20); {
+	case n < 8:
+		return model.Float(float64(s.rng.IntN(10000)) / 100)
+	case n < 14:
+		return model.Int(int64(s.rng.IntN(100) - 50))
+	case n == 14:
+		return model.Bool(s.rng.IntN(2) == 0)
+	case n == 15:
+		return model.JSON(fmt.Sprintf(`{"n":%d}`, s.rng.IntN(100)))
+	case n == 16:
+		return model.Null()
+	case n == 17:
+		return model.String("")
+	case n == 18:
+		return model.Float(s.rng.NormFloat64())
+	}
+	return model.String(fmt.Sprint("text ", s.rng.IntN(50)))
+}
+
+// set makes a write set: mostly in order, at times late, a correction, partial, or long.
+func (s *script) set() *model.WriteSet {
+	scope := s.scope()
+	set := &model.WriteSet{Tenant: scope.tenant, Entity: scope.entity, Scope: scope.scope, Received: s.now}
+	for range 1 + s.rng.IntN(5) {
+		if key := s.key(); !slices.Contains(set.Keys, key) {
+			set.Keys = append(set.Keys, key)
+		}
+	}
+	if s.rng.IntN(20) == 0 {
+		for i := range keyCount {
+			if key := fmt.Sprintf("key%02d", i); !slices.Contains(set.Keys, key) {
+				set.Keys = append(set.Keys, key)
+			}
+		}
+	}
+	rows := 1 + s.rng.IntN(4)
+	if s.rng.IntN(10) == 0 {
+		rows = 1 + s.rng.IntN(400)
+	}
+	step := int64(1000)
+	if s.rng.IntN(15) == 0 {
+		step = int64(time.Hour/time.Millisecond) * 7
+	}
+	ts := s.now
+	switch s.rng.IntN(6) {
+	case 0: // late, or a correction
+		ts -= int64(s.rng.IntN(2000)) * 1000
+	case 1:
+		ts -= int64(s.rng.IntN(200)) * 24 * 3600 * 1000
+	}
+	for range rows {
+		row := model.Row{TS: ts}
+		for k := range set.Keys {
+			if s.rng.IntN(8) > 0 {
+				row.Cells++
+				set.Cells = append(set.Cells, model.Cell{Key: k, Value: s.value()})
+			}
+		}
+		set.Rows = append(set.Rows, row)
+		if s.rng.IntN(12) == 0 {
+			ts -= step * int64(s.rng.IntN(5))
+		} else {
+			ts += step
+		}
+	}
+	if len(set.Cells) == 0 {
+		set.Rows = []model.Row{{TS: ts, Cells: 1}}
+		set.Cells = []model.Cell{{Key: 0, Value: model.Int(1)}}
+	}
+	s.now = max(s.now, min(ts, s.now+int64(rows)*1000)) + int64(s.rng.IntN(2000))
+	return set
+}
+
+func (s *script) delete() model.DeleteRange {
+	scope := s.scope()
+	d := model.DeleteRange{
+		Tenant: scope.tenant, Entity: scope.entity, Scope: scope.scope,
+		KeepLatest: s.rng.IntN(3) == 0, RewriteLatest: s.rng.IntN(2) == 0,
+	}
+	if s.rng.IntN(4) > 0 {
+		for range 1 + s.rng.IntN(3) {
+			if key := s.key(); !slices.Contains(d.Keys, key) {
+				d.Keys = append(d.Keys, key)
+			}
+		}
+	}
+	d.From, d.To = s.span()
+	return d
+}
+
+func (s *script) span() (from, to int64) {
+	switch s.rng.IntN(4) {
+	case 0:
+		return 0, s.now + 1
+	case 1:
+		from = s.now - int64(s.rng.IntN(300))*24*3600*1000
+		return from, from + int64(1+s.rng.IntN(100))*24*3600*1000
+	}
+	from = s.now - int64(s.rng.IntN(4000))*1000
+	return from, from + int64(1+s.rng.IntN(3000))*1000
+}
