@@ -3,7 +3,6 @@ package ws
 import (
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,14 +26,11 @@ type conn struct {
 		closed bool
 		attempt
 	}
-	// progress is when a drainer last got something written, in ms; 0 means never.
-	progress atomic.Int64
 }
 
 // An owner runs the goroutine of an outbox and hears of a connection that is of no use.
 type owner interface {
 	spawn(func())
-	now() time.Time
 	stuck()  // the reader took nothing for writeTimeout
 	broken() // writing failed
 }
@@ -186,11 +182,8 @@ func (c *conn) push(b []byte) (n int, err error) {
 		}
 		k, err := c.nc.Write(b[n:])
 		n += k
-		if k > 0 {
-			c.progress.Store(c.owner.now().UnixMilli())
-			if isTimeout(err) {
-				continue
-			}
+		if k > 0 && isTimeout(err) {
+			continue
 		}
 		if err != nil {
 			return n, err

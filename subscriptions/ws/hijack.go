@@ -28,7 +28,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w := &wire{Conn: nc, session: h.session}
 	if n := old.Reader.Buffered(); n > 0 { // frames sent together with the request
 		early, _ := old.Reader.Peek(n)
-		w.early = append([]byte(nil), early...)
+		h.session.early = append([]byte(nil), early...)
 	}
 	h.session.attach(nc)
 	h.session.buffered = bufio.NewReaderSize(w, readBuffer)
@@ -39,15 +39,14 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type wire struct {
 	net.Conn
 	session *session
-	early   []byte
 }
 
 // Read reads from the socket and notes that the client is alive.
 func (w *wire) Read(b []byte) (int, error) {
-	if len(w.early) > 0 {
-		n := copy(b, w.early)
-		if w.early = w.early[n:]; len(w.early) == 0 {
-			w.early = nil
+	if early := w.session.early; len(early) > 0 {
+		n := copy(b, early)
+		if w.session.early = early[n:]; n == len(early) {
+			w.session.early = nil
 		}
 		return n, nil
 	}

@@ -37,6 +37,7 @@ type session struct {
 	server   *Server
 	socket   *websocket.Conn
 	buffered *bufio.Reader // of the library, to see whether it has read ahead
+	early    []byte        // what net/http had read ahead
 	conn     conn
 	ready    func(fd uintptr) bool
 
@@ -47,6 +48,7 @@ type session struct {
 
 	begun    int64        // ms
 	heardAt  atomic.Int64 // ms; when the client last sent anything
+	busy     atomic.Bool  // nobody reads while a message is carried out, pongs least of all
 	pingedAt int64        // ms; of the sweeper alone
 	verdict  atomic.Pointer[verdict]
 
@@ -91,7 +93,7 @@ func (s *session) attach(nc net.Conn) {
 
 func (s *session) heard() { s.heardAt.Store(s.server.now().UnixMilli()) }
 
-// spawn, now, stuck and broken make a session the owner of its conn.
+// spawn, stuck and broken make a session the owner of its conn.
 func (s *session) spawn(f func())          { s.server.done.Go(f) }
 func (s *session) now() time.Time          { return s.server.now() }
 func (s *session) stuck()                  { s.close(codeTimeout, "Send timed out") }
@@ -156,7 +158,7 @@ func (s *session) serve() error {
 // wait parks until there is something to read. Here the stack is shallow: an idle
 // connection that waited inside the library would keep four times as much.
 func (s *session) wait() error {
-	if s.ready == nil || s.buffered.Buffered() > 0 {
+	if s.ready == nil || s.buffered.Buffered() > 0 || len(s.early) > 0 {
 		return nil
 	}
 	return s.conn.raw.Read(s.ready)
@@ -166,9 +168,12 @@ func (s *session) wait() error {
 func (s *session) message(kind websocket.MessageType, r io.Reader) error {
 	buf := s.server.buffer()
 	defer s.server.release(buf)
+	defer s.busy.Store(false)
+	defer s.heard()
 	if _, err := buf.ReadFrom(r); err != nil {
 		return err
 	}
+	s.busy.Store(true)
 	switch {
 	case kind != websocket.MessageText:
 		s.close(websocket.StatusUnsupportedData, "Text messages only")

@@ -44,9 +44,10 @@ func (s *session) sweep(now int64) {
 		s.close(codePolicy, "Auth timeout")
 		return
 	}
-	// Someone who takes what we send is alive, even when so much waits for them that
-	// their pongs are not read yet.
-	silent := now - max(s.heardAt.Load(), s.conn.progress.Load())
+	if s.busy.Load() {
+		return
+	}
+	silent := now - s.heardAt.Load()
 	switch {
 	case silent >= pongTimeout.Milliseconds():
 		s.close(codeTimeout, "No pong")
