@@ -1,31 +1,20 @@
 import { Alert, Box, Button, Loader, Stack, Text, useComputedColorScheme } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useMemo, useState } from 'react';
-import type { EntityId } from '../live/protocol';
 import { formatDuration, formatRange } from '../time/format';
 import type { Span } from '../time/range';
-import { isDrawable, type ValueType } from '../time/value';
+import { isDrawable } from '../time/value';
 import { useNow } from '../ui/clock';
 import { Failure } from '../ui/states';
 import { rawLimit } from './feed';
-import { Legend, Tip, type Hover, type LegendLine } from './Legend';
+import { Legend, Tip, type Hover } from './Legend';
+import { legendLines, type PanelLine } from './lines';
 import type { ChartStyle } from './options';
-import { lineColor } from './palette';
 import { Plot } from './Plot';
-import { alignLines, gapOf, noPoints } from './points';
-import { assignAxes } from './scales';
+import { alignLines, gapOf } from './points';
 import { Toolbar } from './Toolbar';
 import { useFeed } from './useFeed';
 import type { View } from './view';
-
-export interface PanelLine {
-  id: string;
-  entity: EntityId;
-  key: string;
-  label: string;
-  unit?: string | undefined;
-  type: ValueType;
-}
 
 interface Props {
   lines: readonly PanelLine[];
@@ -41,7 +30,7 @@ interface Props {
 /** A chart with its controls, its legend, and words for everything it cannot show. */
 export function ChartPanel({ lines, view, onView, height = 340, compact = false, label }: Props) {
   const dark = useComputedColorScheme('light') === 'dark';
-  const small = useMediaQuery('(max-width: 700px)') ?? false;
+  const small = useMediaQuery('(max-width: 700px)');
   const [hover, setHover] = useState<Hover>();
   const [dragged, setDragged] = useState<Span>();
   useNow();
@@ -58,32 +47,15 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
   const span = dragged ?? feed.spanNow();
 
   const identity = JSON.stringify(drawable);
-  const legend = useMemo((): LegendLine[] => {
-    const known = JSON.parse(identity) as PanelLine[];
-    const counted = view.agg === 'COUNT';
-    const shaped = known.map((line) => ({
-      points: state.points.get(line.id) ?? noPoints,
-      unit: counted ? undefined : line.unit,
-      boolean: line.type === 'boolean' && !counted,
-    }));
-    const axes = assignAxes(shaped);
-    return known.map((line, i) => ({
-      id: line.id,
-      label: line.label,
-      unit: shaped[i]?.unit,
-      color: lineColor(i, dark),
-      axis: axes[i] ?? 'left',
-      boolean: shaped[i]?.boolean ?? false,
-      dash: false,
-      points: shaped[i]?.points ?? noPoints,
-      note: axes[i] === 'right' ? '(right axis)' : undefined,
-    }));
-  }, [identity, state.points, dark, view.agg]);
+  const legend = useMemo(
+    () => legendLines(JSON.parse(identity) as PanelLine[], state.points, view.agg, dark),
+    [identity, state.points, view.agg, dark],
+  );
   const data = useMemo(
-    () => alignLines(legend.map(({ points, boolean }) => ({ points, gap: boolean ? Infinity : gapOf(points, state.interval) }))),
+    () => alignLines(legend.map(({ points, drawn }) => ({ points, gap: drawn.boolean ? Infinity : gapOf(points, state.interval) }))),
     [legend, state.interval],
   );
-  const drawn = legend.map(({ points: _, note: __, ...line }) => line);
+  const drawn = legend.map((line) => line.drawn);
   const style: ChartStyle = {
     text: dark ? '#93a1b1' : '#5f6b78',
     grid: dark ? '#222d38' : '#e8edf2',
@@ -130,7 +102,7 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
             hover: setHover,
           }}
         />
-        {hover && !dragged && <Tip lines={legend} hover={hover} reach={reach} />}
+        {hover && !dragged && <Tip lines={legend} hover={hover} reach={reach} interval={state.interval} />}
         {state.loading && !visible && (
           <div className="tw-chart-cover">
             <Loader size="sm" type="dots" aria-label="Loading history" />
@@ -170,7 +142,7 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
       {state.truncated.length > 0 && (
         <Alert color="orange" p="xs">
           <Text size="xs">
-            Only the newest {rawLimit.toLocaleString('en-US')} points of {state.truncated.map((id) => legend.find((l) => l.id === id)?.label ?? id).join(', ')} are shown.
+            Only the newest {rawLimit.toLocaleString('en-US')} points of {state.truncated.map((id) => legend.find((l) => l.drawn.id === id)?.drawn.label ?? id).join(', ')} are shown.
             {view.agg === 'NONE' ? ' An aggregation shows the whole range.' : ''}
           </Text>
         </Alert>

@@ -48,10 +48,12 @@ export function CustomRange({ active, span, onRange }: Props) {
           onSubmit={(event) => {
             event.preventDefault();
             const [a, b] = [fromField(from), fromField(to)];
-            if (a === undefined || b === undefined) return setError('Both times are needed.');
-            if (a >= b) return setError('The end lies before the start.');
-            onRange({ kind: 'fixed', from: a, to: b });
-            setOpened(false);
+            if (a === undefined || b === undefined) setError('Both times are needed.');
+            else if (a >= b) setError('The end lies before the start.');
+            else {
+              onRange({ kind: 'fixed', from: a, to: b });
+              setOpened(false);
+            }
           }}
         >
           <Stack gap="xs">

@@ -1,13 +1,6 @@
 import { Text } from '@mantine/core';
-import { formatNumber } from '../time/format';
-import { formatTime } from '../time/format';
-import type { DrawnLine } from './options';
-import { valueAt, type Points } from './points';
-
-export interface LegendLine extends DrawnLine {
-  points: Points;
-  note?: string | undefined;
-}
+import { formatBucket, formatTime } from '../time/format';
+import { lineAt, valueText, type LegendLine } from './lines';
 
 export interface Hover {
   ts: number;
@@ -16,28 +9,23 @@ export interface Hover {
   width: number;
 }
 
-export function valueText(line: DrawnLine, value: number | undefined): string {
-  if (value === undefined) return '–';
-  if (line.boolean) return value === 0 ? 'false' : 'true';
-  return formatNumber(value) + (line.unit ? ` ${line.unit}` : '');
-}
-
 /** The lines with the value under the cursor, or else the newest one. */
 export function Legend({ lines, hover, reach }: { lines: readonly LegendLine[]; hover: Hover | undefined; reach: number }) {
   return (
     <ul className="tw-legend" style={{ listStyle: 'none', margin: 0, padding: 0 }} aria-label="Lines">
       {lines.map((line) => {
-        const at = hover ? valueAt(line.points, hover.ts, reach)?.value : line.points.values.at(-1);
+        const value = hover ? lineAt(line, hover.ts, reach)?.value : line.points.values.at(-1);
+        const { id, color, label, axis } = line.drawn;
         return (
-          <li key={line.id} className="tw-legend-item">
-            <span className="tw-swatch" style={{ background: line.color }} />
-            <span>{line.label}</span>
-            <Text span fz={13} fw={600} className="tw-num" data-testid={`legend-${line.label}`}>
-              {valueText(line, at)}
+          <li key={id} className="tw-legend-item">
+            <span className="tw-swatch" style={{ background: color }} />
+            <span>{label}</span>
+            <Text span fz={13} fw={600} className="tw-num" data-testid={`legend-${label}`}>
+              {valueText(line, value)}
             </Text>
-            {line.note && (
+            {axis === 'right' && (
               <Text span fz={12} c="dimmed">
-                {line.note}
+                right axis
               </Text>
             )}
           </li>
@@ -48,10 +36,15 @@ export function Legend({ lines, hover, reach }: { lines: readonly LegendLine[]; 
 }
 
 /** The box beside the cursor. */
-export function Tip({ lines, hover, reach }: { lines: readonly LegendLine[]; hover: Hover; reach: number }) {
-  const near = lines.map((line) => ({ line, at: valueAt(line.points, hover.ts, reach) })).filter(({ at }) => at !== undefined);
-  if (near.length === 0) return null;
-  const nearest = near.reduce((a, b) => (Math.abs((a.at?.ts ?? 0) - hover.ts) <= Math.abs((b.at?.ts ?? 0) - hover.ts) ? a : b));
+export function Tip({ lines, hover, reach, interval }: { lines: readonly LegendLine[]; hover: Hover; reach: number; interval: number }) {
+  const near = lines.flatMap((line) => {
+    const at = lineAt(line, hover.ts, reach);
+    return at ? [{ line, at }] : [];
+  });
+  const first = near[0];
+  if (!first) return null;
+  const distance = (each: typeof first) => Math.abs(each.at.ts - hover.ts);
+  const nearest = near.reduce((a, b) => (distance(a) <= distance(b) ? a : b), first);
   const right = hover.left > hover.width * 0.6;
   return (
     <div
@@ -60,13 +53,13 @@ export function Tip({ lines, hover, reach }: { lines: readonly LegendLine[]; hov
       data-testid="chart-tip"
     >
       <Text fz={11} c="dimmed" className="tw-num">
-        {formatTime(nearest.at?.ts ?? hover.ts)}
+        {nearest.line.drawn.boolean ? formatTime(Math.round(hover.ts)) : formatBucket(nearest.at.ts, interval)}
       </Text>
       {near.map(({ line, at }) => (
-        <div key={line.id} className="tw-legend-item" style={{ display: 'flex' }}>
-          <span className="tw-swatch" style={{ background: line.color }} />
-          <span style={{ flex: 1 }}>{line.label}</span>
-          <b className="tw-num">{valueText(line, at?.value)}</b>
+        <div key={line.drawn.id} className="tw-legend-item" style={{ display: 'flex' }}>
+          <span className="tw-swatch" style={{ background: line.drawn.color }} />
+          <span style={{ flex: 1 }}>{line.drawn.label}</span>
+          <b className="tw-num">{valueText(line, at.value)}</b>
         </div>
       ))}
     </div>

@@ -20,21 +20,35 @@ interface Props {
 export function Toolbar({ view, span, interval, compact, onView }: Props) {
   const choose = (range: Range) => onView({ ...view, range, home: range });
   const move = (range: Range) => onView({ ...view, range });
+  const choosePreset = (id: string) => {
+    const preset = presets.find((p) => p.id === id);
+    if (preset) choose(preset.range);
+  };
   const live = view.range.kind === 'last';
   return (
     <Group gap="xs" justify="space-between" role="group" aria-label="Chart controls">
       <Group gap="xs">
-        <SegmentedControl
-          size="xs"
-          aria-label="Range"
-          data={presets.map((p) => ({ value: p.id, label: p.label }))}
-          value={presetOf(view.range)}
-          onChange={(id) => {
-            const preset = presets.find((p) => p.id === id);
-            if (preset) choose(preset.range);
-          }}
-        />
-        <CustomRange active={view.range.kind === 'fixed'} span={span} onRange={choose} />
+        {compact ? (
+          <NativeSelect size="xs" aria-label="Range" value={presetOf(view.range)} onChange={(e) => choosePreset(e.currentTarget.value)}>
+            {presets.map((p) => (
+              <option key={p.id} value={p.id}>
+                {p.label}
+              </option>
+            ))}
+            {presetOf(view.range) === 'custom' && <option value="custom">Custom</option>}
+          </NativeSelect>
+        ) : (
+          <>
+            <SegmentedControl
+              size="xs"
+              aria-label="Range"
+              data={presets.map((p) => ({ value: p.id, label: p.label }))}
+              value={presetOf(view.range)}
+              onChange={choosePreset}
+            />
+            <CustomRange active={view.range.kind === 'fixed'} span={span} onRange={choose} />
+          </>
+        )}
       </Group>
       <Group gap="xs">
         {!compact && (

@@ -1,7 +1,6 @@
 import type uPlot from 'uplot';
-import { formatNumber } from '../time/format';
 import type { Span } from '../time/range';
-import { axisRange, type AxisId } from './scales';
+import { axisLabels, axisRange, stateRange, type AxisId } from './scales';
 
 export interface DrawnLine {
   id: string;
@@ -10,7 +9,6 @@ export interface DrawnLine {
   color: string;
   axis: AxisId;
   boolean: boolean;
-  dash: boolean;
 }
 
 export interface ChartEvents {
@@ -38,18 +36,21 @@ export function chartOptions(lines: readonly DrawnLine[], style: ChartStyle, com
   };
   const y = (axis: AxisId, side: 1 | 3): uPlot.Axis => ({
     scale: axis,
+    // The library's enum exists in its types only.
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
     side,
     show: used(axis),
     stroke: style.text,
     font: style.font,
-    size: (_, values) => Math.max(36, 14 + 7 * Math.max(0, ...values.map((v) => v.length))),
+    // Before the first labels are made there are none, whatever the type says.
+    size: (_, values: string[] | null) => Math.max(36, 14 + 7 * Math.max(0, ...(values ?? []).map((v) => v.length))),
     gap: 6,
     ticks: { show: false },
     grid: { show: axis === 'left' || !used('left'), stroke: style.grid, width: 1 },
-    values: (_, ticks) => ticks.map((tick) => formatNumber(tick) + (unitOf(axis) ? ` ${unitOf(axis) ?? ''}` : '')),
+    values: (_, ticks) => axisLabels(ticks, unitOf(axis)),
     space: compact ? 30 : 38,
   });
-  const range: uPlot.Scale.Range = (_, min, max) => axisRange(min as number | null, max as number | null);
+  const range: uPlot.Scale.Range = (_, min, max) => axisRange(min, max);
   return {
     width: 300,
     height: 200,
@@ -75,6 +76,7 @@ export function chartOptions(lines: readonly DrawnLine[], style: ChartStyle, com
       x: { time: true, auto: false },
       left: { range },
       right: { range },
+      state: { range: stateRange(!used('left')) },
     },
     axes: [
       {
@@ -82,11 +84,17 @@ export function chartOptions(lines: readonly DrawnLine[], style: ChartStyle, com
         font: style.font,
         grid: { show: false },
         ticks: { stroke: style.grid, size: 5 },
-        space: compact ? 64 : 80,
-        values: timeLabels,
+        space: compact ? 52 : 80,
+        values: (_, ticks, __, ___, step) => timeLabels(ticks, step),
       },
       y('left', 3),
       y('right', 1),
+      {
+        ...y('state', 3),
+        show: used('state') && !used('left'),
+        splits: [0, 1],
+        values: () => ['false', 'true'],
+      },
     ],
     series: [
       {},
@@ -95,7 +103,6 @@ export function chartOptions(lines: readonly DrawnLine[], style: ChartStyle, com
         scale: line.axis,
         stroke: line.color,
         width: 1.6,
-        ...(line.dash ? { dash: [6, 4] } : {}),
         ...(lines.length === 1 ? { fill: `${line.color}1c` } : {}),
         spanGaps: false,
       })),
@@ -124,9 +131,8 @@ export function chartOptions(lines: readonly DrawnLine[], style: ChartStyle, com
 const pad = (n: number) => String(n).padStart(2, '0');
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Labels of the time axis: as fine as their distance, with the day or year where it changes. */
-export function timeLabels(_: unknown, ticks: number[]): string[] {
-  const step = (ticks[1] ?? 0) - (ticks[0] ?? 0);
+/** Labels of the time axis `step` seconds apart: as fine as that, with the day or year where it changes. */
+export function timeLabels(ticks: readonly number[], step: number): string[] {
   let before: Date | undefined;
   return ticks.map((tick) => {
     const d = new Date(tick * 1000);

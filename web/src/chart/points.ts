@@ -111,8 +111,8 @@ export function alignLines(lines: readonly AlignLine[]): Aligned {
   return [axis.map((ts) => ts / 1000), ...columns];
 }
 
-/** The value a line shows at an instant: its point nearest to it, at most `reach` away. */
-export function valueAt(points: Points, ts: number, reach: number): { ts: number; value: number } | undefined {
+/** The place of the first point at or after an instant. */
+function search(points: Points, ts: number): number {
   let lo = 0;
   let hi = points.ts.length;
   while (lo < hi) {
@@ -120,6 +120,19 @@ export function valueAt(points: Points, ts: number, reach: number): { ts: number
     if ((points.ts[mid] ?? 0) < ts) lo = mid + 1;
     else hi = mid;
   }
+  return lo;
+}
+
+/** The last point at or before an instant: what a state was then. */
+export function valueBefore(points: Points, ts: number): { ts: number; value: number } | undefined {
+  const at = search(points, ts + 1) - 1;
+  const [t, value] = [points.ts[at], points.values[at]];
+  return t === undefined || value === undefined ? undefined : { ts: t, value };
+}
+
+/** The value a line shows at an instant: its point nearest to it, at most `reach` away. */
+export function valueAt(points: Points, ts: number, reach: number): { ts: number; value: number } | undefined {
+  const lo = search(points, ts);
   let best: number | undefined;
   for (const i of [lo - 1, lo]) {
     const t = points.ts[i];

@@ -1,8 +1,9 @@
 // Which y axis a line belongs to: left, or right when it would be squashed on the left.
+// Booleans have a strip of their own at the bottom.
 
 import type { Points } from './points';
 
-export type AxisId = 'left' | 'right';
+export type AxisId = 'left' | 'right' | 'state';
 
 export interface ScaleLine {
   points: Points;
@@ -15,8 +16,7 @@ interface Extent {
   max: number;
 }
 
-function extentOf({ points, boolean }: ScaleLine): Extent | undefined {
-  if (boolean) return { min: 0, max: 1 };
+function extentOf({ points }: ScaleLine): Extent | undefined {
   let min = Infinity;
   let max = -Infinity;
   for (const value of points.values) {
@@ -47,6 +47,7 @@ export function assignAxes(lines: readonly ScaleLine[]): AxisId[] {
   const axes: Partial<Record<AxisId, Extent>> = {};
   const units = new Map<string, AxisId>();
   return lines.map((line) => {
+    if (line.boolean) return 'state';
     const extent = extentOf(line);
     const known = line.unit ? units.get(line.unit) : undefined;
     const { left } = axes;
@@ -70,4 +71,25 @@ export function axisRange(min: number | null, max: number | null): [number, numb
   const low = min >= 0 && min - air < (max - min) * 0.1 ? 0 : min - air;
   const high = max <= 0 && max + air > -(max - min) * 0.1 ? 0 : max + air;
   return [low, high];
+}
+
+/** The range of booleans: the lowest fifth beside numbers, the whole height without. */
+export const stateRange = (alone: boolean): [number, number] => (alone ? [-0.15, 1.15] : [-0.1, 5]);
+
+const suffixes = ['', ' k', ' M', ' G', ' T', ' P'];
+
+/** Labels of an axis: all with one suffix, with as many digits as tell neighbours apart. */
+export function axisLabels(ticks: readonly number[], unit = ''): string[] {
+  const size = Math.max(...ticks.map(Math.abs));
+  const step = Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) || size;
+  const power = size >= 1e5 && size < 1e18 ? Math.min(suffixes.length - 1, Math.floor(Math.log10(size) / 3)) : 0;
+  const scale = 1000 ** power;
+  const digits = Math.min(12, Math.max(0, -Math.floor(Math.log10(step / scale) + 1e-9)));
+  const plain = size < 1e18 && step / scale >= 1e-12;
+  return ticks.map((tick) => {
+    const text = plain ? (tick / scale).toFixed(digits) : tick.toExponential(2);
+    const number = /^-?0(\.0+)?$/.test(text) ? '0' : digits > 0 && text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+    const suffix = number === '0' ? '' : suffixes[power] ?? '';
+    return number + (suffix || unit ? suffix || ' ' : '') + unit;
+  });
 }

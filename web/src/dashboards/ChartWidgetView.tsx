@@ -2,7 +2,8 @@ import { Stack, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useQueries } from '@tanstack/react-query';
 import { typedLatestQuery } from '../backend/queries';
-import { ChartPanel, type PanelLine } from '../chart/ChartPanel';
+import { ChartPanel } from '../chart/ChartPanel';
+import type { PanelLine } from '../chart/lines';
 import type { View } from '../chart/view';
 import { typeOfTyped } from '../time/value';
 import { Loading } from '../ui/states';
@@ -19,7 +20,7 @@ export function ChartWidgetView({ widget }: { widget: ChartWidget }) {
   const lines = widget.series.map((series, i): PanelLine => {
     const typed = types[entities.findIndex((e) => e.id === series.entity.id)]?.data?.[series.key];
     // A key without a value yet is most likely a number; it is drawn as soon as it comes.
-    const type = typed === undefined || typed === null ? 'number' : typeOfTyped(typed, String(typed));
+    const type = typed === undefined || typed === null ? 'number' : typeOfTyped(typed, null);
     return { id: `${i}`, type, ...series };
   });
   return (

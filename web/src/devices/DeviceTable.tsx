@@ -1,4 +1,4 @@
-import { ActionIcon, Box, Group, Table, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Box, Group, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { DeviceInfo } from '../backend/queries';
@@ -36,7 +36,7 @@ export function DeviceTable({ devices, sort, onSort, mayDelete }: Props) {
               <Table.Th>Last activity</Table.Th>
               {mayDelete && (
                 <Table.Th w={52} visibleFrom="xs">
-                  <span className="mantine-visually-hidden">Actions</span>
+                  <VisuallyHidden>Actions</VisuallyHidden>
                 </Table.Th>
               )}
             </Table.Tr>

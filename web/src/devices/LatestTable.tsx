@@ -1,5 +1,5 @@
-import { Checkbox, Table, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { Checkbox, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
+import { Fragment, useState } from 'react';
 import { lineColor, mostLines } from '../chart/palette';
 import { formatValue } from '../time/value';
 import { Age } from '../ui/Age';
@@ -35,7 +35,7 @@ export function LatestTable({ rows, selected, dark, onSelect }: Props) {
         <Table.Thead>
           <Table.Tr>
             <Table.Th w={36}>
-              <span className="mantine-visually-hidden">In chart</span>
+              <VisuallyHidden>In chart</VisuallyHidden>
             </Table.Th>
             <Table.Th>Key</Table.Th>
             <Table.Th>Value</Table.Th>
@@ -89,7 +89,7 @@ function LatestRow({ row, color, full, onToggle }: RowProps) {
       </Table.Td>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>
         <Text size="sm" fw={500} span>
-          {row.key}
+          <KeyName name={row.key} />
         </Text>
       </Table.Td>
       <Table.Td>
@@ -109,6 +109,16 @@ function LatestRow({ row, color, full, onToggle }: RowProps) {
   );
 }
 
+/** A key that may break where its words end. */
+export function KeyName({ name }: { name: string }) {
+  return name.split(/(?<=[_.:/-])/).map((part, i) => (
+    <Fragment key={i}>
+      {i > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
+}
+
 /** A value that lights up when it changes: the key makes a new element, which plays the animation. */
 export function Value({ row, prefix = 'latest' }: { row: KeyRow; prefix?: string }) {
   const [first] = useState(row.version);
@@ -120,7 +130,7 @@ export function Value({ row, prefix = 'latest' }: { row: KeyRow; prefix?: string
       key={row.version}
       className={`tw-value tw-num${row.version === first ? '' : ' tw-flash'}`}
       data-testid={`${prefix}-${row.key}`}
-      lineClamp={3}
+      {...(row.value && row.value.length > 80 ? { lineClamp: 3 } : {})}
     >
       {formatValue(row.value, row.type)}
     </Text>

@@ -12,7 +12,7 @@ import { Code } from '../ui/Code';
 import { ClockIcon, DevicesIcon } from '../ui/icons';
 import { Empty, Loading } from '../ui/states';
 import { curlCommand } from './commands';
-import { keyRows, newestTs, openingKey, type KeyRow } from './keys';
+import { keyRows, newestTs, openingKey, unitOf, type KeyRow } from './keys';
 import { LatestTable } from './LatestTable';
 
 /** The values of a device and the chart of those that are chosen. */
@@ -69,6 +69,7 @@ function Values({ device, rows }: { device: DeviceInfo; rows: readonly KeyRow[] 
     entity: device.id,
     key,
     label: key,
+    unit: unitOf(key),
     type: rows.find((row) => row.key === key)?.type ?? ('none' as const),
   }));
   return (

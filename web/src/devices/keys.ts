@@ -34,3 +34,10 @@ export function openingKey(rows: readonly KeyRow[]): string | undefined {
 
 export const newestTs = (rows: readonly KeyRow[]): number | undefined =>
   rows.length > 0 ? Math.max(...rows.map((row) => row.ts)) : undefined;
+
+/** The unit a key's name tells for certain; telemetry itself carries none. */
+export function unitOf(key: string): string | undefined {
+  if (/percent(age)?$|_pct$/i.test(key)) return '%';
+  if (/bytes$/i.test(key)) return 'B';
+  return undefined;
+}

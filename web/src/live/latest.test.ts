@@ -11,7 +11,9 @@ function setup() {
   const live = {
     subscribe: (_: Topic, listener: Listener) => {
       listeners.push(listener);
-      return () => void stopped++;
+      return () => {
+        stopped++;
+      };
     },
   } as unknown as LiveClient;
   return { stores: new LatestStores(live), listeners, stopped: () => stopped };

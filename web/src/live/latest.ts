@@ -5,7 +5,7 @@ import { topicKey, type Topic, type Update, type WirePoint } from './protocol';
 export interface Latest {
   ts: number;
   value: string | null;
-  /** Changes with every new value, so that a view can mark the change. */
+  /** Changes when the value does, so that a view can mark the change. */
   version: number;
 }
 
@@ -85,7 +85,8 @@ export class LatestValues {
       if (known && known.ts === newest[0] && known.value === newest[1]) {
         values.set(key, known);
       } else if (first || !known || newest[0] >= known.ts) {
-        values.set(key, { ts: newest[0], value: newest[1], version: ++this.version });
+        const version = known && known.value === newest[1] ? known.version : ++this.version;
+        values.set(key, { ts: newest[0], value: newest[1], version });
       }
     }
     this.set({ loaded: true, values, error: undefined });

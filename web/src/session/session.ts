@@ -105,14 +105,18 @@ export class Session {
   private async refresh(): Promise<string | undefined> {
     const before = this.tokens;
     this.reload(); // another tab may have renewed while this one waited for its turn
-    if (!this.tokens || this.tokens !== before) return this.tokens?.token;
+    if (!before || this.tokens !== before) return this.tokens?.token;
     try {
-      this.adopt(await this.calls.refresh(this.tokens.refreshToken));
+      this.adopt(await this.calls.refresh(before.refreshToken));
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       this.reload();
       if (this.tokens === before) this.forget('Your session has ended. Please log in again.');
     }
+    return this.current();
+  }
+
+  private current(): string | undefined {
     return this.tokens?.token;
   }
 

@@ -59,6 +59,15 @@ export function formatRange(from: number, to: number): string {
   return start.slice(0, 10) === end.slice(0, 10) ? `${start} – ${end.slice(11)}` : `${start} – ${end}`;
 }
 
+/** The time an aggregate stands for: from half its width before the middle that is reported. */
+export function formatBucket(middle: number, interval: number): string {
+  if (interval === 0) return formatTime(middle);
+  const start = middle - Math.floor(interval / 2);
+  if (interval === day) return formatDate(start);
+  if (interval > day) return `${formatDate(start)} – ${formatDate(start + interval - 1)}`;
+  return interval <= second ? formatTime(start) : formatRange(start, start + interval);
+}
+
 /**
  * A number for a chart's legend: up to `digits` significant digits, grouped; never "0" for
  * what is not zero.
