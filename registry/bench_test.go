@@ -22,7 +22,7 @@ func BenchmarkDeviceList(b *testing.B) {
 	for name, l := range map[string]model.PageLink{"newest": {Size: 20}, "name": {Size: 20, Sort: "name"}, "search": {Size: 20, Search: "DEVICE 009"}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_, err := f.Devices(b.Context(), f.tenant, DeviceFilter{}, l)
+				_, err := f.Devices(b.Context(), f.tenant, model.DeviceFilter{}, l)
 				check(b, err)
 			}
 		})

@@ -31,7 +31,7 @@ func TestDirectoryAgreesWithTheDatabase(t *testing.T) {
 				if _, err := f.AssignDevice(t.Context(), f.tenant, shared.ID, customers[(w+i)%3]); err != nil {
 					t.Error(err)
 				}
-				if _, err := f.Devices(t.Context(), f.tenant, DeviceFilter{}, model.PageLink{Size: 5, Sort: "name"}); err != nil {
+				if _, err := f.Devices(t.Context(), f.tenant, model.DeviceFilter{}, model.PageLink{Size: 5, Sort: "name"}); err != nil {
 					t.Error(err)
 				}
 				if i%2 == 0 {

@@ -8,9 +8,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A CustomerFilter narrows a list of customers.
-type CustomerFilter struct{}
-
 // publicTitle is the customer that owns what is shown without a login.
 const publicTitle = "Public"
 
@@ -197,7 +194,7 @@ func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {
 
 // Customers lists the customers of a tenant; sortable by createdTime, title, name, email,
 // country, city.
-func (r *Registry) Customers(ctx context.Context, t model.TenantID, _ CustomerFilter, l model.PageLink) (model.Page[model.Customer], error) {
+func (r *Registry) Customers(ctx context.Context, t model.TenantID, _ model.CustomerFilter, l model.PageLink) (model.Page[model.Customer], error) {
 	by := order[model.Customer]{
 		"createdTime": func(a, b *model.Customer) int { return cmp.Compare(a.Created, b.Created) },
 		"title":       func(a, b *model.Customer) int { return compareText(a.Title, b.Title) },

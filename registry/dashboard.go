@@ -8,11 +8,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A DashboardFilter narrows a list of dashboards. Zero fields let everything through.
-type DashboardFilter struct {
-	Customer model.CustomerID // one it is assigned to
-}
-
 const dashboardColumns = `id, tenant_id, created, version, title`
 
 func scanDashboard(s scanner) (*model.DashboardRecord, error) {
@@ -154,7 +149,7 @@ func (r *Registry) DeleteDashboard(ctx context.Context, t model.TenantID, id mod
 
 // Dashboards lists the dashboards of a tenant without their configurations; sortable by
 // createdTime, title, name.
-func (r *Registry) Dashboards(ctx context.Context, t model.TenantID, f DashboardFilter, l model.PageLink) (model.Page[model.DashboardRecord], error) {
+func (r *Registry) Dashboards(ctx context.Context, t model.TenantID, f model.DashboardFilter, l model.PageLink) (model.Page[model.DashboardRecord], error) {
 	byTitle := func(a, b *model.DashboardRecord) int { return compareText(a.Title, b.Title) }
 	by := order[model.DashboardRecord]{
 		"createdTime": func(a, b *model.DashboardRecord) int { return cmp.Compare(a.Created, b.Created) },

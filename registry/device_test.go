@@ -195,7 +195,7 @@ func TestDeviceListFiltersSortsAndPages(t *testing.T) {
 		e, _ := f.Lookup(id)
 		return e.Name == "valve"
 	}
-	list := func(want string, total int, filter DeviceFilter, l model.PageLink) {
+	list := func(want string, total int, filter model.DeviceFilter, l model.PageLink) {
 		t.Helper()
 		if l.Size == 0 {
 			l.Size = 10
@@ -210,7 +210,7 @@ func TestDeviceListFiltersSortsAndPages(t *testing.T) {
 			t.Errorf("%+v %+v: %q of %d, want %q of %d", filter, l, names, got.Total, want, total)
 		}
 	}
-	all, none := DeviceFilter{}, DeviceFilter{Type: "x"}
+	all, none := model.DeviceFilter{}, model.DeviceFilter{Type: "x"}
 	list("lamp,valve,Pump a,pump B", 4, all, model.PageLink{})
 	list("", 0, none, model.PageLink{})
 	list("lamp,Pump a,pump B,valve", 4, all, model.PageLink{Sort: "name"})
@@ -220,19 +220,19 @@ func TestDeviceListFiltersSortsAndPages(t *testing.T) {
 	list("lamp,Pump a,pump B,valve", 4, all, model.PageLink{Sort: "type"})
 	list("lamp,Pump a,pump B,valve", 4, all, model.PageLink{Sort: "deviceProfileName"})
 	list("Pump a,pump B,lamp,valve", 4, all, model.PageLink{Sort: "customerTitle", Descending: true})
-	list("valve,lamp,Pump a,pump B", 4, DeviceFilter{Active: isValve}, model.PageLink{Sort: "active", Descending: true})
+	list("valve,lamp,Pump a,pump B", 4, model.DeviceFilter{Active: isValve}, model.PageLink{Sort: "active", Descending: true})
 	list("lamp,valve", 4, all, model.PageLink{Size: 2})
 	list("Pump a,pump B", 4, all, model.PageLink{Size: 2, Page: 1})
 	list("", 4, all, model.PageLink{Size: 2, Page: 2})
 	list("", 4, all, model.PageLink{Size: 1 << 62, Page: 1 << 62})
 	list("Pump a,pump B", 2, all, model.PageLink{Search: "PUMP"})
 	list("lamp", 1, all, model.PageLink{Search: "6"})
-	list("Pump a,pump B", 2, DeviceFilter{Customer: shop}, model.PageLink{})
-	list("lamp,valve", 2, DeviceFilter{Customer: model.NoCustomer}, model.PageLink{})
-	list("Pump a,pump B", 2, DeviceFilter{Type: "pump"}, model.PageLink{})
-	list("valve", 1, DeviceFilter{Active: isValve, WithActive: new(true)}, model.PageLink{})
-	list("lamp,Pump a,pump B", 3, DeviceFilter{Active: isValve, WithActive: new(false)}, model.PageLink{})
-	list("", 0, DeviceFilter{WithActive: new(true)}, model.PageLink{})
+	list("Pump a,pump B", 2, model.DeviceFilter{Customer: shop}, model.PageLink{})
+	list("lamp,valve", 2, model.DeviceFilter{Customer: model.NoCustomer}, model.PageLink{})
+	list("Pump a,pump B", 2, model.DeviceFilter{Type: "pump"}, model.PageLink{})
+	list("valve", 1, model.DeviceFilter{Active: isValve, WithActive: new(true)}, model.PageLink{})
+	list("lamp,Pump a,pump B", 3, model.DeviceFilter{Active: isValve, WithActive: new(false)}, model.PageLink{})
+	list("", 0, model.DeviceFilter{WithActive: new(true)}, model.PageLink{})
 
 	_, err := f.Devices(t.Context(), f.tenant, all, model.PageLink{Size: 1, Sort: "password"})
 	wantError(t, err, model.Invalid, "Invalid sort property")

@@ -9,22 +9,10 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A DeviceFilter narrows a list of devices. Zero fields let everything through.
-type DeviceFilter struct {
-	Type     string           // name of the profile
-	Profile  model.ID         // id of the profile
-	Customer model.CustomerID // NoCustomer: those that are assigned to nobody
-
-	// Active says who is active: whoever keeps activity knows, the registry does not. It
-	// answers for WithActive and for the sort property "active"; nil means nobody is.
-	Active     func(model.EntityID) bool
-	WithActive *bool
-}
-
 // Devices lists the devices of a tenant; sortable by createdTime, name, type, label,
 // deviceProfileName, customerTitle, active. The search looks at name, label and type. The
 // page is chosen in memory; SQL is asked for its records only.
-func (r *Registry) Devices(ctx context.Context, t model.TenantID, f DeviceFilter, l model.PageLink) (model.Page[model.Device], error) {
+func (r *Registry) Devices(ctx context.Context, t model.TenantID, f model.DeviceFilter, l model.PageLink) (model.Page[model.Device], error) {
 	if f.Active == nil {
 		f.Active = func(model.EntityID) bool { return false }
 	}
@@ -59,7 +47,7 @@ func (r *Registry) Devices(ctx context.Context, t model.TenantID, f DeviceFilter
 
 // deviceOrder returns how devices compare. What is not in the directory is asked once per
 // device, not once per comparison, and only when it is sorted by.
-func (r *Registry) deviceOrder(t model.TenantID, f DeviceFilter, l model.PageLink) order[model.Entity] {
+func (r *Registry) deviceOrder(t model.TenantID, f model.DeviceFilter, l model.PageLink) order[model.Entity] {
 	byProfile := func(a, b *model.Entity) int { return compareText(a.Profile, b.Profile) }
 	by := order[model.Entity]{
 		"createdTime":       func(a, b *model.Entity) int { return cmp.Compare(a.Created, b.Created) },

@@ -9,9 +9,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A DeviceProfileFilter narrows a list of device profiles.
-type DeviceProfileFilter struct{}
-
 const profileColumns = `id, tenant_id, created, version, name, description, is_default, transport, data, info`
 
 func scanProfile(s scanner) (*model.DeviceProfile, error) {
@@ -196,7 +193,7 @@ func (r *Registry) DeleteDeviceProfile(ctx context.Context, t model.TenantID, id
 
 // DeviceProfiles lists the device profiles of a tenant; sortable by createdTime, name,
 // type, transportType, description, isDefault.
-func (r *Registry) DeviceProfiles(ctx context.Context, t model.TenantID, _ DeviceProfileFilter, l model.PageLink) (model.Page[model.DeviceProfile], error) {
+func (r *Registry) DeviceProfiles(ctx context.Context, t model.TenantID, _ model.DeviceProfileFilter, l model.PageLink) (model.Page[model.DeviceProfile], error) {
 	by := order[model.DeviceProfile]{
 		"createdTime":   func(a, b *model.DeviceProfile) int { return cmp.Compare(a.Created, b.Created) },
 		"name":          func(a, b *model.DeviceProfile) int { return compareText(a.Name, b.Name) },

@@ -40,7 +40,7 @@ func TestTenantComesBackAsSaved(t *testing.T) {
 	wantError(t, f.SaveTenant(t.Context(), &model.Tenant{}), model.Invalid, "Tenant title should be specified!")
 	wantError(t, f.SaveTenant(t.Context(), &model.Tenant{Title: "x", Contact: model.Contact{City: "<b>"}}), model.Invalid,
 		"Validation error: city is malformed")
-	page, err := f.Tenants(t.Context(), TenantFilter{}, model.PageLink{Size: 1, Sort: "title", Descending: true})
+	page, err := f.Tenants(t.Context(), model.TenantFilter{}, model.PageLink{Size: 1, Sort: "title", Descending: true})
 	if err != nil || page.Total != 2 || len(page.Data) != 1 || page.Data[0].Title != "Bigger" {
 		t.Errorf("page %+v, %v", page, err)
 	}
@@ -112,19 +112,19 @@ func TestListsSearchAndSort(t *testing.T) {
 	f.addUser(t, "boss@acme.com", model.NoCustomer)
 	lists := map[string]func(model.PageLink) (string, int, error){
 		"customers": func(l model.PageLink) (string, int, error) {
-			p, err := f.Customers(t.Context(), f.tenant, CustomerFilter{}, l)
+			p, err := f.Customers(t.Context(), f.tenant, model.CustomerFilter{}, l)
 			return join(p, func(v model.Customer) string { return v.Title }), p.Total, err
 		},
 		"users": func(l model.PageLink) (string, int, error) {
-			p, err := f.Users(t.Context(), f.tenant, UserFilter{Authority: model.CustomerUser}, l)
+			p, err := f.Users(t.Context(), f.tenant, model.UserFilter{Authority: model.CustomerUser}, l)
 			return strings.ReplaceAll(join(p, func(v model.User) string { return v.Email }), "@example.org", ""), p.Total, err
 		},
 		"profiles": func(l model.PageLink) (string, int, error) {
-			p, err := f.DeviceProfiles(t.Context(), f.tenant, DeviceProfileFilter{}, l)
+			p, err := f.DeviceProfiles(t.Context(), f.tenant, model.DeviceProfileFilter{}, l)
 			return strings.Replace(join(p, func(v model.DeviceProfile) string { return v.Name }), ",default", "", 1), min(p.Total, 3), err
 		},
 		"dashboards": func(l model.PageLink) (string, int, error) {
-			p, err := f.Dashboards(t.Context(), f.tenant, DashboardFilter{}, l)
+			p, err := f.Dashboards(t.Context(), f.tenant, model.DashboardFilter{}, l)
 			return join(p, func(v model.DashboardRecord) string { return v.Title + string(v.Configuration) }), p.Total, err
 		},
 	}
@@ -222,7 +222,7 @@ func TestDashboardComesBackByteForByte(t *testing.T) {
 		if diff := cmp.Diff(got, now); diff != "" || string(now.Configuration) != string(d.Configuration) {
 			t.Errorf("-saved +found:\n%s", diff)
 		}
-		page, err := f.Dashboards(t.Context(), f.tenant, DashboardFilter{Customer: c}, model.PageLink{Size: 5})
+		page, err := f.Dashboards(t.Context(), f.tenant, model.DashboardFilter{Customer: c}, model.PageLink{Size: 5})
 		if err != nil || page.Total != 1 || len(page.Data[0].Customers) != 1 || !f.Assigned(d.ID, c) {
 			t.Errorf("of the customer: %+v, %v", page, err)
 		}

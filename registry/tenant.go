@@ -8,9 +8,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A TenantFilter narrows a list of tenants.
-type TenantFilter struct{}
-
 const tenantColumns = `id, created, version, title, country, state, city, address, address2, zip, phone, email, info`
 
 func scanTenant(s scanner) (*model.Tenant, error) {
@@ -120,7 +117,7 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 }
 
 // Tenants lists all tenants; sortable by createdTime, title, name, email, country, city.
-func (r *Registry) Tenants(ctx context.Context, _ TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
+func (r *Registry) Tenants(ctx context.Context, _ model.TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
 	by := order[model.Tenant]{
 		"createdTime": func(a, b *model.Tenant) int { return cmp.Compare(a.Created, b.Created) },
 		"title":       func(a, b *model.Tenant) int { return compareText(a.Title, b.Title) },

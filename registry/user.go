@@ -9,12 +9,6 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A UserFilter narrows a list of users. Zero fields let everything through.
-type UserFilter struct {
-	Customer  model.CustomerID
-	Authority model.Authority
-}
-
 const userColumns = `id, tenant_id, customer_id, created, version, email, authority, first_name, last_name, phone, enabled, info`
 
 // userFields are the targets of userColumns.
@@ -209,7 +203,7 @@ func (r *Registry) deleteUsers(tx *tx, t model.TenantID, query string, args ...a
 
 // Users lists the users of a tenant; sortable by createdTime, email, name, authority,
 // firstName, lastName. The search looks at the e-mail and the names.
-func (r *Registry) Users(ctx context.Context, t model.TenantID, f UserFilter, l model.PageLink) (model.Page[model.User], error) {
+func (r *Registry) Users(ctx context.Context, t model.TenantID, f model.UserFilter, l model.PageLink) (model.Page[model.User], error) {
 	byEmail := func(a, b *model.User) int { return compareText(a.Email, b.Email) }
 	by := order[model.User]{
 		"createdTime": func(a, b *model.User) int { return cmp.Compare(a.Created, b.Created) },

@@ -60,11 +60,11 @@ func TestSystemAdministratorsHaveNoTenant(t *testing.T) {
 	if _, ok := f.Lookup(model.EntityID(u.ID)); !ok {
 		t.Error("the directory does not know it")
 	}
-	page, err := f.Users(t.Context(), model.TenantID{}, UserFilter{}, model.PageLink{Size: 9})
+	page, err := f.Users(t.Context(), model.TenantID{}, model.UserFilter{}, model.PageLink{Size: 9})
 	if err != nil || page.Total != 1 {
 		t.Errorf("listed %+v, %v", page, err)
 	}
-	if page, err = f.Users(t.Context(), f.tenant, UserFilter{}, model.PageLink{Size: 9}); err != nil || page.Total != 0 {
+	if page, err = f.Users(t.Context(), f.tenant, model.UserFilter{}, model.PageLink{Size: 9}); err != nil || page.Total != 0 {
 		t.Errorf("listed with a tenant's: %+v, %v", page, err)
 	}
 	if n, err := f.UserCount(t.Context()); n != 1 || err != nil {
