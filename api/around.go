@@ -46,7 +46,7 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	header.Set("X-Content-Type-Options", "nosniff")
 	path := r.URL.Path
 	if !isAPI(path) {
-		return next(c)
+		return s.page(c, next)
 	}
 	header.Set("Cache-Control", "no-store")
 	if cors(header, r) {
@@ -60,7 +60,7 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 		limit = s.Limits.DeviceBody
 	}
 	req := &request{Context: r.Context(), http: r, address: c.RealIP(), trusted: s.isTrusted(r)}
-	if route != unroutedPath && !isPublic(route) {
+	if route != "" && !isPublic(route) {
 		p, err := s.authenticate(r)
 		if err != nil {
 			return err
@@ -82,8 +82,19 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	return next(c)
 }
 
-// unroutedPath is what Echo calls the route of requests that no other matches.
-const unroutedPath = "/*"
+// page answers outside /api/: operations, and for all that no route matches the web app,
+// which routes by itself in the browser.
+func (s *Server) page(c echo.Context, next echo.HandlerFunc) error {
+	r := c.Request()
+	if c.Path() != "" {
+		return next(c)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return echo.ErrMethodNotAllowed
+	}
+	s.ui.ServeHTTP(c.Response(), r)
+	return nil
+}
 
 // takesRawBody reports whether a route's handler bounds its call itself: the time a body
 // takes to arrive must not count against the store.

@@ -68,15 +68,14 @@ func (r *request) origin() string {
 // isPublic reports whether a route is open to everyone (contract thingsboard 2.2). Routes
 // outside /api/ are.
 func isPublic(path string) bool {
-	switch path {
-	case "/api/auth/login", "/api/auth/token":
-		return true
-	}
-	return !strings.HasPrefix(path, "/api/") ||
+	return isLogin(path) || !strings.HasPrefix(path, "/api/") ||
 		strings.HasPrefix(path, "/api/noauth/") ||
 		strings.HasPrefix(path, "/api/v1/") ||
 		path == "/api/ws" || strings.HasPrefix(path, "/api/ws/")
 }
+
+// isLogin reports whether a route takes credentials in its body.
+func isLogin(path string) bool { return path == "/api/auth/login" || path == "/api/auth/token" }
 
 // authenticate says who presents the request (contract thingsboard 2.2). A token in the
 // query counts for sockets only: addresses end up in logs.

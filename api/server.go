@@ -13,6 +13,7 @@ import (
 
 	tidewire "github.com/tidewire/tidewire"
 	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/model"
 )
 
 // A Server answers HTTP. Use New.
@@ -54,7 +55,6 @@ func (s *Server) routes() {
 	e.HTTPErrorHandler = s.fail
 	e.Use(s.around)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
-	e.RouteNotFound("/*", s.unrouted)
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok") })
 	e.GET("/readyz", s.readyz)
@@ -79,27 +79,18 @@ func (s *Server) readyz(c echo.Context) error {
 	return c.String(http.StatusOK, "ok")
 }
 
-// unrouted answers what no route matches: the web app outside /api/, which routes by
-// itself in the browser, and 404 inside.
-func (s *Server) unrouted(c echo.Context) error {
-	r := c.Request()
-	if isAPI(r.URL.Path) {
-		return &routeError{http.StatusNotFound, codeNotFound, "The requested endpoint does not exist"}
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &routeError{http.StatusMethodNotAllowed, codeBadRequest, "Request method '" + r.Method + "' is not supported"}
-	}
-	s.ui.ServeHTTP(c.Response(), r)
-	return nil
-}
-
 // A binder decodes entities for the generated layer, in place of Echo's, which wants a JSON
 // Content-Type, takes curl's default for a form, and overlooks what follows the object.
 type binder struct{}
 
 // Bind implements echo.Binder.
 func (binder) Bind(dst any, c echo.Context) error {
-	return decodeEntity(c.Request().Body, dst)
+	err := decodeEntity(c.Request().Body, dst)
+	if model.KindOf(err) == model.Invalid && isLogin(c.Path()) {
+		// Who sends no credentials is nobody (contract thingsboard 2.1).
+		return &model.Error{Kind: model.Unauthenticated, Message: "Authentication failed", Err: err}
+	}
+	return err
 }
 
 // Timeouts of a connection. A body may take long over a thin line, and so may an answer;

@@ -1,18 +1,164 @@
-package api
+package api_test
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	tidewire "github.com/tidewire/tidewire"
 )
 
-func TestSpecIsValid(t *testing.T) {
-	doc, err := openapi3.NewLoader().LoadFromFile("../openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
+var document = sync.OnceValues(func() (*openapi3.T, error) {
+	return openapi3.NewLoader().LoadFromData(tidewire.OpenAPI)
+})
+
+func spec(t testing.TB) *openapi3.T {
+	t.Helper()
+	doc, err := document()
+	check(t, err)
+	return doc
+}
+
+func TestTheDocumentIsValid(t *testing.T) {
+	doc := spec(t)
+	if !doc.IsOpenAPI31OrLater() {
+		t.Errorf("openapi %s, want 3.1", doc.OpenAPI)
 	}
-	if err := doc.Validate(context.Background()); err != nil {
-		t.Fatal(err)
+	check(t, doc.Validate(t.Context(), openapi3.EnableExamplesValidation()))
+}
+
+func TestEveryOperationIsDescribed(t *testing.T) {
+	seen := map[string]bool{}
+	for path, item := range spec(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.OperationID == "" || op.Summary == "" || len(op.Tags) != 1 {
+				t.Errorf("%s %s lacks an operationId, a summary or its tag", method, path)
+			}
+			if seen[op.OperationID] {
+				t.Errorf("operationId %s stands twice", op.OperationID)
+			}
+			seen[op.OperationID] = true
+		}
+	}
+}
+
+func TestTheServedDocumentIsTheWrittenOne(t *testing.T) {
+	written, err := os.ReadFile("../openapi.yaml")
+	check(t, err)
+	newWorld(t).call("GET", "/openapi.yaml", "", "").is(200, string(written))
+}
+
+func TestGeneratedCodeIsFresh(t *testing.T) {
+	fresh := filepath.Join(t.TempDir(), "fresh.go")
+	config, err := os.ReadFile("oapi-codegen.yaml")
+	check(t, err)
+	elsewhere := filepath.Join(t.TempDir(), "config.yaml")
+	config = bytes.Replace(config, []byte("output: api/api.gen.go"), []byte("output: "+fresh), 1)
+	check(t, os.WriteFile(elsewhere, config, 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "oapi-codegen",
+		"-config", elsewhere, "openapi.yaml")
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want, err := os.ReadFile(fresh)
+	check(t, err)
+	got, err := os.ReadFile("api.gen.go")
+	check(t, err)
+	if !bytes.Equal(got, want) {
+		t.Error("api.gen.go is not what openapi.yaml gives: run go generate ./api")
+	}
+}
+
+// Routes and document list the same operations.
+func TestRoutesAndDocumentAgree(t *testing.T) {
+	doc := spec(t)
+	routed := map[string]bool{}
+	for _, r := range newWorld(t).handler.(*echo.Echo).Routes() {
+		path := specPath(r.Path)
+		routed[r.Method+" "+path] = true
+		if path == "/api/ws/*" {
+			continue // the older sockets
+		}
+		if item := doc.Paths.Value(path); item == nil || item.GetOperation(r.Method) == nil {
+			t.Errorf("%s %s is not documented", r.Method, path)
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			if !routed[method+" "+path] && !strings.HasPrefix(path, "/api/ws/") {
+				t.Errorf("%s %s is documented and not served", method, path)
+			}
+		}
+	}
+}
+
+var param = regexp.MustCompile(`:(\w+)`)
+
+// specPath turns Echo's form of a path into that of the document.
+func specPath(route string) string { return param.ReplaceAllString(route, "{$1}") }
+
+// documented holds an answer against the document: status, content type, schema.
+func documented(t testing.TB, handler http.Handler, r *http.Request, got *httptest.ResponseRecorder) {
+	t.Helper()
+	e := handler.(*echo.Echo)
+	c := e.NewContext(r, nil)
+	e.Router().Find(r.Method, r.URL.Path, c)
+	item := spec(t).Paths.Value(specPath(c.Path()))
+	if item == nil || item.GetOperation(r.Method) == nil {
+		return // no route
+	}
+	call := r.Method + " " + specPath(c.Path())
+	ref := item.GetOperation(r.Method).Responses.Value(strconv.Itoa(got.Code))
+	if ref == nil {
+		ref = item.GetOperation(r.Method).Responses.Default()
+	}
+	if ref == nil {
+		t.Errorf("%s: status %d is not documented: %s", call, got.Code, got.Body)
+		return
+	}
+	kind, _, _ := mime.ParseMediaType(got.Header().Get("Content-Type"))
+	if len(ref.Value.Content) == 0 || kind == "" {
+		if got.Body.Len() > 0 {
+			t.Errorf("%s: %d has a body that is not documented: %s", call, got.Code, got.Body)
+		}
+		return
+	}
+	media := ref.Value.Content.Get(kind)
+	if media == nil {
+		t.Errorf("%s: %d answers %s, which is not documented: %s", call, got.Code, kind, got.Body)
+		return
+	}
+	if kind != "application/json" || got.Header().Get("Content-Encoding") != "" {
+		return
+	}
+	var value any
+	if err := json.Unmarshal(got.Body.Bytes(), &value); err != nil {
+		t.Errorf("%s: %d answers bad JSON: %v: %s", call, got.Code, err, got.Body)
+		return
+	}
+	if err := media.Schema.Value.VisitJSON(value, openapi3.VisitAsResponse(), openapi3.EnableFormatValidation(), openapi3.EnableJSONSchema2020()); err != nil {
+		t.Errorf("%s: %d breaks its schema: %v\n%s", call, got.Code, err, got.Body)
+	}
+}
+
+// json decodes the answer.
+func (a *answer) json(dst any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.Body.Bytes(), dst); err != nil {
+		a.t.Fatalf("%s: %v: %s", a.call, err, a.Body)
 	}
 }

@@ -1,0 +1,201 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+)
+
+// A row says what strangers get from one route when they name what belongs to tenant A and
+// its customer one.
+type row struct {
+	target string // path and query, with {names} of the world
+	body   string
+	nobody int // without a token
+	tenant int // with the token of another tenant's administrator
+	user   int // with the token of another customer's user
+}
+
+const (
+	list = "?pageSize=100&page=0"
+	ref  = `{"entityType":"X","id":"ID"}`
+)
+
+func entity(kind, name string) string {
+	return strings.NewReplacer("X", kind, "ID", "{"+name+"}").Replace(ref)
+}
+
+// rows has one row a route. 404 is what another tenant's things look like, 403 those of
+// another customer. Lists answer 200 and are searched for what they must not contain.
+var rows = map[string]row{
+	"POST /api/auth/login":          {"/api/auth/login", `{}`, 401, 401, 401},
+	"POST /api/auth/token":          {"/api/auth/token", `{}`, 401, 401, 401},
+	"POST /api/auth/logout":         {"/api/auth/logout", "", 401, 200, 200},
+	"GET /api/auth/user":            {"/api/auth/user", "", 401, 200, 200},
+	"POST /api/auth/changePassword": {"/api/auth/changePassword", `{"currentPassword":"x","newPassword":"y"}`, 401, 400, 400},
+	"POST /api/noauth/activate":     {"/api/noauth/activate", `{"activateToken":"x","password":"long enough"}`, 400, 400, 400},
+	"GET /api/noauth/setup":         {"/api/noauth/setup", "", 200, 200, 200},
+	"POST /api/noauth/setup":        {"/api/noauth/setup", `{"token":"x"}`, 401, 401, 401},
+
+	"POST /api/tenant":                          {"/api/tenant", `{"id":` + entity("TENANT", "a") + `,"title":"Mine"}`, 401, 403, 403},
+	"GET /api/tenant/:tenantId":                 {"/api/tenant/{a}", "", 401, 404, 403},
+	"DELETE /api/tenant/:tenantId":              {"/api/tenant/{a}", "", 401, 404, 403},
+	"GET /api/tenants":                          {"/api/tenants" + list, "", 401, 403, 403},
+	"GET /api/tenant/:tenantId/users":           {"/api/tenant/{a}/users" + list, "", 401, 404, 403},
+	"POST /api/customer":                        {"/api/customer", `{"id":` + entity("CUSTOMER", "one") + `,"title":"Mine"}`, 401, 404, 403},
+	"GET /api/customer/:customerId":             {"/api/customer/{one}", "", 401, 404, 403},
+	"DELETE /api/customer/:customerId":          {"/api/customer/{one}", "", 401, 404, 403},
+	"GET /api/customer/:customerId/shortInfo":   {"/api/customer/{one}/shortInfo", "", 401, 404, 403},
+	"GET /api/customer/:customerId/title":       {"/api/customer/{one}/title", "", 401, 404, 403},
+	"GET /api/customer/:customerId/users":       {"/api/customer/{one}/users" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/devices":     {"/api/customer/{one}/devices" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/deviceInfos": {"/api/customer/{one}/deviceInfos" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/dashboards":  {"/api/customer/{one}/dashboards" + list, "", 401, 404, 403},
+	"GET /api/customers":                        {"/api/customers" + list, "", 401, 200, 403},
+	"GET /api/tenant/customers":                 {"/api/tenant/customers?customerTitle=One", "", 401, 404, 403},
+
+	"POST /api/user":                       {"/api/user", `{"id":` + entity("USER", "user") + `,"email":"mine@example.org","authority":"CUSTOMER_USER"}`, 401, 404, 403},
+	"GET /api/user/:userId":                {"/api/user/{user}", "", 401, 404, 403},
+	"DELETE /api/user/:userId":             {"/api/user/{user}", "", 401, 404, 403},
+	"GET /api/user/:userId/activationLink": {"/api/user/{user}/activationLink", "", 401, 404, 403},
+	"GET /api/users":                       {"/api/users" + list, "", 401, 200, 200},
+
+	"POST /api/device":                                {"/api/device", `{"id":` + entity("DEVICE", "owned") + `,"name":"mine"}`, 401, 404, 403},
+	"POST /api/device-with-credentials":               {"/api/device-with-credentials", `{"device":{"id":` + entity("DEVICE", "owned") + `,"name":"mine"},"credentials":{"credentialsType":"ACCESS_TOKEN","credentialsId":"mine"}}`, 401, 404, 403},
+	"GET /api/device/:deviceId":                       {"/api/device/{owned}", "", 401, 404, 403},
+	"DELETE /api/device/:deviceId":                    {"/api/device/{owned}", "", 401, 404, 403},
+	"GET /api/device/info/:deviceId":                  {"/api/device/info/{owned}", "", 401, 404, 403},
+	"GET /api/device/types":                           {"/api/device/types", "", 401, 200, 200},
+	"GET /api/device-connectivity/:deviceId":          {"/api/device-connectivity/{owned}", "", 401, 404, 403},
+	"GET /api/tenant/devices":                         {"/api/tenant/devices" + list, "", 401, 200, 403},
+	"GET /api/tenant/device":                          {"/api/tenant/device?deviceName=owned", "", 401, 404, 403},
+	"GET /api/tenant/deviceInfos":                     {"/api/tenant/deviceInfos" + list, "", 401, 200, 403},
+	"GET /api/devices":                                {"/api/devices?deviceIds={owned},{free}", "", 401, 200, 200},
+	"GET /api/devices/list":                           {"/api/devices/list?deviceIds={owned},{free}", "", 401, 200, 200},
+	"DELETE /api/customer/device/:deviceId":           {"/api/customer/device/{owned}", "", 401, 404, 403},
+	"POST /api/customer/public/device/:deviceId":      {"/api/customer/public/device/{owned}", "", 401, 404, 403},
+	"POST /api/customer/:customerId/device/:deviceId": {"/api/customer/{one}/device/{owned}", "", 401, 404, 403},
+	"GET /api/device/:deviceId/credentials":           {"/api/device/{owned}/credentials", "", 401, 404, 403},
+	"POST /api/device/credentials":                    {"/api/device/credentials", `{"deviceId":` + entity("DEVICE", "owned") + `,"credentialsType":"ACCESS_TOKEN","credentialsId":"mine"}`, 401, 404, 403},
+
+	"POST /api/deviceProfile":                 {"/api/deviceProfile", `{"id":` + entity("DEVICE_PROFILE", "profile") + `,"name":"mine"}`, 401, 404, 403},
+	"GET /api/deviceProfile/:deviceProfileId": {"/api/deviceProfile/{profile}", "", 401, 404, 200},
+	"GET /api/deviceProfiles":                 {"/api/deviceProfiles" + list, "", 401, 200, 403},
+	"GET /api/deviceProfileInfos":             {"/api/deviceProfileInfos" + list, "", 401, 200, 200},
+
+	"POST /api/dashboard":                                     {"/api/dashboard", `{"id":` + entity("DASHBOARD", "dashboard") + `,"title":"mine"}`, 401, 404, 403},
+	"GET /api/dashboard/:dashboardId":                         {"/api/dashboard/{dashboard}", "", 401, 404, 403},
+	"DELETE /api/dashboard/:dashboardId":                      {"/api/dashboard/{dashboard}", "", 401, 404, 403},
+	"GET /api/dashboard/info/:dashboardId":                    {"/api/dashboard/info/{dashboard}", "", 401, 404, 403},
+	"GET /api/tenant/dashboards":                              {"/api/tenant/dashboards" + list, "", 401, 200, 403},
+	"POST /api/customer/:customerId/dashboard/:dashboardId":   {"/api/customer/{one}/dashboard/{dashboard}", "", 401, 404, 403},
+	"DELETE /api/customer/:customerId/dashboard/:dashboardId": {"/api/customer/{one}/dashboard/{dashboard}", "", 401, 404, 403},
+
+	"GET /api/dashboard/serverTime":         {"/api/dashboard/serverTime", "", 401, 200, 200},
+	"GET /api/dashboard/maxDatapointsLimit": {"/api/dashboard/maxDatapointsLimit", "", 401, 200, 200},
+	"GET /api/system/params":                {"/api/system/params", "", 401, 200, 200},
+
+	"GET " + series + "/keys/timeseries":             {device + "/keys/timeseries", "", 401, 404, 403},
+	"GET " + series + "/values/timeseries":           {device + "/values/timeseries", "", 401, 404, 403},
+	"GET " + series + "/values/timeseries/history":   {device + "/values/timeseries/history?startTs=0&endTs=9&keys=t", "", 401, 404, 403},
+	"POST " + series + "/timeseries/:scope":          {device + "/timeseries/ANY", `{"t":1}`, 401, 404, 403},
+	"POST " + series + "/timeseries/:scope/:ttl":     {device + "/timeseries/ANY/60", `{"t":1}`, 401, 404, 403},
+	"DELETE " + series + "/timeseries/delete":        {device + "/timeseries/delete?keys=t&deleteAllDataForKeys=true", "", 401, 404, 403},
+	"GET " + series + "/keys/attributes":             {device + "/keys/attributes", "", 401, 404, 403},
+	"GET " + series + "/keys/attributes/:scope":      {device + "/keys/attributes/SERVER_SCOPE", "", 401, 404, 403},
+	"GET " + series + "/values/attributes":           {device + "/values/attributes", "", 401, 404, 403},
+	"GET " + series + "/values/attributes/:scope":    {device + "/values/attributes/SERVER_SCOPE", "", 401, 404, 403},
+	"POST " + series + "/:scope":                     {device + "/SERVER_SCOPE", `{"k":1}`, 401, 404, 403},
+	"DELETE " + series + "/:scope":                   {device + "/SERVER_SCOPE?keys=k", "", 401, 404, 403},
+	"POST " + series + "/attributes/:scope":          {device + "/attributes/SHARED_SCOPE", `{"k":1}`, 401, 404, 403},
+	"POST /api/plugins/telemetry/:deviceId/:scope":   {"/api/plugins/telemetry/{owned}/SERVER_SCOPE", `{"k":1}`, 401, 404, 403},
+	"DELETE /api/plugins/telemetry/:deviceId/:scope": {"/api/plugins/telemetry/{owned}/SERVER_SCOPE?keys=k", "", 401, 404, 403},
+
+	// A device's token is all the right there is; user tokens change nothing.
+	"POST /api/v1/:deviceToken/telemetry":  {"/api/v1/guess/telemetry", `{"t":1}`, 401, 401, 401},
+	"POST /api/v1/:deviceToken/attributes": {"/api/v1/guess/attributes", `{"k":1}`, 401, 401, 401},
+	"GET /api/v1/:deviceToken/attributes":  {"/api/v1/guess/attributes", "", 401, 401, 401},
+
+	// Sockets authenticate by themselves, operations are open.
+	"GET /api/ws":       {"/api/ws", "", 426, 426, 426},
+	"GET /api/ws/*":     {"/api/ws/plugins/telemetry", "", 426, 426, 426},
+	"GET /healthz":      {"/healthz", "", 200, 200, 200},
+	"GET /readyz":       {"/readyz", "", 200, 200, 200},
+	"GET /metrics":      {"/metrics", "", 200, 200, 200},
+	"GET /openapi.yaml": {"/openapi.yaml", "", 200, 200, 200},
+}
+
+const (
+	series = "/api/plugins/telemetry/:entityType/:entityId"
+	device = "/api/plugins/telemetry/DEVICE/{owned}"
+)
+
+// names fills ids of tenant A into a row.
+func (w *world) names() *strings.Replacer {
+	w.t.Helper()
+	profile, err := w.registry.Device(w.t.Context(), w.a, w.owned)
+	check(w.t, err)
+	return strings.NewReplacer("{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
+		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
+		"{dashboard}", w.dashboard.String())
+}
+
+// Every route is held against the same three strangers, and a route without a row fails:
+// whoever adds one has to say what strangers get.
+func TestStrangersSeeNothing(t *testing.T) {
+	w := newWorld(t)
+	names := w.names()
+	before := w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200).Body.String()
+	secrets := map[string][]string{
+		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard}")),
+		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard}")),
+	}
+	seen := map[string]bool{}
+	for _, r := range w.handler.(*echo.Echo).Routes() {
+		route := r.Method + " " + r.Path
+		seen[route] = true
+		row, ok := rows[route]
+		if !ok {
+			t.Errorf("%s has no row: say what strangers get from it", route)
+			continue
+		}
+		f := func(who, email string, want int) {
+			t.Helper()
+			token := ""
+			if email != "" {
+				token = w.login(email).Token // logging out is one of the routes
+			}
+			got := w.call(r.Method, names.Replace(row.target), token, names.Replace(row.body))
+			if got.Code != want {
+				t.Errorf("%s as %s: %d %s, want %d", route, who, got.Code, got.Body, want)
+			}
+			if want != 200 {
+				return
+			}
+			for _, secret := range secrets[who] {
+				if strings.Contains(got.Body.String(), secret) {
+					t.Errorf("%s as %s shows %s: %s", route, who, secret, got.Body)
+				}
+			}
+		}
+		f("nobody", "", row.nobody)
+		f("tenant", "b@example.org", row.tenant)
+		f("user", "two@example.org", row.user)
+	}
+	for route := range rows {
+		if !seen[route] {
+			t.Errorf("%s has a row and no route", route)
+		}
+	}
+	w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200, before)
+}
+
+// System administrators manage tenants and stay out of what tenants own.
+func TestSystemAdministratorsSeeNoTelemetry(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/plugins/telemetry/DEVICE/" + w.owned.String() + "/values/timeseries"
+	w.call("GET", path, w.system, "").text(403, "System administrator is not allowed to perform this operation!")
+	w.call("GET", "/api/device/"+w.owned.String(), w.system, "").
+		fails(403, 20, "You don't have permission to perform this operation!")
+}

@@ -1,0 +1,93 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/model"
+)
+
+func limitBodies(n int64) func(*api.Deps) {
+	return func(d *api.Deps) { d.Limits.Body, d.Limits.DeviceBody = n, n }
+}
+
+// Contract 1.6: exactly the limit passes, with and without a length announced.
+func TestABodyOfExactlyTheLimitPasses(t *testing.T) {
+	w := newWorld(t, limitBodies(100))
+	padded := func(n int) string { return `{"t":1` + strings.Repeat(" ", n-7) + `}` }
+	for _, announced := range []bool{true, false} {
+		post := func(path string, n int) *answer {
+			r := httptest.NewRequest("POST", path, strings.NewReader(padded(n)))
+			r.Header.Set("X-Authorization", "Bearer "+w.adminA)
+			if !announced {
+				r.ContentLength = -1
+			}
+			return w.send(r)
+		}
+		for _, path := range []string{"/api/v1/owned-token/telemetry", w.at("/timeseries/ANY")} {
+			post(path, 100).is(200, "")
+			post(path, 101).text(413, "Payload size exceeds the limit of 100 bytes")
+		}
+		post("/api/customer", 101).text(413, "Payload size exceeds the limit of 100 bytes")
+	}
+}
+
+// Each kind of failure has one status, one code, and its form on each group of routes.
+func TestFailuresOfTheWritePathAreWorded(t *testing.T) {
+	w := newWorld(t)
+	f := func(err error, status int, message string) *answer {
+		t.Helper()
+		w.broken.err = err
+		w.call("POST", w.at("/SERVER_SCOPE"), w.adminA, `{"a":1}`).text(status, message)
+		a := w.call("POST", "/api/v1/owned-token/telemetry", "", `{"a":1}`)
+		a.text(status, message)
+		return a
+	}
+	overload := f(model.Errorf(model.Overload, "busy"), 503, "busy")
+	if overload.Header().Get("Retry-After") == "" {
+		t.Error("503 without Retry-After")
+	}
+	f(model.Errorf(model.NoSpace, "The disk is nearly full"), 507, "The disk is nearly full")
+	f(model.Errorf(model.TooLarge, "too many keys"), 413, "Payload size exceeds the limit: too many keys")
+	f(model.Invalidf("no such thing"), 400, "no such thing")
+	f(context.DeadlineExceeded, 500, "Request timeout")
+	// What is not meant for clients does not reach them, and is logged.
+	f(errors.New("disk on fire"), 500, "Internal server error")
+	if !strings.Contains(w.logged.String(), "disk on fire") {
+		t.Error("the failure is not in the log")
+	}
+}
+
+func TestAPanicIsAnAnswerAndALine(t *testing.T) {
+	w := newWorld(t, func(d *api.Deps) { d.Activity = panics{} })
+	w.call("GET", "/api/device/info/"+w.owned.String(), w.adminA, "").fails(500, 2, "Internal server error")
+	if got := w.logged.String(); !strings.Contains(got, "panic: gauge broke") || !strings.Contains(got, "level=ERROR") {
+		t.Errorf("log: %s", got)
+	}
+}
+
+type panics struct{}
+
+func (panics) Activity(model.EntityID) (model.Activity, bool) { panic("gauge broke") }
+
+func TestTheLogNamesRoutesAndNoTokens(t *testing.T) {
+	w := newWorld(t)
+	w.call("POST", "/api/v1/owned-token/telemetry", "", `{"t":1}`)
+	w.call("POST", "/api/v1/owned-token/telemetry", "", `{"t":`)
+	w.call("POST", "/api/v1/owned-token/nothing", "", `{"t":1}`)
+	w.call("GET", "/api/ws?token="+w.adminA, "", "")
+	w.call("GET", "/api/auth/user", w.adminA, "")
+	got := w.logged.String()
+	if strings.Contains(got, "owned-token") || strings.Contains(got, w.adminA) {
+		t.Errorf("a token is in the log:\n%s", got)
+	}
+	for _, want := range []string{"method=POST", "route=/api/v1/:deviceToken/telemetry", "status=200", "duration="} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the log lacks %s:\n%s", want, got)
+		}
+	}
+}

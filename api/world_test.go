@@ -1,0 +1,290 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/ingest"
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/registry"
+	"github.com/tidewire/tidewire/tsdb"
+)
+
+// A clock that a test moves.
+type clock struct {
+	mu sync.Mutex
+	ms int64
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.UnixMilli(c.ms)
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ms += d.Milliseconds()
+}
+
+// A source of randomness that many may read.
+type randomness struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (r *randomness) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.r.Read(p)
+}
+
+const (
+	password   = "correct horse"
+	setupToken = "one-time-token"
+)
+
+// A world is a whole server over real parts, with two tenants in it:
+//
+//	A ─┬─ customer one ─ user ─ device "owned", dashboard
+//	   ├─ customer two ─ user
+//	   └─ device "free"
+//	B ─── device "foreign"
+type world struct {
+	t        testing.TB
+	handler  http.Handler
+	registry *registry.Registry
+	auth     *auth.Service
+	pipeline *ingest.Pipeline
+	db       *tsdb.DB
+	clock    *clock
+	logged   *strings.Builder
+	broken   *broken
+
+	a, b             model.TenantID
+	one, two         model.CustomerID
+	owned, free      model.EntityID
+	foreign          model.EntityID
+	dashboard        model.EntityID
+	adminID, userOne model.UserID
+
+	// Access tokens.
+	system, adminA, adminB, oneUser, twoUser string
+}
+
+// broken stands between the API and the write path, to fail on demand.
+type broken struct {
+	api.Writer
+	err error
+}
+
+func (b *broken) Write(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.Writer.Write(ctx, e, sets...)
+}
+
+func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{ms: 1_700_000_000_000}, logged: new(strings.Builder)}
+	random := &randomness{r: rand.NewChaCha8([32]byte{1})}
+	dir := t.TempDir()
+
+	keys, err := registry.OpenKeys(dir, random)
+	check(t, err)
+	w.registry, err = registry.Open(t.Context(), registry.Options{Dir: dir, Keys: keys, Now: w.clock.now, Random: random})
+	check(t, err)
+	w.auth, err = auth.New(w.registry, keys.Tokens, auth.Options{
+		Now: w.clock.now, Random: random, Argon2: auth.Params{MemoryKiB: 8, Passes: 1},
+	})
+	check(t, err)
+	w.db, err = tsdb.Open("db", tsdb.Options{FS: vfs.NewMem(), Now: w.clock.now, Random: random})
+	check(t, err)
+	w.registry.Start(w.db)
+	w.pipeline = ingest.New(ingest.Options{Store: w.db, Now: w.clock.now})
+	w.broken = &broken{Writer: w.pipeline}
+	t.Cleanup(func() {
+		_ = context.WithoutCancel(t.Context())
+		var err error // CHECK
+		if err := errors.Join(err, w.registry.Close(), w.db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+
+	deps := api.Deps{
+		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: records{w.registry},
+		Store: w.db, Writer: w.broken, Activity: w.pipeline,
+		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUpgradeRequired) }),
+		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
+			_, _ = rw.Write([]byte("tidewire_up 1\n"))
+		}),
+		Assets: fstest.MapFS{
+			"index.html":       {Data: []byte("<!doctype html><title>Tidewire</title>")},
+			"assets/app-1a.js": {Data: []byte(strings.Repeat("console.log('tide');\n", 200))},
+		},
+		SetupToken: setupToken,
+		Now:        w.clock.now,
+		Log:        slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, o := range options {
+		o(&deps)
+	}
+	server, err := api.New(deps)
+	check(t, err)
+	w.handler = server.Handler()
+	w.populate()
+	return w
+}
+
+// records adapts the registry where its filters have types of their own.
+type records struct{ *registry.Registry }
+
+func (r records) Tenants(ctx context.Context, f model.TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
+	return r.Registry.Tenants(ctx, model.TenantFilter(f), l)
+}
+
+func (r records) Customers(ctx context.Context, t model.TenantID, f model.CustomerFilter, l model.PageLink) (model.Page[model.Customer], error) {
+	return r.Registry.Customers(ctx, t, registry.CustomerFilter(f), l)
+}
+
+func (r records) Users(ctx context.Context, t model.TenantID, f model.UserFilter, l model.PageLink) (model.Page[model.User], error) {
+	return r.Registry.Users(ctx, t, registry.UserFilter(f), l)
+}
+
+func (r records) DeviceProfiles(ctx context.Context, t model.TenantID, f model.DeviceProfileFilter, l model.PageLink) (model.Page[model.DeviceProfile], error) {
+	return r.Registry.DeviceProfiles(ctx, t, registry.DeviceProfileFilter(f), l)
+}
+
+func (r records) Devices(ctx context.Context, t model.TenantID, f model.DeviceFilter, l model.PageLink) (model.Page[model.Device], error) {
+	return r.Registry.Devices(ctx, t, registry.DeviceFilter(f), l)
+}
+
+func (r records) Dashboards(ctx context.Context, t model.TenantID, f model.DashboardFilter, l model.PageLink) (model.Page[model.DashboardRecord], error) {
+	return r.Registry.Dashboards(ctx, t, registry.DashboardFilter(f), l)
+}
+
+func (w *world) populate() {
+	t, ctx := w.t, w.t.Context()
+	tenant := func(title string) model.TenantID {
+		v := &model.Tenant{Title: title}
+		check(t, w.registry.SaveTenant(ctx, v))
+		return v.ID
+	}
+	customer := func(title string) model.CustomerID {
+		v := &model.Customer{Tenant: w.a, Title: title}
+		check(t, w.registry.SaveCustomer(ctx, v))
+		return v.ID
+	}
+	device := func(tenant model.TenantID, c model.CustomerID, name string) model.EntityID {
+		d := &model.Device{Tenant: tenant, Customer: c, Name: name}
+		check(t, w.registry.CreateDevice(ctx, d, name+"-token"))
+		return d.ID
+	}
+	user := func(tenant model.TenantID, c model.CustomerID, a model.Authority, email string) (model.UserID, string) {
+		u := &model.User{Tenant: tenant, Customer: c, Authority: a, Email: email, Enabled: true}
+		check(t, w.registry.SaveUser(ctx, u))
+		check(t, w.auth.SetPassword(ctx, u.ID, password))
+		pair, err := w.auth.Login(ctx, email, password, auth.Client{})
+		check(t, err)
+		return u.ID, pair.Token
+	}
+	w.a, w.b = tenant("Acme"), tenant("Bravo")
+	w.one, w.two = customer("One"), customer("Two")
+	w.owned = device(w.a, w.one, "owned")
+	w.free = device(w.a, model.NoCustomer, "free")
+	w.foreign = device(w.b, model.NoCustomer, "foreign")
+	_, w.system = user(model.TenantID{}, model.NoCustomer, model.SysAdmin, "root@example.org")
+	w.adminID, w.adminA = user(w.a, model.NoCustomer, model.TenantAdmin, "a@example.org")
+	_, w.adminB = user(w.b, model.NoCustomer, model.TenantAdmin, "b@example.org")
+	w.userOne, w.oneUser = user(w.a, w.one, model.CustomerUser, "one@example.org")
+	_, w.twoUser = user(w.a, w.two, model.CustomerUser, "two@example.org")
+
+	d := &model.DashboardRecord{Tenant: w.a, Title: "Board", Configuration: []byte(`{}`)}
+	check(t, w.registry.SaveDashboard(ctx, d))
+	_, err := w.registry.AssignDashboard(ctx, w.a, d.ID, w.one, true)
+	check(t, err)
+	w.dashboard = d.ID
+}
+
+// An answer is what came back.
+type answer struct {
+	*httptest.ResponseRecorder
+	t    testing.TB
+	call string
+}
+
+// call sends one request. header holds pairs. Every answer is held against openapi.yaml.
+func (w *world) call(method, target, token, body string, header ...string) *answer {
+	w.t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body == "" {
+		r.Body = http.NoBody
+	}
+	if token != "" {
+		r.Header.Set("X-Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return w.send(r)
+}
+
+func (w *world) send(r *http.Request) *answer {
+	w.t.Helper()
+	a := &answer{ResponseRecorder: httptest.NewRecorder(), t: w.t, call: r.Method + " " + r.URL.Path}
+	w.handler.ServeHTTP(a, r)
+	documented(w.t, w.handler, r, a.ResponseRecorder)
+	return a
+}
+
+// is wants a status and, unless they are nil, members of a JSON answer or an exact text.
+func (a *answer) is(status int, body ...string) *answer {
+	a.t.Helper()
+	if a.Code != status {
+		a.t.Fatalf("%s: %d %s, want %d", a.call, a.Code, a.Body, status)
+	}
+	if len(body) > 0 && a.Body.String() != body[0] {
+		a.t.Fatalf("%s:\n got %s\nwant %s", a.call, a.Body, body[0])
+	}
+	return a
+}
+
+// fails wants an error body.
+func (a *answer) fails(status, code int, message string) {
+	a.t.Helper()
+	a.is(status)
+	var e struct {
+		Status, ErrorCode int
+		Message           string
+		Timestamp         int64
+	}
+	a.json(&e)
+	if e.ErrorCode != code || e.Message != message || e.Status != status || e.Timestamp == 0 {
+		a.t.Errorf("%s: %+v, want code %d %q", a.call, e, code, message)
+	}
+}
+
+// text wants a plain text failure.
+func (a *answer) text(status int, message string) {
+	a.t.Helper()
+	a.is(status, message)
+	if got := a.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/plain") {
+		a.t.Errorf("%s: Content-Type %q, want text", a.call, got)
+	}
+}
