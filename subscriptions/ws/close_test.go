@@ -91,7 +91,7 @@ func (w *world) raw(t *testing.T) raw {
 }
 
 // handshake upgrades; early is sent in the same write as the request.
-func handshake(t *testing.T, nc net.Conn, early string) raw {
+func handshake(t testing.TB, nc net.Conn, early string) raw {
 	t.Helper()
 	fmt.Fprintf(nc, "GET /api/ws?token=good HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", early)
@@ -112,7 +112,7 @@ func frame(op byte, payload string) string {
 }
 
 // next reads one server frame.
-func (c raw) next(t *testing.T) (op byte, payload string) {
+func (c raw) next(t testing.TB) (op byte, payload string) {
 	t.Helper()
 	op, payload, err := c.read()
 	if err != nil {
@@ -126,6 +126,7 @@ func (c raw) read() (op byte, payload string, err error) {
 	if _, err := io.ReadFull(c.r, h[:]); err != nil {
 		return 0, "", err
 	}
+	op = h[0]
 	n := int(h[1])
 	switch n {
 	case 126:
@@ -142,10 +143,6 @@ func (c raw) read() (op byte, payload string, err error) {
 		for _, b := range l {
 			n = n<<8 | int(b)
 		}
-	}
-	op = h[0]
-	if n := op & 0x70; n != 0 {
-		return 0, "", fmt.Errorf("reserved bits %x", n)
 	}
 	b := make([]byte, n)
 	_, err = io.ReadFull(c.r, b)
