@@ -118,31 +118,6 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 	return false
 }
 
-// AllowUser returns an error unless p may save next, whose record now is old; nil when next
-// is new. Allow has already said whether p may touch the user at all: this is about what p
-// makes of it, lest somebody raise themselves or a stranger.
-func AllowUser(p model.Principal, old, next *model.User) error {
-	switch p.Authority {
-	case model.SysAdmin:
-		if next.Authority == model.CustomerUser || old != nil && old.Authority == model.CustomerUser {
-			return denied()
-		}
-		return nil
-	case model.TenantAdmin:
-		if next.Tenant != p.Tenant || next.Authority == model.SysAdmin {
-			return denied()
-		}
-		return nil
-	case model.CustomerUser:
-		if old == nil || old.ID != p.User || next.ID != p.User || next.Tenant != old.Tenant || next.Customer != old.Customer ||
-			next.Authority != old.Authority || next.Enabled != old.Enabled {
-			return denied()
-		}
-		return nil
-	}
-	return denied()
-}
-
 // Require returns Denied unless p has one of the authorities. It guards what is not about
 // one entity: creating and listing.
 func Require(p model.Principal, authorities ...model.Authority) error {

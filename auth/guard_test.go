@@ -190,44 +190,6 @@ func TestGuardSpeaksTheTextsOfTheContract(t *testing.T) {
 	}
 }
 
-// Whoever may write a user must not become more by it.
-func TestNobodyRaisesThemselves(t *testing.T) {
-	own, c := model.TenantID{1}, model.CustomerID{3}
-	me := &model.User{ID: model.UserID{1}, Tenant: own, Customer: c, Authority: model.CustomerUser, Enabled: true}
-	boss := &model.User{ID: model.UserID{2}, Tenant: own, Customer: model.NoCustomer, Authority: model.TenantAdmin}
-	customer := model.Principal{User: me.ID, Tenant: own, Customer: c, Authority: model.CustomerUser}
-	admin := model.Principal{User: boss.ID, Tenant: own, Authority: model.TenantAdmin}
-	root := model.Principal{Authority: model.SysAdmin}
-	try := func(p model.Principal, old *model.User, allowed bool, edit func(*model.User)) {
-		t.Helper()
-		next := model.User{Tenant: own, Customer: c, Authority: model.CustomerUser}
-		if old != nil {
-			next = *old
-		}
-		edit(&next)
-		if err := AllowUser(p, old, &next); (err == nil) != allowed || err != nil && model.KindOf(err) != model.Denied {
-			t.Errorf("%s makes %+v: %v", p.Authority, next, err)
-		}
-	}
-	try(customer, me, true, func(u *model.User) { u.FirstName = "x" })
-	try(customer, me, false, func(u *model.User) { u.Authority = model.TenantAdmin })
-	try(customer, me, false, func(u *model.User) { u.Customer = model.CustomerID{4} })
-	try(customer, me, false, func(u *model.User) { u.Tenant = model.TenantID{2} })
-	try(customer, me, false, func(u *model.User) { u.Enabled = false })
-	try(customer, me, false, func(u *model.User) { u.ID = boss.ID })
-	try(customer, boss, false, func(*model.User) {})
-	try(customer, nil, false, func(*model.User) {})
-	try(admin, nil, true, func(*model.User) {})
-	try(admin, me, true, func(u *model.User) { u.Authority, u.Customer = model.TenantAdmin, model.NoCustomer })
-	try(admin, nil, false, func(u *model.User) { u.Tenant = model.TenantID{2} })
-	try(admin, boss, false, func(u *model.User) { u.Authority = model.SysAdmin })
-	try(root, nil, true, func(u *model.User) { u.Authority, u.Tenant = model.SysAdmin, model.TenantID{} })
-	try(root, boss, true, func(u *model.User) { u.FirstName = "x" })
-	try(root, nil, false, func(*model.User) {})
-	try(root, me, false, func(u *model.User) { u.Authority = model.TenantAdmin })
-	try(model.Principal{}, me, false, func(*model.User) {})
-}
-
 func TestRequireComparesTheAuthority(t *testing.T) {
 	p := model.Principal{Authority: model.TenantAdmin}
 	if err := Require(p, model.SysAdmin, model.TenantAdmin); err != nil {

@@ -173,7 +173,7 @@ func (s *Service) Verify(accessToken string) (model.Principal, error) {
 	}
 	h := hashToken(accessToken)
 	if p, ok := s.cache.get(h); ok {
-		if s.Alive(p) {
+		if s.alive(p) {
 			return p, nil
 		}
 		s.cache.drop(h)
@@ -187,17 +187,27 @@ func (s *Service) Verify(accessToken string) (model.Principal, error) {
 	if err != nil {
 		return model.Principal{}, err
 	}
-	if !s.Alive(p) {
+	if !s.alive(p) {
 		return model.Principal{}, errExpired(nil)
 	}
 	s.cache.put(h, p, s.opts.Now().UnixMilli())
 	return p, nil
 }
 
-// Alive reports, from memory, whether the token p came from is still good: neither it nor
-// its session has ended. Who keeps a principal longer than a request asks again.
-func (s *Service) Alive(p model.Principal) bool {
+// alive reports, from memory, whether the token p came from is still good: neither it nor
+// its session has ended.
+func (s *Service) alive(p model.Principal) bool {
 	return s.opts.Now().UnixMilli() < p.Expires && s.store.SessionAlive(p.Session)
+}
+
+// Current returns p while its session lives, though its token may have expired, from memory.
+// It is for who keeps a principal longer than a request, like an open socket (contract
+// thingsboard 11.1). A change of what the user may do ends the session, so p is never stale.
+func (s *Service) Current(p model.Principal) (model.Principal, error) {
+	if !s.store.SessionAlive(p.Session) {
+		return model.Principal{}, errExpired(nil)
+	}
+	return p, nil
 }
 
 // hashRefresh is how a session remembers its refresh token.

@@ -249,3 +249,21 @@ func TestDashboardComesBackByteForByte(t *testing.T) {
 	_, err = f.Dashboard(t.Context(), f.tenant, d.ID)
 	wantError(t, err, model.NotFound, "")
 }
+
+func TestAllDevicesOfAllTenants(t *testing.T) {
+	f := open(t)
+	f.addDevice(t, "a")
+	gone := f.addDevice(t, "gone")
+	f.addTenantDevice(t)
+	check(t, f.DeleteDevice(t.Context(), f.tenant, gone.ID))
+	names := map[string]bool{}
+	for e := range f.AllDevices() {
+		names[e.Name] = true
+	}
+	if len(names) != 2 || !names["a"] || !names["foreign pump"] {
+		t.Errorf("walked %v", names)
+	}
+	for range f.AllDevices() {
+		break
+	}
+}
