@@ -39,7 +39,7 @@ func open(t testing.TB, k Key, b []byte) *Reader {
 
 var extremes = []uint64{
 	0, 1 << 63, 1, math.Float64bits(math.SmallestNonzeroFloat64), math.Float64bits(math.MaxFloat64),
-	math.Float64bits(-1e308), math.Float64bits(1 << 53), math.Float64bits(1<<53 + 2), math.Float64bits(0.1 + 0.2),
+	math.Float64bits(-1e308), math.Float64bits(1 << 53), math.Float64bits(1<<53 + 2), math.Float64bits(0.30000000000000004),
 	math.Float64bits(999999999999999), math.Float64bits(1e15), math.Float64bits(1e-12), math.Float64bits(-1e-13),
 	math.Float64bits(21), math.Float64bits(1e22),
 }

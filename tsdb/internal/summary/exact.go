@@ -40,57 +40,71 @@ func Mul(v int64, m uint64) Int128 {
 	return Int128{int64(hi), lo}
 }
 
-// exactSum returns ints + decimals / 10^codec.DecimalDigits, rounded once.
-func exactSum(ints, decimals Int128) float64 {
-	// w is ints * 10^12 + decimals in 192 bits.
-	const d = 1e12
-	var w [3]uint64
-	if decimals == (Int128{}) {
-		if v, ok := ints.Int64(); ok {
-			return float64(v)
-		}
-	}
-	h1, l1 := bits.Mul64(uint64(ints.Hi), d)
-	h0, l0 := bits.Mul64(ints.Lo, d)
-	var c uint64
-	w[0] = l0
-	w[1], c = bits.Add64(h0, l1, 0)
-	w[2] = h1 + c
-	if ints.Hi < 0 {
-		w[2] -= d
-	}
-	sign := uint64(decimals.Hi >> 63)
-	w[0], c = bits.Add64(w[0], decimals.Lo, 0)
-	w[1], c = bits.Add64(w[1], uint64(decimals.Hi), c)
-	w[2], _ = bits.Add64(w[2], sign, c)
+// A total is ints + decimals / 10^codec.DecimalDigits as one number of 10^-12: magnitude
+// and sign.
+type total struct {
+	w        [3]uint64
+	negative bool
+}
 
-	negative := int64(w[2]) < 0
-	if negative {
-		var b uint64
-		w[0], b = bits.Sub64(0, w[0], 0)
-		w[1], b = bits.Sub64(0, w[1], b)
-		w[2], _ = bits.Sub64(0, w[2], b)
+const unit = 1e12 // 10^codec.DecimalDigits
+
+func totalOf(ints, decimals Int128) (t total) {
+	h1, l1 := bits.Mul64(uint64(ints.Hi), unit)
+	h0, l0 := bits.Mul64(ints.Lo, unit)
+	var c uint64
+	t.w[0] = l0
+	t.w[1], c = bits.Add64(h0, l1, 0)
+	t.w[2] = h1 + c
+	if ints.Hi < 0 {
+		t.w[2] -= unit
 	}
-	f := divide(w, d)
-	if negative {
-		f = -f
+	t.w[0], c = bits.Add64(t.w[0], decimals.Lo, 0)
+	t.w[1], c = bits.Add64(t.w[1], uint64(decimals.Hi), c)
+	t.w[2], _ = bits.Add64(t.w[2], uint64(decimals.Hi>>63), c)
+	if t.negative = int64(t.w[2]) < 0; t.negative {
+		t.w[0], c = bits.Sub64(0, t.w[0], 0)
+		t.w[1], c = bits.Sub64(0, t.w[1], c)
+		t.w[2], _ = bits.Sub64(0, t.w[2], c)
+	}
+	return t
+}
+
+// maxParts bounds n of float(n), so that a divisor fits 64 bits.
+const maxParts = math.MaxUint64 / uint64(unit)
+
+// float returns t/n rounded once, to nearest. Beyond maxParts it is rounded twice.
+func (t total) float(n uint64) float64 {
+	rest := 1.0
+	if n > maxParts {
+		n, rest = 1, float64(n)
+	}
+	f := divide(t.w, n*unit) / rest
+	if t.negative {
+		return -f
 	}
 	return f
 }
 
 // divide returns w / d rounded to nearest, ties to even.
 func divide(w [3]uint64, d uint64) float64 {
-	if w[2] == 0 && w[1] == 0 && w[0] < 1<<53 {
+	if w == [3]uint64{} {
+		return 0
+	}
+	if w[2]|w[1] == 0 && w[0] < 1<<53 && d < 1<<53 {
 		return float64(w[0]) / float64(d) // both exact, so rounded once
 	}
-	// The quotient with 64 bits behind the point: at least 77 significant bits.
-	var q [4]uint64
+	// The quotient with 128 bits behind the point: at least 64 significant bits.
+	var q [5]uint64
 	var r uint64
-	q[3], r = bits.Div64(0, w[2], d)
-	q[2], r = bits.Div64(r, w[1], d)
-	q[1], r = bits.Div64(r, w[0], d)
-	q[0], r = bits.Div64(r, 0, d)
-	top := 3
+	for i := range q {
+		var next uint64
+		if i < len(w) {
+			next = w[len(w)-1-i]
+		}
+		q[len(q)-1-i], r = bits.Div64(r, next, d)
+	}
+	top := len(q) - 1
 	for q[top] == 0 {
 		top--
 	}
@@ -107,7 +121,7 @@ func divide(w [3]uint64, d uint64) float64 {
 	if sticky != 0 {
 		m |= 1 // 64 bits are rounded to 53, so the lowest one only breaks ties
 	}
-	return math.Ldexp(float64(m), 64*(top-1)-n)
+	return math.Ldexp(float64(m), 64*(top-2)-n)
 }
 
 // divide10 returns a/10 and the remainder; a is not negative.

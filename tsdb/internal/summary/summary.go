@@ -12,7 +12,7 @@
 //   - A float that is a decimal of at most 15 digits, 12 of them behind the point, is summed
 //     as the integer it is in units of 10⁻¹², in 128 bits. Whether a float is such a decimal
 //     is a property of its bits, not of its neighbors, so the sum is one number however
-//     the data lie; SUM is that number, rounded once.
+//     the data lie; SUM and AVG are that number and its quotient, rounded once.
 //   - Only what is left, floats with more digits, goes to an error-compensated pair, which
 //     is good to about 10⁻¹⁵ of the sum of magnitudes.
 //
@@ -221,11 +221,11 @@ func (s *Summary) Bucket(b *model.Bucket) {
 		lo, hi := s.Bounds()
 		b.Min, b.Max = model.Float(lo), model.Float(hi)
 	}
-	exact := exactSum(s.IntSum, s.DecimalSum)
+	exact := totalOf(s.IntSum, s.DecimalSum)
 	n := float64(s.Numbers())
 	rest := s.Hi + s.Lo
-	b.Sum = model.Float(finite(exact + rest + s.Huge*0x1p64))
-	b.Avg = model.Float(finite((exact+rest)/n + s.Huge/n*0x1p64))
+	b.Sum = model.Float(finite(exact.float(1) + rest + s.Huge*0x1p64))
+	b.Avg = model.Float(finite(exact.float(uint64(s.Numbers())) + rest/n + s.Huge/n*0x1p64))
 	if s.Floats == 0 {
 		if v, ok := s.IntSum.Int64(); ok {
 			b.Sum = model.Int(v)
