@@ -220,17 +220,20 @@ func TestSnapshotAndStreamMeetWithoutHoleOrRepeat(t *testing.T) {
 			}
 			for i := range all {
 				x := &all[i]
+				x.l.mu.Lock()
+				text := x.l.text.String()
+				x.l.mu.Unlock()
 				if len(x.l.bad) > 0 || x.l.lost > 0 {
 					t.Errorf("seed %d: %q, lost %d", seed, x.l.bad, x.l.lost)
 				}
 				want := expected(store.Log(), x.spec, x.at)
 				if x.gone {
-					if got := x.l.text.String(); len(got) != x.size || !strings.HasPrefix(want, got) {
-						t.Fatalf("seed %d: heard %q, of it %d before leaving, of\n%s", seed, got, x.size, want)
+					if len(text) != x.size || !strings.HasPrefix(want, text) {
+						t.Fatalf("seed %d: heard %q, of it %d before leaving, of\n%s", seed, text, x.size, want)
 					}
 					continue
 				}
-				if diff := cmp.Diff(want, x.l.text.String()); diff != "" {
+				if diff := cmp.Diff(want, text); diff != "" {
 					t.Fatalf("seed %d, %+v from %v (-log +heard):\n%s", seed, x.spec, x.at, diff)
 				}
 			}
@@ -265,6 +268,8 @@ func TestListenersAreToldWhenTheLogIsGone(t *testing.T) {
 		store.Cut()
 		h.shards[0].topic(tenant, entity(0)).members.Unlock()
 		synctest.Wait()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.lost != 1 || h.Stats().Lost != 1 || h.Stats().Overflows == 0 {
 			t.Errorf("told %d times, stats %+v", l.lost, h.Stats())
 		}

@@ -217,9 +217,13 @@ func TestLimitsCloseWith1008(t *testing.T) {
 	}
 	c.subscribe("TIMESERIES", 2, "") // replaces
 	c.wantData(2, `{}`, `{}`)
-	w.open().subscribe("TIMESERIES", 1, "")
+	second := w.open()
+	second.subscribe("TIMESERIES", 1, "")
+	second.wantData(1, `{}`, `{}`)
 	w.open().wantClose(1008)                    // a third of the user
 	third := w.dial("/api/ws?token=good+other") // another user
+	third.subscribe("TIMESERIES", 1, "")
+	third.wantData(1, `{}`, `{}`)
 	w.dial("/api/ws?token=good+somebody").wantClose(1008)
 	third.ws.Close(websocket.StatusNormalClosure, "")
 	c.subscribe("TIMESERIES", 3, "")
