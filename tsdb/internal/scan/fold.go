@@ -22,6 +22,7 @@ type fold struct {
 	start, end int64 // the bucket sum is of
 	texts      texts
 	buckets    []model.Bucket
+	held       bool // buckets hold text
 
 	part *fold // goes on with the same series where this one's time ends
 }
@@ -45,7 +46,10 @@ func (f *fold) reset(s Series, cut *bucket.Cutter, want model.Aggregates, from, 
 
 // release forgets what belongs to the caller.
 func (f *fold) release() {
-	clear(f.buckets)
+	if f.held {
+		clear(f.buckets[:cap(f.buckets)])
+		f.held = false
+	}
 	f.memory.release()
 	f.part = nil
 }
@@ -75,8 +79,9 @@ func (f *fold) close() {
 		if avg, ok := mean(&f.sum); ok {
 			b.Avg = avg
 		}
-		if f.text {
+		if f.text && f.sum.Texts() > 0 {
 			f.texts.fill(b, &f.sum)
+			f.held = true
 		}
 	}
 	f.sum = summary.Summary{}

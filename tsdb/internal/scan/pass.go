@@ -14,7 +14,7 @@ const (
 	denseRows = 4
 	// fewCuts is up to how many edges are searched for one by one, which costs up to a
 	// decoded step of timestamps each, before all timestamps are decoded.
-	fewCuts = 4
+	fewCuts = 16
 	// fewCells is up to how many cells of the heads are woven into a row group that is not
 	// decoded: each cuts a step in two.
 	fewCells = 8

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/tidewire/tidewire/model"
@@ -105,10 +106,10 @@ func (r *rawScan) walkRows(ctx context.Context, c int) error {
 	return nil
 }
 
-// rowGroup adds the current row group's rows, and the heads' up to its far end.
+// rowGroup adds the current row group's rows, woven with the heads' up to its far end.
 func (r *rawScan) rowGroup(c int) error {
 	reader := &r.walk.reader
-	if c >= reader.Columns() || reader.Summary(c).Count() == 0 {
+	if c >= reader.Columns() {
 		return nil // the heads' rows within its span are met later, still in order
 	}
 	lo, hi, err := r.walk.clip()
@@ -120,14 +121,8 @@ func (r *rawScan) rowGroup(c int) error {
 	if r.down {
 		near = reader.Last()
 	}
-	for r.memory.ok && r.memory.ts != near && (r.memory.ts < near) != r.down {
-		if err := r.addMemory(); err != nil {
-			return err
-		}
-	}
-	times, err := reader.Times()
-	if err != nil {
-		return r.walk.wrap(err)
+	if err := r.addMemoryBefore(near); err != nil {
+		return err
 	}
 	for lo < hi {
 		a, b := lo, hi
@@ -140,8 +135,14 @@ func (r *rawScan) rowGroup(c int) error {
 		if err := reader.Decode(c, a, b, &r.cells); err != nil {
 			return r.walk.wrap(err)
 		}
-		if err := r.addRows(times[a:b]); err != nil {
-			return err
+		if slices.Max(r.cells.Types) > model.TypeNull {
+			times, err := reader.Times()
+			if err != nil {
+				return r.walk.wrap(err)
+			}
+			if err := r.addRows(times[a:b]); err != nil {
+				return err
+			}
 		}
 		if r.down {
 			hi = a
@@ -167,8 +168,8 @@ func (r *rawScan) addRows(times []int64) error {
 			i = len(times) - 1 - n
 		}
 		ts := times[i]
-		for r.memory.ok && r.memory.ts != ts && (r.memory.ts < ts) != r.down {
-			if err := r.addMemory(); err != nil {
+		if r.memory.ok && r.memory.ts != ts {
+			if err := r.addMemoryBefore(ts); err != nil {
 				return err
 			}
 		}
@@ -182,6 +183,16 @@ func (r *rawScan) addRows(times []int64) error {
 			continue
 		}
 		if err := r.add(ts, &r.cells, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addMemoryBefore adds the heads' cells that are met before ts.
+func (r *rawScan) addMemoryBefore(ts int64) error {
+	for r.memory.ok && r.memory.ts != ts && (r.memory.ts < ts) != r.down {
+		if err := r.addMemory(); err != nil {
 			return err
 		}
 	}

@@ -162,6 +162,7 @@ func (w *work) share(ctx context.Context, n int, lo, hi int64) error {
 		}
 		for part := f.part; part != nil; part = part.part {
 			f.buckets = append(f.buckets, part.buckets...)
+			f.held = f.held || part.held
 		}
 	}
 	return nil
