@@ -299,4 +299,3 @@ func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
 		})
 	}
 }
-

@@ -171,7 +171,7 @@ func BenchmarkAggregate(b *testing.B) {
 			for b.Loop() {
 				check(b, r.Reset(k, raw))
 				for c := range 10 {
-					for lo := -17; lo < MaxRows; lo += width {
+					for lo := -(17 % width); lo < MaxRows; lo += width {
 						var s summary.Summary
 						check(b, r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), &s))
 					}
