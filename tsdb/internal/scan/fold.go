@@ -76,9 +76,6 @@ func (f *fold) close() {
 		f.buckets = append(f.buckets, model.Bucket{From: f.start, To: f.end})
 		b := &f.buckets[len(f.buckets)-1]
 		f.sum.Bucket(b)
-		if avg, ok := mean(&f.sum); ok {
-			b.Avg = avg
-		}
 		if f.text && f.sum.Texts() > 0 {
 			f.texts.fill(b, &f.sum)
 			f.held = true
