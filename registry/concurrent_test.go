@@ -139,3 +139,12 @@ func TestClosedRegistryRefusesWrites(t *testing.T) {
 	}
 	check(t, f.Close()) // twice is once
 }
+
+func TestPanicInAWriteGivesTheTurnBack(t *testing.T) {
+	f := open(t)
+	func() {
+		defer func() { _ = recover() }()
+		_ = f.write(t.Context(), func(*tx) error { panic("a bug") })
+	}()
+	f.addDevice(t, "a")
+}

@@ -49,12 +49,12 @@ func OpenKeys(dir string, random io.Reader) (*Keys, error) {
 }
 
 // LoadKeys reads the keys from path. Its error wraps fs.ErrNotExist when there are none.
-func LoadKeys(path string) (*Keys, error) {
+func LoadKeys(path string) (_ *Keys, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("registry: open keys: %w", err)
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("registry: stat keys: %w", err)

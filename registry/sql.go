@@ -122,7 +122,7 @@ func (t *tx) ids(query string, args ...any) ([]model.ID, error) {
 
 // write runs fn in a transaction when its turn has come, and what fn left for the directory
 // after the commit, before the next writer starts: the directory changes in SQL's order.
-func (r *Registry) write(ctx context.Context, fn func(*tx) error) error {
+func (r *Registry) write(ctx context.Context, fn func(*tx) error) (err error) {
 	select {
 	case <-r.turn:
 	case <-r.quit:
@@ -135,7 +135,11 @@ func (r *Registry) write(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return fmt.Errorf("registry: begin: %w", err)
 	}
-	defer begun.Rollback() // the one of a committed transaction says so, to nobody
+	defer func() { // also when fn panics: the one connection must come back
+		if rolled := begun.Rollback(); !errors.Is(rolled, sql.ErrTxDone) {
+			err = errors.Join(err, rolled)
+		}
+	}()
 	t := &tx{ctx: ctx, sql: begun}
 	if err := fn(t); err != nil {
 		return err
