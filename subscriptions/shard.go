@@ -3,6 +3,7 @@ package subscriptions
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -27,9 +28,9 @@ type shard struct {
 		sync.Mutex
 		changes []*model.Change
 		bytes   int
-		// overflow says that changes from position lost on are in the log only.
+		// overflow says that the changes of positions from to to are in the log only.
 		overflow bool
-		lost     model.Position
+		from, to model.Position
 	}
 
 	// Of the goroutine alone:
@@ -105,8 +106,9 @@ func (s *shard) publish(c *model.Change) {
 	q.Lock()
 	switch {
 	case q.overflow:
+		q.to = c.Position
 	case len(q.changes) >= s.hub.options.QueueChanges || q.bytes+size > s.hub.options.QueueBytes:
-		q.overflow, q.lost = true, c.Position
+		q.overflow, q.from, q.to = true, c.Position, c.Position
 		s.hub.overflows.Add(1)
 	default:
 		q.changes = append(q.changes, c)
@@ -120,8 +122,8 @@ func (s *shard) publish(c *model.Change) {
 }
 
 // take empties the queue into s.work. Once it is empty and had overflowed, publish queues
-// again and take returns the position from which the log has to be read first.
-func (s *shard) take() (lost model.Position, overflow bool) {
+// again and take returns the positions that have to be read from the log first.
+func (s *shard) take() (from, to model.Position, overflow bool) {
 	q := &s.queue
 	q.Lock()
 	defer q.Unlock()
@@ -129,18 +131,18 @@ func (s *shard) take() (lost model.Position, overflow bool) {
 	q.bytes = 0
 	if len(s.work) == 0 && q.overflow {
 		q.overflow = false
-		return q.lost, true
+		return q.from, q.to, true
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // loop is the goroutine of the shard.
 func (s *shard) loop(ctx context.Context) {
 	for {
-		lost, overflow := s.take()
+		from, to, overflow := s.take()
 		switch {
 		case overflow:
-			s.follow(ctx, lost)
+			s.follow(ctx, from, to)
 		case len(s.work) > 0:
 			s.deliver(s.work)
 			clear(s.work) // the changes are free again, whenever the queue is used next
@@ -157,20 +159,38 @@ func (s *shard) loop(ctx context.Context) {
 	}
 }
 
-// follow reads from the log what the queue had no room for: everything from position lost on.
-// What is published meanwhile is queued again, so at its end some of it comes twice and is
-// skipped by position.
-func (s *shard) follow(ctx context.Context, lost model.Position) {
+// followPause is how long follow waits for a log that does not show yet what was published:
+// the engine shows a group of entries when it has told all of them.
+const followPause = time.Millisecond
+
+// follow reads from the log what the queue had no room for: the positions from to to, and
+// whatever else is there. What is published meanwhile is queued again, so at its end some of
+// it comes twice and is skipped by position.
+func (s *shard) follow(ctx context.Context, from, to model.Position) {
 	var one [1]*model.Change
-	_, err := s.hub.reader.Follow(ctx, max(lost, 1)-1, func(c *model.Change) error {
-		if s.hub.shard(c.Entity) == s && s.topic(c.Tenant, c.Entity) != nil {
-			one[0] = c
-			s.deliver(one[:])
+	for reached := max(from, 1) - 1; reached < to; {
+		var err error
+		reached, err = s.hub.reader.Follow(ctx, reached, func(c *model.Change) error {
+			if s.hub.shard(c.Entity) == s && s.topic(c.Tenant, c.Entity) != nil {
+				one[0] = c
+				s.deliver(one[:])
+			}
+			return ctx.Err()
+		})
+		if ctx.Err() != nil {
+			return
 		}
-		return ctx.Err()
-	})
-	if err != nil && ctx.Err() == nil {
-		s.loseAll()
+		if err != nil {
+			s.loseAll()
+			return
+		}
+		if reached < to {
+			select {
+			case <-time.After(followPause):
+			case <-ctx.Done():
+				return
+			}
+		}
 	}
 }
 

@@ -34,9 +34,12 @@ type Store struct {
 	commit chan struct{}
 	mu     sync.RWMutex
 	pos    model.Position
-	cut    model.Position
-	log    []*model.Change
-	series map[seriesKey]*series
+	// followed is how far Follow goes: like the engine's, it may lag behind what was
+	// published already.
+	followed model.Position
+	cut      model.Position
+	log      []*model.Change
+	series   map[seriesKey]*series
 }
 
 type seriesKey struct {
@@ -89,6 +92,7 @@ func (s *Store) Append(w *model.WriteSet) model.Position {
 	s.log = append(s.log, c)
 	s.mu.Unlock()
 	s.tell(c)
+	s.end()
 	return c.Position
 }
 
@@ -103,6 +107,7 @@ func (s *Store) Delete(t model.TenantID, e model.EntityID, scope model.Scope, ke
 	s.log = append(s.log, c)
 	s.mu.Unlock()
 	s.tell(c)
+	s.end()
 	return c.Position
 }
 
@@ -130,6 +135,15 @@ func (s *Store) DeleteEntity(t model.TenantID, e model.EntityID) {
 	for _, c := range changes {
 		s.tell(c)
 	}
+	s.end()
+}
+
+// end lets Follow see what was published.
+func (s *Store) end() {
+	s.pause()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.followed = s.pos
 }
 
 func (s *Store) tell(c *model.Change) {
@@ -264,13 +278,13 @@ func (s *Store) Aggregate(_ context.Context, q *model.RangeQuery, yield func(str
 func (s *Store) Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error) {
 	s.pause()
 	s.mu.RLock()
-	log, pos, cut := s.log, s.pos, s.cut
+	log, pos, cut := s.log, s.followed, s.cut
 	s.mu.RUnlock()
 	if from < cut {
 		return cut, ErrBehind
 	}
 	for _, c := range log {
-		if c.Position > from {
+		if c.Position > from && c.Position <= pos {
 			if err := fn(c); err != nil {
 				return c.Position, err
 			}
