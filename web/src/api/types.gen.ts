@@ -399,7 +399,6 @@ export type DeviceProfileRequest = {
     name: string;
     description?: string | null;
     transportType?: TransportType;
-    default?: boolean;
     profileData?: FreeObject;
     additionalInfo?: FreeObject;
 };
@@ -618,17 +617,17 @@ export type DashboardId = string;
 /**
  * Id of the entity.
  */
-export type EntityId2 = string;
+export type EntityIdPath = string;
 
 /**
  * Kind of the entity.
  */
-export type EntityType2 = EntityType;
+export type EntityTypePath = EntityType;
 
 /**
  * Scope of the attributes.
  */
-export type AttributeScope2 = AttributeScope;
+export type AttributeScopePath = AttributeScope;
 
 /**
  * Any word; it has no meaning. Clients send `ANY`.
@@ -715,7 +714,7 @@ export type EndTs = number;
  * `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
  *
  */
-export type IntervalType2 = IntervalType;
+export type IntervalTypeQuery = IntervalType;
 
 /**
  * Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
@@ -752,12 +751,12 @@ export type UseStrictDataTypes = boolean;
  * array of either.
  *
  */
-export type Telemetry = TelemetryBody;
+export type TelemetryPayload = TelemetryBody;
 
 /**
  * A flat object.
  */
-export type Attributes = AttributesBody;
+export type AttributesPayload = AttributesBody;
 
 export type LoginData = {
     body: LoginRequest;
@@ -3829,7 +3828,7 @@ export type SaveTimeseriesData = {
      * array of either.
      *
      */
-    body: Telemetry;
+    body: TelemetryPayload;
     path: {
         /**
          * Kind of the entity.
@@ -3898,7 +3897,7 @@ export type SaveTimeseriesWithTtlData = {
      * array of either.
      *
      */
-    body: Telemetry;
+    body: TelemetryPayload;
     path: {
         /**
          * Kind of the entity.
@@ -4337,7 +4336,7 @@ export type SaveDeviceAttributesData = {
     /**
      * A flat object.
      */
-    body: Attributes;
+    body: AttributesPayload;
     path: {
         /**
          * Id of the device.
@@ -4465,7 +4464,7 @@ export type SaveEntityAttributesData = {
     /**
      * A flat object.
      */
-    body: Attributes;
+    body: AttributesPayload;
     path: {
         /**
          * Kind of the entity.
@@ -4532,7 +4531,7 @@ export type SaveEntityAttributesV2Data = {
     /**
      * A flat object.
      */
-    body: Attributes;
+    body: AttributesPayload;
     path: {
         /**
          * Kind of the entity.
@@ -4601,7 +4600,7 @@ export type PostDeviceTelemetryData = {
      * array of either.
      *
      */
-    body: Telemetry;
+    body: TelemetryPayload;
     path: {
         /**
          * The access token of the device.
@@ -4699,7 +4698,7 @@ export type PostDeviceAttributesData = {
     /**
      * A flat object.
      */
-    body: Attributes;
+    body: AttributesPayload;
     path: {
         /**
          * The access token of the device.

@@ -144,7 +144,7 @@ export class ChartFeed {
     this.set({ loading: true });
     try {
       const extent = this.request.range.kind === 'all' ? await this.extent(signal) : undefined;
-      const span = resolve(this.request.range, this.now(), extent);
+      const span = this.request.range.kind === 'last' ? this.spanNow() : resolve(this.request.range, this.now(), extent);
       const interval = this.request.agg === 'NONE' ? 0 : effectiveInterval(span, this.request.interval);
       const { points, truncated } = await this.fetch(span, interval, signal);
       if (signal.aborted) return;

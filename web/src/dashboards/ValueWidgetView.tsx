@@ -33,7 +33,7 @@ export function ValueWidgetView({ widget }: { widget: ValueWidget }) {
       {!loaded && !error ? (
         <Skeleton h={36} w="60%" />
       ) : (
-        <div className="tw-card-value tw-num" data-testid={`value-${key}`}>
+        <div className={`tw-card-value${isNumeric(type) ? ' tw-num' : ''}`} data-testid={`value-${key}`}>
           {latest ? formatValue(latest.value, type, decimals) : '–'}
           {unit && latest && (
             <Text span fz="0.55em" fw={550} c="dimmed" ml={4}>

@@ -1,7 +1,7 @@
 import { Checkbox, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { Fragment, useState } from 'react';
 import { lineColor, mostLines } from '../chart/palette';
-import { formatValue } from '../time/value';
+import { formatValue, isNumeric } from '../time/value';
 import { Age } from '../ui/Age';
 import { SearchIcon } from '../ui/icons';
 import type { KeyRow } from './keys';
@@ -128,7 +128,7 @@ export function Value({ row, prefix = 'latest' }: { row: KeyRow; prefix?: string
       fw={600}
       component="span"
       key={row.version}
-      className={`tw-value tw-num${row.version === first ? '' : ' tw-flash'}`}
+      className={`tw-value${isNumeric(row.type) ? ' tw-num' : ''}${row.version === first ? '' : ' tw-flash'}`}
       data-testid={`${prefix}-${row.key}`}
       {...(row.value && row.value.length > 80 ? { lineClamp: 3 } : {})}
     >
