@@ -181,7 +181,7 @@ func (w *writer) float(key string, v float64, digits int) {
 // rate adds the growth of a total per second; a total that shrank was started again.
 func (w *writer) rate(key string, before, after uint64, seconds float64) {
 	if after >= before {
-		w.float(key, math.Round(float64(after-before)/seconds), 0)
+		w.int(key, uint64(math.Round(float64(after-before)/seconds)))
 	}
 }
 

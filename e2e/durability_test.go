@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,67 +13,104 @@ import (
 	"testing"
 )
 
-// What was acknowledged before a kill -9 is there after it; that the directory is sound
-// is the judgment of another process.
-func TestAcknowledgedPointsSurviveAKill(t *testing.T) {
+// What was acknowledged before a kill -9 is there after it, again and again on the same
+// directory; that the directory is sound is the judgment of another process. A soak sets
+// TIDEWIRE_KILLS to how often.
+func TestAcknowledgedPointsSurviveKills(t *testing.T) {
+	kills := 3
+	if s := os.Getenv("TIDEWIRE_KILLS"); s != "" {
+		var err error
+		if kills, err = strconv.Atoi(s); err != nil || kills < 1 {
+			t.Fatalf("TIDEWIRE_KILLS=%q is not a number of kills", s)
+		}
+	}
 	dir := t.TempDir()
 	s := start(t, dir, "--demo")
 	admin, user, password := s.demoAdmin()
-
-	const writers, enough = 4, 400
-	const base = 1700000000000
-	var acknowledged [writers]atomic.Int64
-	var total atomic.Int64
-	ids := make([]string, writers)
-	struck := make(chan struct{})
-	var wg sync.WaitGroup
-	for w := range writers {
-		id, token := admin.device(fmt.Sprintf("writer %d", w))
-		ids[w] = id
-		wg.Go(func() {
-			for n := int64(0); ; n++ {
-				body := fmt.Sprintf(`{"ts":%d,"values":{"n":%d,"even":%t}}`, base+n, n, n%2 == 0)
-				res, err := http.Post(s.url+"/api/v1/"+token+"/telemetry", "application/json", strings.NewReader(body))
-				if err != nil {
-					return // the server is gone
-				}
-				res.Body.Close()
-				if res.StatusCode != http.StatusOK {
-					t.Errorf("writer %d: status %d", w, res.StatusCode)
-					return
-				}
-				acknowledged[w].Store(n + 1)
-				if total.Add(1) == enough {
-					close(struck)
-				}
-			}
-		})
+	const writers = 4
+	crew := make([]*writer, writers)
+	for w := range crew {
+		crew[w] = &writer{t: t}
+		crew[w].id, crew[w].token = admin.device(fmt.Sprintf("writer %d", w))
 	}
-	<-struck
-	s.kill()
-	wg.Wait()
-
-	s = start(t, dir)
-	admin = s.login(user, password)
-	for w, id := range ids {
-		want := acknowledged[w].Load()
-		got := admin.series(id, fmt.Sprintf("keys=n,even&startTs=%d&endTs=%d&limit=1000000&orderBy=ASC&useStrictDataTypes=true", base, base+1_000_000_000))
-		// One more may be on disk than was acknowledged: the answer was on its way.
-		if n := int64(len(got["n"])); n < want || n > want+1 || len(got["even"]) != len(got["n"]) {
-			t.Errorf("writer %d: %d points of n and %d of even, %d were acknowledged", w, n, len(got["even"]), want)
+	rng := rand.New(rand.NewPCG(1, uint64(kills)))
+	var total int64
+	for range kills {
+		var wg sync.WaitGroup
+		enough, reached := int64(50+rng.IntN(1500)), make(chan struct{})
+		var acknowledged atomic.Int64
+		for _, w := range crew {
+			wg.Go(func() {
+				w.write(s.url, func() {
+					if acknowledged.Add(1) == enough {
+						close(reached)
+					}
+				})
+			})
 		}
-		for i, p := range got["n"] {
-			if p.TS != base+int64(i) || string(p.Value) != strconv.Itoa(i) {
-				t.Fatalf("writer %d: point %d is %d %s", w, i, p.TS, p.Value)
-			}
+		<-reached
+		s.kill()
+		wg.Wait()
+		s = start(t, dir)
+		admin = s.login(user, password)
+		for _, w := range crew {
+			total += w.check(admin)
 		}
 	}
+	t.Logf("%d kills struck, %d points checked", kills, total)
 	if code := s.stop(); code != 0 {
 		t.Errorf("exit code %d after an orderly stop", code)
 	}
 	if code, out := run(t, nil, "check", "--data", dir); code != 0 {
 		t.Errorf("check = %d:\n%s", code, out)
 	}
+}
+
+// A writer is a device that sends one row after the other, and remembers what it was told.
+type writer struct {
+	t         *testing.T
+	id, token string
+	confirmed int64 // rows acknowledged, and found after every kill so far
+}
+
+// writerBase is the timestamp of a writer's first row, ms.
+const writerBase = 1700000000000
+
+// write sends rows until the server is gone.
+func (w *writer) write(url string, acknowledged func()) {
+	for {
+		n := w.confirmed
+		body := fmt.Sprintf(`{"ts":%d,"values":{"n":%d,"even":%t}}`, writerBase+n, n, n%2 == 0)
+		res, err := http.Post(url+"/api/v1/"+w.token+"/telemetry", "application/json", strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			w.t.Errorf("status %d", res.StatusCode)
+			return
+		}
+		w.confirmed++
+		acknowledged()
+	}
+}
+
+// check reads everything back and returns how many points it saw. One more row may be on
+// disk than was acknowledged: the answer was on its way.
+func (w *writer) check(c *client) int64 {
+	w.t.Helper()
+	got := c.series(w.id, fmt.Sprintf("keys=n,even&startTs=%d&endTs=%d&limit=10000000&orderBy=ASC&useStrictDataTypes=true", writerBase, writerBase+1_000_000_000))
+	n := int64(len(got["n"]))
+	if n < w.confirmed || n > w.confirmed+1 || len(got["even"]) != len(got["n"]) {
+		w.t.Fatalf("%d points of n and %d of even, %d were acknowledged", n, len(got["even"]), w.confirmed)
+	}
+	for i, p := range got["n"] {
+		if p.TS != writerBase+int64(i) || string(p.Value) != strconv.Itoa(i) || string(got["even"][i].Value) != strconv.FormatBool(i%2 == 0) {
+			w.t.Fatalf("row %d is %d %s %s", i, p.TS, p.Value, got["even"][i].Value)
+		}
+	}
+	w.confirmed = n
+	return 2 * n
 }
 
 func TestASecondProcessOnTheDirectoryIsRefused(t *testing.T) {

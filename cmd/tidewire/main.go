@@ -42,7 +42,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		kong.Name("tidewire"),
 		kong.Description("Time-series queries with live subscriptions for device telemetry."),
 		kong.Writers(stdout, stderr),
-		kong.UsageOnError(),
+		kong.WithHyphenPrefixedParameters(true), // --zone -08:00
 		kong.Resolvers(settings),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&streams{out: stdout, err: stderr}),

@@ -48,10 +48,11 @@ func (s *settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	return s.file[flag.Name], nil
 }
 
+// env returns a variable; an empty one counts as not set, as in most service managers.
 func (s *settings) env(name string) (string, bool) {
 	for _, e := range s.environ {
 		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v, true
+			return v, v != ""
 		}
 	}
 	return "", false

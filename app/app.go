@@ -1,0 +1,317 @@
+// Package app builds the server from its parts, runs it, and takes it down in exactly the
+// reverse order.
+//
+//	registry ─ auth ─┐
+//	hub ─► tsdb ─► pipeline ─► api ─► listener
+//	  └──────────────── ws ────┘
+//
+// It is the one place that sees every package. A server is a value: tests start the real
+// one on port 0.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/ingest"
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/registry"
+	"github.com/tidewire/tidewire/subscriptions"
+	"github.com/tidewire/tidewire/subscriptions/ws"
+	"github.com/tidewire/tidewire/tsdb"
+	"github.com/tidewire/tidewire/web"
+)
+
+type clock = func() time.Time
+
+// The limits of one write set, in all layers: what the pipeline lets through the engine
+// must take. A device that sends more at once splits its message.
+const (
+	maxKeys   = 10_000
+	maxPoints = 2_000_000
+	maxBytes  = 64 << 20
+)
+
+// Run builds the server, serves until ctx ends or a part fails, and takes it down. It
+// writes to out, once it serves, where it can be reached, and logs to log.
+func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err error) {
+	if cfg, err = cfg.withDefaults(); err != nil {
+		return err
+	}
+	limitMemory(log)
+	var opened stack
+	defer func() { err = errors.Join(err, opened.close()) }()
+
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	parts, err := open(ctx, cfg, log, &opened)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	if cfg.URL == "" {
+		cfg.URL = localURL(listener.Addr(), cfg.TLSCert != "")
+	}
+	if listener, err = secure(listener, cfg); err != nil {
+		return err
+	}
+	welcome, err := parts.prepare(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := api.New(parts.deps(cfg, log, welcome.setupToken))
+	if err != nil {
+		return errors.Join(fmt.Errorf("set up the REST interface: %w", err), listener.Close())
+	}
+
+	doors, serving := errgroup.WithContext(ctx)
+	doors.Go(func() error { return server.Serve(serving, listener) })
+	doors.Go(func() error { // sockets end when the requests do: before the engine, told why
+		<-serving.Done()
+		return parts.live.Shutdown(context.WithoutCancel(serving))
+	})
+	doors.Go(func() error { return parts.failure(serving) })
+	if parts.demo != nil {
+		doors.Go(func() error { return parts.demo.run(serving, cfg.Now) })
+	}
+	welcome.print(out, cfg)
+	err = doors.Wait()
+	if exit, ok := errors.AsType[*ExitError](err); ok && exit.Code == ExitStorage {
+		opened = nil // nothing below can be closed in order: its disk does not answer
+		return err
+	}
+	log.Info("stopping")
+	return err
+}
+
+// parts are what the doors work with.
+type parts struct {
+	registry *registry.Registry
+	auth     *auth.Service
+	guard    *auth.Guard
+	hub      *subscriptions.Hub
+	db       *tsdb.DB
+	pipeline *ingest.Pipeline
+	live     *ws.Server
+	demo     *demonstration
+
+	failed chan error // of the engine's log; at most one
+}
+
+// open opens the parts from the bottom up and pushes what closes them.
+func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*parts, error) {
+	p := &parts{failed: make(chan error, 1)}
+	p.hub = subscriptions.New(subscriptions.Options{})
+
+	var err error
+	// The engine comes first: its lock is what refuses a second process.
+	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), tsdb.Options{
+		HeadBytes: cfg.HeadBytes,
+		Limits:    tsdb.Limits{Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes},
+		// What waits must at least hold the largest set.
+		PendingBytes: 2 * maxBytes,
+		Changes:      p.hub,
+		Events:       p.events(log),
+		Now:          cfg.Now,
+	}); err != nil {
+		return nil, openError(cfg.DataDir, err)
+	}
+	opened.push(p.db.Close)
+	p.hub.Start(p.db)
+	opened.push(func() error { p.hub.Close(); return nil })
+
+	keys, err := registry.OpenKeys(cfg.DataDir, rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("open the keys: %w", err)
+	}
+	if p.registry, err = registry.Open(ctx, registry.Options{
+		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now,
+		EraseFailed: func(e model.EntityID, err error) {
+			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
+		},
+	}); err != nil {
+		return nil, fmt.Errorf("open the registry: %w", err)
+	}
+	opened.push(p.registry.Close)
+	p.registry.Start(p.db)
+
+	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now}); err != nil {
+		return nil, fmt.Errorf("set up authentication: %w", err)
+	}
+	p.guard = auth.NewGuard(p.registry)
+	p.pipeline = ingest.New(ingest.Options{
+		Store:  p.db,
+		Limits: ingest.Limits{Keys: maxKeys, Points: maxPoints, Bytes: maxBytes},
+		Lookup: p.registry.Lookup,
+		OnError: func(err error) {
+			log.Warn("device activity is not recorded", "error", err)
+		},
+		Now: cfg.Now,
+	})
+	p.pipeline.Start(p.registry.AllDevices())
+	opened.push(p.pipeline.Close)
+
+	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.current, Now: cfg.Now, Log: log})
+	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
+	if cfg.Demo {
+		p.demo = &demonstration{registry: p.registry, auth: p.auth, pipeline: p.pipeline, log: log, dataDir: cfg.DataDir}
+	}
+	return p, nil
+}
+
+// events connects what the engine observes with the log, and its end with ours.
+func (p *parts) events(log *slog.Logger) tsdb.Events {
+	return tsdb.Events{
+		Flushed: func(i tsdb.FlushInfo) {
+			log.Debug("flushed", "rows", i.Rows, "groups", i.Groups, "row_groups", i.RowGroups, "bytes", i.Bytes, "took", i.Took)
+		},
+		Failed:  func(err error) { log.Error("background work failed and is tried again", "error", err) },
+		Damaged: func(err error) { log.Error("damage on disk", "error", err) },
+		Fatal: func(err error) {
+			select {
+			case p.failed <- err:
+			default: // the process is ending already
+			}
+		},
+	}
+}
+
+// failure waits for the end of the engine's log. Nothing is acknowledged after it, so the
+// process ends at once, without the flush that an orderly stop does.
+func (p *parts) failure(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-p.failed:
+		return &ExitError{Code: ExitStorage, Err: fmt.Errorf("the disk failed under a write: %w", err)}
+	}
+}
+
+// allowLive is the guard as the sockets see it.
+func (p *parts) allowLive(who model.Principal, a ws.Access, ref model.EntityRef) (*model.Entity, error) {
+	op := auth.ReadTelemetry
+	if a == ws.ReadAttributes {
+		op = auth.ReadAttributes
+	}
+	return p.guard.Allow(who, op, ref)
+}
+
+// current is who a session's user is now: an open socket outlives its token, but not its
+// session, its user, nor the user's customer.
+func (p *parts) current(who model.Principal) (model.Principal, error) {
+	if !p.registry.SessionAlive(who.Session) {
+		return who, model.Errorf(model.Expired, "Token has expired")
+	}
+	e, ok := p.registry.Entity(who.Tenant, model.EntityID(who.User))
+	if !ok {
+		return who, model.Errorf(model.Expired, "Token has expired")
+	}
+	who.Customer = e.Customer
+	return who, nil
+}
+
+// deps is what the REST interface works with.
+func (p *parts) deps(cfg Config, log *slog.Logger, setupToken string) api.Deps {
+	var proxies []netip.Prefix
+	for _, s := range cfg.TrustedProxies {
+		proxies = append(proxies, netip.MustParsePrefix(s)) // withDefaults has parsed it
+	}
+	public := cfg.URL
+	return api.Deps{
+		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
+		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
+		SetupToken: setupToken, PublicURL: public, TrustedProxies: proxies,
+		Now: cfg.Now, Log: log, Limits: api.Limits{Drain: cfg.Drain},
+	}
+}
+
+// A welcome is what a start has to say.
+type welcome struct {
+	setupToken string // "" when there is a tenant already
+	logins     []login
+}
+
+// prepare makes the demonstration's accounts and the token of the setup link.
+func (p *parts) prepare(ctx context.Context, cfg Config) (welcome, error) {
+	var w welcome
+	var err error
+	if p.demo != nil {
+		if w.logins, err = p.demo.prepare(ctx); err != nil {
+			return w, err
+		}
+	}
+	tenants, err := p.registry.Tenants(ctx, model.TenantFilter{}, model.PageLink{Size: 2})
+	if err != nil {
+		return w, fmt.Errorf("list tenants: %w", err)
+	}
+	for _, t := range tenants.Data {
+		if !isDemo(&t) {
+			return w, nil // the first run is done
+		}
+	}
+	token := make([]byte, 24)
+	if _, err := rand.Read(token); err != nil {
+		return w, fmt.Errorf("make the setup link: %w", err)
+	}
+	w.setupToken = base64.RawURLEncoding.EncodeToString(token)
+	return w, nil
+}
+
+// print tells how to reach the server. Passwords appear here and nowhere else.
+func (w welcome) print(out io.Writer, cfg Config) {
+	fmt.Fprintf(out, "Tidewire keeps its data in %s\n", cfg.DataDir)
+	fmt.Fprintf(out, "  %-21s %s\n", "open", cfg.URL)
+	if w.setupToken != "" {
+		fmt.Fprintf(out, "  %-21s %s/setup?token=%s   (works once)\n", "set up", cfg.URL, w.setupToken)
+	}
+	for _, l := range w.logins {
+		fmt.Fprintf(out, "  %-21s %s   password %s\n", l.role, l.email, l.password)
+	}
+}
+
+// secure wraps the listener in TLS when there is a certificate.
+func secure(l net.Listener, cfg Config) (net.Listener, error) {
+	if cfg.TLSCert == "" {
+		return l, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the certificate: %w", err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// localURL is how a browser on this machine reaches the listener.
+func localURL(addr net.Addr, tls bool) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
