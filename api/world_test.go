@@ -119,8 +119,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	w.pipeline = ingest.New(ingest.Options{Store: w.db, Now: w.clock.now})
 	w.broken = &broken{Writer: w.pipeline}
 	t.Cleanup(func() {
-		_ = context.WithoutCancel(t.Context())
-		var err error // CHECK
+		_, err := w.db.Check(context.WithoutCancel(t.Context()))
 		if err := errors.Join(err, w.registry.Close(), w.db.Close()); err != nil {
 			t.Error(err)
 		}
