@@ -20,7 +20,8 @@ import (
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What libraries below the engine start when they are loaded is no leak of ours.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 const device = "784f394c-42b6-435a-983c-b7beff2784f9"
 
