@@ -71,13 +71,16 @@ func (w *twin) append(s *model.WriteSet) []twinCell {
 		}
 	}
 	starts := make([]int, len(s.Rows))
-	at := 0
-	for i, r := range s.Rows {
-		starts[i] = at
-		at += r.Cells
+	for i, r := range s.Rows[:len(s.Rows)-1] {
+		starts[i+1] = starts[i] + r.Cells
 	}
 	slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
 	var cells []twinCell
+	type at struct {
+		key string
+		ts  int64
+	}
+	index := map[at]int{}
 	for _, i := range rows {
 		for _, c := range s.Cells[starts[i] : starts[i]+s.Rows[i].Cells] {
 			k := twinKey{scope, s.Keys[c.Key]}
@@ -91,8 +94,13 @@ func (w *twin) append(s *model.WriteSet) []twinCell {
 			if newest {
 				one.latest = model.Point{TS: times[i], Value: c.Value}
 			}
-			cells = slices.DeleteFunc(cells, func(o twinCell) bool { return o.key == k.key && o.TS == times[i] })
-			cells = append(cells, twinCell{k.key, model.Point{TS: times[i], Value: c.Value}, newest})
+			cell := twinCell{k.key, model.Point{TS: times[i], Value: c.Value}, newest}
+			if n, ok := index[at{k.key, times[i]}]; ok {
+				cells[n] = cell
+			} else {
+				index[at{k.key, times[i]}] = len(cells)
+				cells = append(cells, cell)
+			}
 		}
 	}
 	return cells
