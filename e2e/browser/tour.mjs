@@ -54,7 +54,8 @@ try {
   await page.getByLabel('E-mail').fill(email);
   await page.getByLabel('Password', { exact: true }).fill('wrong');
   await page.getByRole('button', { name: 'Log in' }).click();
-  check((await page.getByRole('alert').innerText()).includes('Invalid username or password'), 'a wrong password is told');
+  await page.getByRole('alert').filter({ hasText: 'Invalid username or password' }).waitFor();
+  check(true, 'a wrong password is told');
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByTestId('device-This machine').waitFor();
