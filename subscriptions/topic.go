@@ -64,15 +64,17 @@ func (t *topic) deliver(changes []*model.Change, b *batch) {
 	}
 	m.joining = slices.DeleteFunc(m.joining, func(s *Subscription) bool { return s.join == nil })
 	for _, v := range m.views {
-		b.fill(changes, v)
-		if len(b.updates) == 0 {
-			continue
-		}
-		for _, g := range v.groups {
-			b.frame(v.key.encoder, g.id)
-			for _, s := range g.subs {
-				s.sink.Update(s, b.frames, b.updates)
-				n += int64(len(b.updates))
+		for rest := changes; len(rest) > 0; {
+			rest = rest[b.fill(rest, v):]
+			if len(b.updates) == 0 {
+				continue
+			}
+			for _, g := range v.groups {
+				b.frame(v.key.encoder, g.id)
+				for _, s := range g.subs {
+					s.sink.Update(s, b.frames, b.updates)
+					n += int64(len(b.updates))
+				}
 			}
 		}
 	}
@@ -237,10 +239,15 @@ func (s *Subscription) viewKey() viewKey {
 	}
 }
 
-// fill makes the updates and bodies of what v sees of changes.
-func (b *batch) fill(changes []*model.Change, v *view) {
+// batchBytes bounds what is handed to a sink at once, but for one change that is larger: what
+// waits in a sink has to stay bounded whatever waits here.
+const batchBytes = 16 << 10
+
+// fill makes the updates and bodies of what v sees of changes, and returns how many of them
+// it got through.
+func (b *batch) fill(changes []*model.Change, v *view) int {
 	b.updates, b.points, b.bodies, b.ends = b.updates[:0], b.points[:0], b.bodies[:0], b.ends[:0]
-	for _, c := range changes {
+	for i, c := range changes {
 		if !v.key.scopes.Has(c.Scope) {
 			continue
 		}
@@ -255,7 +262,11 @@ func (b *batch) fill(changes []*model.Change, v *view) {
 		b.updates = append(b.updates, Update{Position: c.Position, Scope: c.Scope, Points: b.points[start:len(b.points):len(b.points)]})
 		b.bodies = v.key.encoder.Body(b.bodies, &b.updates[len(b.updates)-1])
 		b.ends = append(b.ends, len(b.bodies))
+		if len(b.bodies) >= batchBytes {
+			return i + 1
+		}
 	}
+	return len(changes)
 }
 
 // frame makes the frames of one subscription id around the bodies.

@@ -68,11 +68,20 @@ func TestASlowReaderGetsTheNewestOfEachKeyAndIsTold(t *testing.T) {
 	fmt.Fprint(c, frame(0x81, fmt.Sprintf(command, 2, device, "c")))
 	c.next(t)
 	c.next(t)
+	other := dial()
+	fmt.Fprint(other, frame(0x81, fmt.Sprintf(command, 1, device, "")))
+	other.next(t)
 	const writes = 4000
 	for i := range writes {
 		w.write(model.Timeseries, int64(i), string(rune('a'+i%2)), fmt.Sprintf("%0500d", i))
 		if i == writes/2 {
 			w.write(model.Timeseries, 5, "c", "5")
+		}
+	}
+	for n := 0; n < writes-1; { // the hub is through with all that
+		_, payload := other.next(t)
+		for _, p := range parse(t, payload).Data["b"] {
+			n, _ = strconv.Atoi(p[1].(string))
 		}
 	}
 	points, coalesced, last := 0, 0, map[string]int{"a": -1, "b": -1, "c": -1}
