@@ -90,6 +90,11 @@ func ReadBitmap(c *Cursor, words []uint64, n int) (full bool) {
 // SetBits sets bits [lo, hi) of words.
 func SetBits(words []uint64, lo, hi int) {
 	for lo < hi {
+		if lo%64 == 0 && hi-lo >= 64 {
+			words[lo/64] = ^uint64(0)
+			lo += 64
+			continue
+		}
 		end := min(hi, (lo/64+1)*64)
 		words[lo/64] |= (^uint64(0) >> (64 - (end - lo))) << (lo % 64)
 		lo = end

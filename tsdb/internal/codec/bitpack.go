@@ -19,27 +19,41 @@ func Pack(dst []byte, u []uint64, width uint8) []byte {
 	if width == 0 {
 		return dst
 	}
-	var acc uint64
-	var have uint8 // bits in acc
+	p := packer{dst: dst}
 	for _, v := range u {
-		acc |= v << have
-		have += width
-		if have >= 64 {
-			dst = binary.LittleEndian.AppendUint64(dst, acc)
-			have -= 64
-			acc = v >> (width - have)
-		}
+		p.add(v, width)
 	}
-	for ; have > 0 && have < 64; have -= min(have, 8) {
-		dst = append(dst, byte(acc))
-		acc >>= 8
+	return p.end()
+}
+
+// A packer gathers values in a word and adds the full ones to dst.
+type packer struct {
+	dst  []byte
+	acc  uint64
+	have uint8 // bits in acc
+}
+
+func (p *packer) add(v uint64, width uint8) {
+	p.acc |= v << (p.have & 63)
+	p.have += width
+	if p.have >= 64 {
+		p.dst = binary.LittleEndian.AppendUint64(p.dst, p.acc)
+		p.have -= 64
+		p.acc = v >> (width - p.have)
 	}
-	return dst
+}
+
+func (p *packer) end() []byte {
+	for ; p.have > 0; p.have -= min(p.have, 8) {
+		p.dst = append(p.dst, byte(p.acc))
+		p.acc >>= 8
+	}
+	return p.dst
 }
 
 // Unpack fills dst with values of width bits from the front of src, which must hold
 // PackedLen bytes or more: bytes behind them are read over, which is what makes it fast.
-func Unpack(dst []uint64, src []byte, width uint8) {
+func Unpack[T int64 | uint64](dst []T, src []byte, width uint8) {
 	w := uint(width)
 	mask := uint64(1)<<w - 1
 	i := 0
@@ -51,14 +65,14 @@ func Unpack(dst []uint64, src []byte, width uint8) {
 		for ; i+8 <= len(dst) && len(src) >= 8; i += 8 {
 			x := binary.LittleEndian.Uint64(src)
 			d := dst[i : i+8 : i+8]
-			d[0] = x & mask
-			d[1] = x >> w & mask
-			d[2] = x >> (2 * w & 63) & mask
-			d[3] = x >> (3 * w & 63) & mask
-			d[4] = x >> (4 * w & 63) & mask
-			d[5] = x >> (5 * w & 63) & mask
-			d[6] = x >> (6 * w & 63) & mask
-			d[7] = x >> (7 * w & 63) & mask
+			d[0] = T(x & mask)
+			d[1] = T(x >> w & mask)
+			d[2] = T(x >> (2 * w & 63) & mask)
+			d[3] = T(x >> (3 * w & 63) & mask)
+			d[4] = T(x >> (4 * w & 63) & mask)
+			d[5] = T(x >> (5 * w & 63) & mask)
+			d[6] = T(x >> (6 * w & 63) & mask)
+			d[7] = T(x >> (7 * w & 63) & mask)
 			src = src[w:]
 		}
 	case width <= 16: // eight values in width bytes, in two words
@@ -67,20 +81,20 @@ func Unpack(dst []uint64, src []byte, width uint8) {
 			x := binary.LittleEndian.Uint64(src)
 			y := binary.LittleEndian.Uint64(src[half:]) >> odd
 			d := dst[i : i+8 : i+8]
-			d[0] = x & mask
-			d[1] = x >> (w & 63) & mask
-			d[2] = x >> (2 * w & 63) & mask
-			d[3] = x >> (3 * w & 63) & mask
-			d[4] = y & mask
-			d[5] = y >> (w & 63) & mask
-			d[6] = y >> (2 * w & 63) & mask
-			d[7] = y >> (3 * w & 63) & mask
+			d[0] = T(x & mask)
+			d[1] = T(x >> (w & 63) & mask)
+			d[2] = T(x >> (2 * w & 63) & mask)
+			d[3] = T(x >> (3 * w & 63) & mask)
+			d[4] = T(y & mask)
+			d[5] = T(y >> (w & 63) & mask)
+			d[6] = T(y >> (2 * w & 63) & mask)
+			d[7] = T(y >> (3 * w & 63) & mask)
 			src = src[w:]
 		}
 	case width <= 56:
 		bit := uint(0)
 		for ; i < len(dst) && int(bit>>3)+8 <= len(src); i++ {
-			dst[i] = binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask
+			dst[i] = T(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
 			bit += w
 		}
 		src = src[bit>>3:]
@@ -91,9 +105,9 @@ func Unpack(dst []uint64, src []byte, width uint8) {
 }
 
 // unpackTail is Unpack for any width and without reading over the end.
-func unpackTail(dst []uint64, src []byte, bit uint, width uint8) {
+func unpackTail[T int64 | uint64](dst []T, src []byte, bit uint, width uint8) {
 	for i := range dst {
-		dst[i] = extract(src, bit, width)
+		dst[i] = T(extract(src, bit, width))
 		bit += uint(width)
 	}
 }
@@ -107,6 +121,9 @@ func At(src []byte, i int, width uint8) uint64 {
 func extract(src []byte, bit uint, width uint8) uint64 {
 	if width == 0 {
 		return 0
+	}
+	if at := int(bit >> 3); at+8 <= len(src) && uint(width)+bit&7 <= 64 {
+		return binary.LittleEndian.Uint64(src[at:]) >> (bit & 7) & (^uint64(0) >> (64 - width))
 	}
 	var b [16]byte
 	if int(bit>>3) < len(src) {

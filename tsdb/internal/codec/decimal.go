@@ -64,6 +64,11 @@ func Digits(n int64, scale uint8) uint8 {
 	return scale
 }
 
+// rounder added to a float below 2^51 rounds it to an integer, which is then in the low bits.
+const rounder = 3 << 51
+
+var roundBits = math.Float64bits(rounder)
+
 // Scale fills v with the integers n for which the floats are n / 10^scale bit for bit, and
 // returns the first float that has none, or len(floats).
 func Scale(v []int64, floats []uint64, scale uint8) int {
@@ -74,11 +79,12 @@ func Scale(v []int64, floats []uint64, scale uint8) int {
 		if !(x > -MaxDecimal && x < MaxDecimal) {
 			return i
 		}
-		n := int64(x + math.Copysign(0.5, x))
-		if math.Float64bits(float64(n)/p) != b || n >= MaxDecimal || n <= -MaxDecimal {
+		y := x + rounder
+		n := y - rounder
+		if math.Float64bits(n/p) != b || n >= MaxDecimal || n <= -MaxDecimal {
 			return i
 		}
-		v[i] = n
+		v[i] = int64(math.Float64bits(y)) - int64(roundBits)
 	}
 	return len(floats)
 }

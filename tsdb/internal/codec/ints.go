@@ -30,20 +30,28 @@ type Span struct {
 }
 
 // SpanOf measures v, which is not empty.
-func SpanOf(v []int64) (s Span) {
+func SpanOf(v []int64) Span {
+	s, _ := Measure(v)
+	return s
+}
+
+// Measure measures v, which is not empty, and sums it, wrapping.
+func Measure(v []int64) (s Span, sum int64) {
 	last := v[0]
-	s.Min, s.Max = last, last
-	s.MinStep, s.MaxStep = math.MaxInt64, math.MinInt64
+	least, most := last, last
+	sum = last
+	if len(v) == 1 {
+		return Span{Min: least, Max: most}, sum
+	}
+	leastStep, mostStep := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, x := range v[1:] {
-		s.Min, s.Max = min(s.Min, x), max(s.Max, x)
+		least, most = min(least, x), max(most, x)
 		d := x - last
-		s.MinStep, s.MaxStep = min(s.MinStep, d), max(s.MaxStep, d)
+		leastStep, mostStep = min(leastStep, d), max(mostStep, d)
+		sum += x
 		last = x
 	}
-	if len(v) == 1 {
-		s.MinStep, s.MaxStep = 0, 0
-	}
-	return s
+	return Span{least, most, leastStep, mostStep}, sum
 }
 
 // BaseWidth returns the bits a value takes in mode FromBase.
@@ -54,39 +62,45 @@ func (s Span) LastWidth() uint8 { return Width(uint64(s.MaxStep) - uint64(s.MinS
 
 // PackBase adds v as distances from base.
 func PackBase(dst []byte, v []int64, base int64, width uint8) []byte {
-	var u [MaxRun]uint64
-	for i, x := range v {
-		u[i] = uint64(x) - uint64(base)
+	if width == 0 {
+		return dst
 	}
-	return Pack(dst, u[:len(v)], width)
+	p := packer{dst: dst}
+	for _, x := range v {
+		p.add(uint64(x)-uint64(base), width)
+	}
+	return p.end()
 }
 
 // PackLast adds the differences of v, less step; the first value's is written as zero.
 func PackLast(dst []byte, v []int64, step int64, width uint8) []byte {
-	var u [MaxRun]uint64
-	for i := 1; i < len(v); i++ {
-		u[i] = uint64(v[i]) - uint64(v[i-1]) - uint64(step)
+	if width == 0 || len(v) == 0 {
+		return dst
 	}
-	return Pack(dst, u[:len(v)], width)
+	p := packer{dst: dst}
+	last := v[0] - step
+	for _, x := range v {
+		p.add(uint64(x)-uint64(last)-uint64(step), width)
+		last = x
+	}
+	return p.end()
 }
 
 // UnpackBase undoes PackBase; src holds PackedLen bytes or more.
 func UnpackBase(v []int64, src []byte, base int64, width uint8) {
-	var u [MaxRun]uint64
-	Unpack(u[:len(v)], src, width)
+	Unpack(v, src, width)
 	for i := range v {
-		v[i] = int64(u[i] + uint64(base))
+		v[i] += base
 	}
 }
 
 // UnpackLast undoes PackLast; src holds PackedLen bytes or more.
 func UnpackLast(v []int64, src []byte, first, step int64, width uint8) {
-	var u [MaxRun]uint64
-	Unpack(u[:len(v)], src, width)
-	last := uint64(first) - uint64(step)
-	for i := range v {
-		last += u[i] + uint64(step)
-		v[i] = int64(last)
+	Unpack(v, src, width)
+	last := first - step
+	for i, u := range v {
+		last += u + step
+		v[i] = last
 	}
 }
 

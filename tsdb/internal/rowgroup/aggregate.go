@@ -13,25 +13,27 @@ func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	lo = codec.NextBit(c.present[:], lo, hi)
+	if !c.full {
+		lo = codec.NextBit(c.present[:], lo, hi)
+		hi = codec.LastBit(c.present[:], lo, hi) + 1
+	}
 	if lo >= hi {
 		return nil
 	}
 	if c.rule == ruleMixed {
 		return c.aggregateMixed(lo, hi, acc)
 	}
-	hi = codec.LastBit(c.present[:], lo, hi) + 1
 	var s summary.Summary
 	s.First = c.regularCell(lo)
 	var sums scaledSums
 	for lo < hi {
 		k := lo / StepRows
 		end := min(hi, c.stepEnd(k))
-		if lo%StepRows == 0 && end == c.stepEnd(k) || c.cellsIn(k, lo, end) == int(c.cells[k]) {
+		if n := c.cellsIn(lo, end); n == int(c.cells[k]) {
 			c.addStep(k, &sums)
 		} else {
-			from := codec.CountBits(c.present[:], k*StepRows, lo)
-			c.addValues(c.regularStep(k)[from:from+c.cellsIn(k, lo, end)], &sums)
+			from := c.cellsIn(k*StepRows, lo)
+			c.addValues(k, from, from+n, &sums)
 		}
 		lo = end
 	}
@@ -45,8 +47,8 @@ func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
 	return nil
 }
 
-// cellsIn counts the cells of rows [lo, hi), all of step k.
-func (c *columnReader) cellsIn(k, lo, hi int) int {
+// cellsIn counts the cells of rows [lo, hi).
+func (c *columnReader) cellsIn(lo, hi int) int {
 	if c.full {
 		return hi - lo
 	}
@@ -56,7 +58,7 @@ func (c *columnReader) cellsIn(k, lo, hi int) int {
 // regularCell returns the cell of a row that has one.
 func (c *columnReader) regularCell(row int) summary.Cell {
 	k := row / StepRows
-	v := c.regularStep(k)[c.cellsIn(k, k*StepRows, row)]
+	v := c.regularStep(k)[c.cellsIn(k*StepRows, row)]
 	t, b := c.cell(v)
 	return summary.Cell{TS: c.times.at(row), Type: t, Bits: b}
 }
@@ -87,21 +89,22 @@ func (c *columnReader) addStep(k int, s *scaledSums) {
 	s.sum.Add(summary.FromInt64(int64(uint64(c.heads.sum[k]) + uint64(middle(n, lo, c.heads.spread[k])))))
 }
 
-// addValues adds some values of a step.
-func (c *columnReader) addValues(v []int64, s *scaledSums) {
-	if len(v) == 0 {
+// addValues adds values [from, to) of step k.
+func (c *columnReader) addValues(k, from, to int, s *scaledSums) {
+	if from == to {
 		return
 	}
+	v := c.regularStep(k)[from:to]
 	lo, hi := v[0], v[0]
 	var sum uint64
 	for _, x := range v {
 		lo, hi = min(lo, x), max(hi, x)
 		sum += uint64(x)
 	}
-	switch c.rule {
-	case ruleInt:
+	switch {
+	case c.rule == ruleInt:
 		s.ints += int64(len(v))
-	case ruleWhenIntegral:
+	case c.rule == ruleWhenIntegral && c.heads.ints[k] != 0:
 		pow := int64(codec.Pow10(c.digits))
 		for _, x := range v {
 			if x%pow == 0 {
@@ -142,7 +145,7 @@ func (c *columnReader) aggregateMixed(lo, hi int, acc *summary.Summary) error {
 	for lo < hi {
 		k := lo / StepRows
 		end := min(hi, c.stepEnd(k))
-		if n := c.cellsIn(k, lo, end); n > 0 && n == int(c.cells[k]) {
+		if n := c.cellsIn(lo, end); n > 0 && n == int(c.cells[k]) {
 			r := codec.NewCursor(c.body[c.start[k]:])
 			var step summary.Summary
 			step.Read(&r, int64(k*StepRows), int64((k+1)*StepRows-1))
@@ -155,7 +158,7 @@ func (c *columnReader) aggregateMixed(lo, hi int, acc *summary.Summary) error {
 			if err != nil {
 				return err
 			}
-			from := c.cellsIn(k, k*StepRows, lo)
+			from := c.cellsIn(k*StepRows, lo)
 			row := lo
 			for i := from; i < from+n; i++ {
 				row = codec.NextBit(c.present[:], row, c.rows)

@@ -133,7 +133,9 @@ func BenchmarkAppend(b *testing.B) {
 			for b.Loop() {
 				var err error
 				dst, err = Append(dst[:0], k, table)
-				check(b, err)
+				if err != nil {
+					b.Fatal(err)
+				}
 			}
 			points := float64(MaxRows * 10)
 			b.ReportMetric(float64(len(dst)+keyLen)/points, "bytes/point")
@@ -150,10 +152,14 @@ func BenchmarkDecode(b *testing.B) {
 	var dst column.Column
 	b.ReportAllocs()
 	for b.Loop() {
-		check(b, r.Reset(k, raw))
+		if err := r.Reset(k, raw); err != nil {
+			b.Fatal(err)
+		}
 		for c := range 10 {
 			dst.Reset()
-			check(b, r.Decode(c, 0, MaxRows, &dst))
+			if err := r.Decode(c, 0, MaxRows, &dst); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	b.ReportMetric(MaxRows*10*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpoints/s")
@@ -169,11 +175,15 @@ func BenchmarkAggregate(b *testing.B) {
 			r := new(Reader)
 			b.ReportAllocs()
 			for b.Loop() {
-				check(b, r.Reset(k, raw))
+				if err := r.Reset(k, raw); err != nil {
+					b.Fatal(err)
+				}
 				for c := range 10 {
 					for lo := -(17 % width); lo < MaxRows; lo += width {
 						var s summary.Summary
-						check(b, r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), &s))
+						if err := r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), &s); err != nil {
+							b.Fatal(err)
+						}
 					}
 				}
 			}

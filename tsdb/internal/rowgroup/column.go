@@ -75,7 +75,7 @@ func (c *columnReader) read() error {
 	steps := stepsOf(c.rows)
 	c.full = codec.ReadBitmap(&r, c.present[:], c.rows)
 	for k := range steps {
-		c.cells[k] = uint8(codec.CountBits(c.present[:], k*StepRows, c.stepEnd(k)))
+		c.cells[k] = uint8(c.cellsIn(k*StepRows, c.stepEnd(k)))
 	}
 	c.rule = rule(r.Byte())
 	if c.rule >= rules {
@@ -225,8 +225,8 @@ func (c *columnReader) none() bool {
 
 // decodeStep adds rows [lo, hi), all of step k.
 func (c *columnReader) decodeStep(k, lo, hi int, dst *column.Column) error {
-	from := codec.CountBits(c.present[:], k*StepRows, lo)
-	to := from + codec.CountBits(c.present[:], lo, hi)
+	from := c.cellsIn(k*StepRows, lo)
+	to := from + c.cellsIn(lo, hi)
 	at := len(dst.Types)
 	if c.rule != ruleMixed {
 		dst.Types, dst.Bits = c.appendCells(c.regularStep(k)[from:to], dst.Types, dst.Bits)
@@ -262,12 +262,15 @@ func (c *columnReader) appendCells(v []int64, types []model.Type, bits []uint64)
 		if c.rule == ruleBool {
 			typ = model.TypeBool
 		}
+		copy(t, runOf[typ][:])
 		for i, x := range v {
-			t[i], b[i] = typ, uint64(x)
+			b[i] = uint64(x)
 		}
 	case ruleFloat:
+		copy(t, runOf[model.TypeFloat][:])
+		pow := float64(pow)
 		for i, x := range v {
-			t[i], b[i] = model.TypeFloat, math.Float64bits(float64(x)/float64(pow))
+			b[i] = math.Float64bits(float64(x) / pow)
 		}
 	case ruleWhenIntegral:
 		for i, x := range v {
@@ -276,6 +279,16 @@ func (c *columnReader) appendCells(v []int64, types []model.Type, bits []uint64)
 	}
 	return types, bits
 }
+
+// runOf holds a step of each type that fills whole columns: copying is faster than a loop.
+var runOf = func() (runs [model.TypeFloat + 1][StepRows]model.Type) {
+	for t := range runs {
+		for i := range runs[t] {
+			runs[t][i] = model.Type(t)
+		}
+	}
+	return runs
+}()
 
 // cell returns the cell of a scaled value.
 func (c *columnReader) cell(v int64) (model.Type, uint64) {

@@ -37,15 +37,16 @@ func (r *cellRun) appendMixed(dst []byte, c *column.Column) ([]byte, error) {
 	for k := range stepsOf(r.rows) {
 		lo, hi := r.step(k)
 		var s summary.Summary
-		for i := lo; i < hi; i++ {
+		types, bits := r.cells(lo, hi)
+		for i, t := range types {
 			row = codec.NextBit(r.present[:], row, r.rows)
-			s.AddCell(int64(row), r.types[i], r.bits[i])
+			s.AddCell(int64(row), t, bits[i])
 			row++
 		}
 		before := len(body)
 		if lo < hi {
 			body = s.Append(body, int64(k*StepRows), int64((k+1)*StepRows-1))
-			body = appendMixedStep(body, r.types[lo:hi], r.bits[lo:hi], &texts)
+			body = appendMixedStep(body, types, bits, &texts)
 		}
 		lengths[k] = int64(len(body) - before)
 	}

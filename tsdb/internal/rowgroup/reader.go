@@ -14,7 +14,7 @@ import (
 type Reader struct {
 	rows        int
 	first, last int64
-	times       timesReader
+	times       *timesReader
 	columns     []columnReader
 	n           int // columns of this row group
 	err         error
@@ -72,12 +72,15 @@ func (r *Reader) readDirectory(b []byte, rows, n int) error {
 		c.Bytes(2)
 		rest += c.Int(len(b))
 	}
+	if r.times == nil {
+		r.times = new(timesReader)
+	}
 	times := c.Bytes(lengths[0])
 	for len(r.columns) < n {
 		r.columns = append(r.columns, columnReader{})
 	}
 	for i := range n {
-		r.columns[i].reset(&r.times, rows, c.Bytes(lengths[1+i]))
+		r.columns[i].reset(r.times, rows, c.Bytes(lengths[1+i]))
 	}
 	c.Bytes(rest)
 	if c.Err() == nil && c.Len() > 0 {

@@ -26,11 +26,13 @@ const maxRegular = 1 << 53
 // scale finds the regular form of the cells, if they have one: all bools, or numbers that
 // are integers of one scale with a type that follows from the value.
 func (r *cellRun) scale() bool {
+	r.digits, r.hasInts = 0, false
+	types, bits := r.cells(0, r.n)
 	ints, floats := r.of[model.TypeInt], r.of[model.TypeFloat]
 	switch {
 	case r.of[model.TypeBool] == r.n:
 		r.rule = ruleBool
-		for i, b := range r.bits[:r.n] {
+		for i, b := range bits {
 			if b > 1 {
 				return false
 			}
@@ -39,7 +41,7 @@ func (r *cellRun) scale() bool {
 		return true
 	case ints == r.n:
 		r.rule = ruleInt
-		for i, b := range r.bits[:r.n] {
+		for i, b := range bits {
 			if v := int64(b); v <= -maxRegular || v >= maxRegular {
 				return false
 			}
@@ -55,17 +57,17 @@ func (r *cellRun) scale() bool {
 	}
 	for at := 0; ; {
 		if r.hasInts {
-			at = scaleCells(r.scaled[:], r.types[:r.n], r.bits[:r.n], r.digits)
+			at = scaleCells(r.scaled[:], types, bits, r.digits)
 		} else {
-			at = codec.Scale(r.scaled[:], r.bits[:r.n], r.digits)
+			at = codec.Scale(r.scaled[:], bits, r.digits)
 		}
 		if at == r.n {
 			break
 		}
-		if r.types[at] == model.TypeInt {
+		if types[at] == model.TypeInt {
 			return false
 		}
-		n, scale, ok := codec.Decimal(math.Float64frombits(r.bits[at]))
+		n, scale, ok := codec.Decimal(math.Float64frombits(bits[at]))
 		if !ok || codec.Digits(n, scale) <= r.digits {
 			return false
 		}
@@ -98,10 +100,12 @@ func (r *cellRun) integralAreInts() bool {
 	pow := int64(codec.Pow10(r.digits))
 	for k := range stepsOf(r.rows) {
 		lo, hi := r.step(k)
-		for i := lo; i < hi; i++ {
-			if r.types[i] == model.TypeInt {
+		r.intsOf[k] = 0
+		types, _ := r.cells(lo, hi)
+		for i, t := range types {
+			if t == model.TypeInt {
 				r.intsOf[k]++
-			} else if r.scaled[i]%pow == 0 {
+			} else if r.scaled[lo+i]%pow == 0 {
 				return false
 			}
 		}
@@ -146,20 +150,18 @@ func (r *cellRun) appendRegular(dst []byte) []byte {
 			continue
 		}
 		run := r.scaled[lo:hi]
-		s := codec.SpanOf(run)
+		s, sum := codec.Measure(run)
 		h.packing[k] = int64(s.BaseWidth()) * 2
 		if w := s.LastWidth(); w < s.BaseWidth() && r.rule != ruleBool {
 			h.packing[k] = int64(w)*2 + 1
 			h.first[k], h.step[k] = run[0]-s.Min, s.MinStep
 			differences = true
 		}
-		var sum int64
-		for _, v := range run {
-			sum += v
-		}
 		h.min[k], h.spread[k] = s.Min, s.Max-s.Min
 		h.sum[k] = sum - middle(hi-lo, s.Min, h.spread[k])
-		h.ints[k] = r.intsOf[k]
+		if r.rule == ruleWhenIntegral {
+			h.ints[k] = r.intsOf[k]
+		}
 	}
 	dst = codec.AppendInts(dst, h.packing[:steps])
 	dst = codec.AppendInts(dst, h.min[:steps])

@@ -297,3 +297,127 @@ func TestTablesRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// A Reader that is used again, and an Append into memory that is there, allocate nothing.
+func TestReadingAndWritingAllocateNothing(t *testing.T) {
+	tables := []*column.Table{newFleet(1).table(MaxRows, 0, true), newFleet(2).table(300, 50, false), goldens()["mixed"]}
+	var raw [][]byte
+	for _, table := range tables {
+		raw = append(raw, encode(t, table))
+	}
+	r := new(Reader)
+	dst := make([]byte, 0, 1<<16)
+	var cells column.Column
+	run := func() {
+		for i, table := range tables {
+			check(t, r.Reset(keyOf(table), raw[i]))
+			for c := range table.Columns {
+				var s summary.Summary
+				check(t, r.Aggregate(c, 1, r.Rows()-1, &s))
+				r.Summary(c)
+				cells.Reset()
+				check(t, r.Decode(c, 0, r.Rows(), &cells))
+			}
+			_, err := r.Times()
+			check(t, err)
+			if i < 2 {
+				_, err = Append(dst, keyOf(table), table)
+				check(t, err)
+			}
+		}
+	}
+	run()
+	if n := testing.AllocsPerRun(20, run); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Partitions are told by floor division, and their order is that of the keys on disk.
+func TestKeysKeepTheOrderOfTime(t *testing.T) {
+	f := func(ts, partition int64) {
+		t.Helper()
+		if got := PartitionOf(ts); got != partition {
+			t.Errorf("PartitionOf(%d) = %d, want %d", ts, got, partition)
+		}
+	}
+	f(0, 0)
+	f(-1, -1)
+	f(PartitionMillis-1, 0)
+	f(PartitionMillis, 1)
+	f(-PartitionMillis, -1)
+	f(-PartitionMillis-1, -2)
+	f(math.MinInt64, math.MinInt64/PartitionMillis-1)
+	var last []byte
+	for _, ts := range []int64{math.MinInt64, -PartitionMillis - 1, -5, -1, 0, 1, PartitionMillis, math.MaxInt64} {
+		k := Key{Partition: PartitionOf(ts), Group: 1 << 63, First: ts}
+		b := k.Append(nil)
+		if string(b) <= string(last) {
+			t.Errorf("the key of %d is not behind the one before", ts)
+		}
+		last = b
+		if got, err := ParseKey(b); err != nil || got != k {
+			t.Errorf("%+v is read as %+v, %v", k, got, err)
+		}
+	}
+}
+
+// Fit stops at the rows, the bytes and the partition of one row group, and never at none.
+func TestFitKeepsTheLimits(t *testing.T) {
+	long := strings.Repeat("x", MaxBytes/10)
+	f := func(want int, rows int, step int64, value func(i int) model.Value) {
+		t.Helper()
+		table := new(column.Table)
+		table.Reset(1)
+		for i := range rows {
+			table.Times = append(table.Times, int64(i)*step)
+			table.Columns[0].Append(value(i))
+		}
+		if got := Fit(table, 0); got != want {
+			t.Errorf("%d rows of %d: %d fit, want %d", rows, step, got, want)
+		}
+		for lo := 0; lo < rows; {
+			hi := Fit(table, lo)
+			part := new(column.Table)
+			part.Reset(1)
+			for i := lo; i < hi; i++ {
+				part.AppendRow(table, i)
+			}
+			if b := encode(t, part); hi > lo+1 && len(b) > MaxBytes+4096 {
+				t.Errorf("rows %d to %d take %d bytes", lo, hi, len(b))
+			}
+			lo = hi
+		}
+	}
+	one := func(int) model.Value { return model.Int(1) }
+	f(1, 1, 1, one)
+	f(MaxRows, MaxRows+1, 1, one)
+	f(31, 40, 24*3600*1000-1, one)
+	f(9, 20, 1, func(int) model.Value { return model.String(long) })
+	f(1, 3, 1, func(int) model.Value { return model.String(strings.Repeat("y", 2*MaxBytes)) })
+	rng := rand.New(rand.NewPCG(9, 9))
+	f(MaxRows, MaxRows, 1, func(int) model.Value { return model.Float(rng.NormFloat64()) })
+}
+
+// A table that is no row group is refused, and dst comes back as it was.
+func TestTablesThatAreNoneAreRefused(t *testing.T) {
+	f := func(k Key, table *column.Table) {
+		t.Helper()
+		if b, err := Append([]byte{1}, k, table); err == nil || len(b) != 1 {
+			t.Errorf("%v: %v, %d bytes", table.Times, err, len(b))
+		}
+	}
+	good := func() *column.Table { return tableOf(1, []any{5, 1}, []any{6, 2}) }
+	k := keyOf(good())
+	f(Key{First: 4}, good())
+	f(Key{Partition: 1, First: 5}, good())
+	f(k, new(column.Table))
+	bad := good()
+	bad.Times[1] = 5
+	f(k, bad)
+	bad = good()
+	bad.Times[1] = PartitionMillis
+	f(k, bad)
+	bad = good()
+	bad.Columns[0].Append(model.Int(3))
+	f(k, bad)
+}

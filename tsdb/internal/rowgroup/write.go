@@ -34,7 +34,12 @@ func checksum(space byte, k Key, b []byte) uint32 {
 	var key [keyLen]byte
 	k.Append(key[:0])
 	key[0] = space
-	return crc32.Update(crc32.Checksum(key[:], castagnoli), castagnoli, b)
+	// crc32.Update would move the key to the heap, so its few bytes go by the table.
+	sum := ^uint32(0)
+	for _, x := range key {
+		sum = castagnoli[byte(sum)^x] ^ sum>>8
+	}
+	return crc32.Update(^sum, castagnoli, b)
 }
 
 // sampleRows is the distance of the rows whose floats Fit looks at.
@@ -80,11 +85,12 @@ func Append(dst []byte, k Key, t *column.Table) ([]byte, error) {
 
 	var directory [(MaxColumns + 2) * binary.MaxVarintLen64]byte
 	dir := directory[:0]
+	var cells cellRun
 	dst = appendTimes(dst, t.Times)
 	dir = binary.AppendUvarint(dir, uint64(len(dst)-body))
 	for i := range t.Columns {
 		before, err := len(dst), error(nil)
-		if dst, err = appendColumn(dst, &t.Columns[i]); err != nil {
+		if dst, err = appendColumn(dst, &t.Columns[i], &cells); err != nil {
 			return dst[:start], fmt.Errorf("column %d: %w", i, err)
 		}
 		dir = binary.AppendUvarint(dir, uint64(len(dst)-before))
@@ -120,8 +126,7 @@ func stepsOf(n int) int { return (n + StepRows - 1) / StepRows }
 
 // appendColumn adds a column: nothing when no row has the key, else presence and cells, in
 // the regular form if they have one.
-func appendColumn(dst []byte, c *column.Column) ([]byte, error) {
-	var cells cellRun
+func appendColumn(dst []byte, c *column.Column, cells *cellRun) ([]byte, error) {
 	cells.gather(c)
 	if cells.n == 0 {
 		return dst, nil
@@ -133,12 +138,13 @@ func appendColumn(dst []byte, c *column.Column) ([]byte, error) {
 	return cells.appendMixed(dst, c)
 }
 
-// A cellRun is the cells of a column, one behind the other whichever rows they are of.
+// A cellRun is the cells of a column, one behind the other whichever rows they are of. It
+// is large and made once for all columns of a row group.
 type cellRun struct {
 	rows    int
 	n       int // cells
-	types   [MaxRows]model.Type
-	bits    [MaxRows]uint64
+	column  *column.Column
+	all     bool // every row has a cell
 	present [maxWords]uint64
 	ends    [maxSteps]int // of the cells of each step
 	of      [model.TypeJSON + 1]int
@@ -146,13 +152,28 @@ type cellRun struct {
 	// The regular form, once scale has found one.
 	rule    rule
 	digits  uint8
-	scaled  [MaxRows]int64
 	intsOf  [maxSteps]int64
 	hasInts bool
+	scaled  [MaxRows]int64
+
+	// The cells where some rows have none; else they are read where they are.
+	someTypes [MaxRows]model.Type
+	someBits  [MaxRows]uint64
 }
 
 func (r *cellRun) gather(c *column.Column) {
-	r.rows = c.Len()
+	r.rows, r.n, r.column, r.all = c.Len(), 0, c, false
+	clear(r.present[:])
+	clear(r.of[:])
+	if one := c.Types[0]; one != model.TypeNone && allAre(c.Types, one) {
+		r.n, r.all = r.rows, true
+		r.of[one] = r.rows
+		codec.SetBits(r.present[:], 0, r.rows)
+		for k := range stepsOf(r.rows) {
+			r.ends[k] = min((k+1)*StepRows, r.rows)
+		}
+		return
+	}
 	for k := range stepsOf(r.rows) {
 		lo := k * StepRows
 		hi := min(lo+StepRows, r.rows)
@@ -161,13 +182,31 @@ func (r *cellRun) gather(c *column.Column) {
 			if t == model.TypeNone {
 				continue
 			}
-			r.types[n], r.bits[n] = t, c.Bits[lo+i]
+			r.someTypes[n], r.someBits[n] = t, c.Bits[lo+i]
 			r.of[t]++
 			r.present[(lo+i)/64] |= 1 << ((lo + i) % 64)
 			n++
 		}
 		r.n, r.ends[k] = n, n
 	}
+}
+
+// cells returns types and bits of cells [lo, hi). They are not kept in r: a pointer into
+// itself would move it to the heap.
+func (r *cellRun) cells(lo, hi int) ([]model.Type, []uint64) {
+	if r.all {
+		return r.column.Types[lo:hi], r.column.Bits[lo:hi]
+	}
+	return r.someTypes[lo:hi], r.someBits[lo:hi]
+}
+
+func allAre(types []model.Type, t model.Type) bool {
+	for _, x := range types {
+		if x != t {
+			return false
+		}
+	}
+	return true
 }
 
 // step returns the range of the cells of step k.
