@@ -40,8 +40,11 @@ func (s Series) Points(from, to int64) []model.Point {
 }
 
 // Raw answers a raw query.
-func (s Series) Raw(q *model.RangeQuery) []model.Point {
-	out := s.Points(q.From, q.To)
+func (s Series) Raw(q *model.RangeQuery) []model.Point { return Raw(s.Points(q.From, q.To), q) }
+
+// Raw answers a raw query with the points of its range in ascending order.
+func Raw(points []model.Point, q *model.RangeQuery) []model.Point {
+	out := slices.Clone(points)
 	if q.Descending {
 		slices.Reverse(out)
 	}
@@ -53,12 +56,16 @@ func (s Series) Raw(q *model.RangeQuery) []model.Point {
 
 // Aggregate answers an aggregate query; every aggregate is filled.
 func (s Series) Aggregate(q *model.RangeQuery) ([]model.Bucket, error) {
+	return Aggregate(s.Points(q.From, q.To), q)
+}
+
+// Aggregate answers an aggregate query with the points of its range in ascending order.
+func Aggregate(points []model.Point, q *model.RangeQuery) ([]model.Bucket, error) {
 	cut, err := bucket.New(q.From, q.To, q.Every)
 	if err != nil {
 		return nil, err
 	}
 	var out []model.Bucket
-	points := s.Points(q.From, q.To)
 	for len(points) > 0 {
 		start, end := cut.Find(points[0].TS)
 		n := 0
@@ -75,7 +82,7 @@ func (s Series) Aggregate(q *model.RangeQuery) ([]model.Bucket, error) {
 func Fold(start, end int64, points []model.Point) model.Bucket {
 	b := model.Bucket{From: start, To: end, Count: int64(len(points)), First: points[0], Last: points[len(points)-1]}
 	var numbers, floats int64
-	sum := new(big.Rat)
+	var sum total
 	var lo, hi, min, max model.Value
 	for _, p := range points {
 		v := p.Value
@@ -94,7 +101,7 @@ func Fold(start, end int64, points []model.Point) model.Bucket {
 		if v.Type() == model.TypeFloat {
 			floats++
 		}
-		sum.Add(sum, Exact(v))
+		sum.add(v)
 		if min.IsNone() || less(v, min) {
 			min = v
 		}
@@ -107,33 +114,48 @@ func Fold(start, end int64, points []model.Point) model.Bucket {
 		return b
 	}
 	b.Min, b.Max = min, max
+	exact := sum.rat()
 	if floats > 0 {
 		b.Min, b.Max = toFloat(min), toFloat(max)
-		b.Sum = model.Float(round(sum))
-	} else if sum.Num().IsInt64() {
-		b.Sum = model.Int(sum.Num().Int64())
+		b.Sum = model.Float(round(exact))
+	} else if exact.Num().IsInt64() {
+		b.Sum = model.Int(exact.Num().Int64())
 	} else {
-		b.Sum = model.Float(round(sum))
+		b.Sum = model.Float(round(exact))
 	}
-	b.Avg = model.Float(round(new(big.Rat).Quo(sum, new(big.Rat).SetInt64(numbers))))
+	b.Avg = model.Float(round(new(big.Rat).Quo(exact, new(big.Rat).SetInt64(numbers))))
 	return b
 }
 
-// Exact returns the number v stands for: of a float that is a short decimal that decimal,
-// because that is what was sent, of any other float its own value.
-func Exact(v model.Value) *big.Rat {
-	if v.Type() == model.TypeInt {
-		return new(big.Rat).SetInt64(v.Int())
+// A total is an exact sum. A million fractions are added faster as integers of a unit.
+type total struct {
+	units, term big.Int // in 10^-12
+	rest        big.Rat
+}
+
+var unit = big.NewInt(1e12)
+
+func (t *total) add(v model.Value) {
+	switch {
+	case v.Type() == model.TypeInt:
+		t.units.Add(&t.units, t.term.Mul(t.term.SetInt64(v.Int()), unit))
+	case IsDecimal(v):
+		whole, fraction, _ := strings.Cut(strconv.FormatFloat(v.Float(), 'f', -1, 64), ".")
+		t.term.SetString(whole+fraction+strings.Repeat("0", 12-len(fraction)), 10)
+		t.units.Add(&t.units, &t.term)
+	default:
+		t.rest.Add(&t.rest, new(big.Rat).SetFloat64(v.Float()))
 	}
-	if IsDecimal(v) {
-		r, _ := new(big.Rat).SetString(strconv.FormatFloat(v.Float(), 'f', -1, 64))
-		return r
-	}
-	return new(big.Rat).SetFloat64(v.Float())
+}
+
+func (t *total) rat() *big.Rat {
+	r := new(big.Rat).SetFrac(&t.units, unit)
+	return r.Add(r, &t.rest)
 }
 
 // IsDecimal reports whether a number counts as a decimal, of which SUM and AVG are exact:
-// an int, or a float of at most 15 digits with at most 12 behind the point.
+// an int, or a float of at most 15 digits with at most 12 behind the point. Such a float
+// stands for that decimal, because that is what was sent; any other one for itself.
 func IsDecimal(v model.Value) bool {
 	if v.Type() == model.TypeInt {
 		return true
