@@ -31,11 +31,15 @@ func (s *sender) send(b []byte) error {
 	}
 	// Not every writer has deadlines; the server's own stands then.
 	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(chunkTimeout))
+	var err error
 	if s.pack != nil {
-		_, err := s.pack.Write(b)
-		return err
+		_, err = s.pack.Write(b)
+	} else {
+		_, err = s.w.Write(b)
 	}
-	_, err := s.w.Write(b)
+	if s.request != nil {
+		s.request.wait.more(s.request.server.Limits.Timeout)
+	}
 	return err
 }
 

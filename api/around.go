@@ -40,15 +40,21 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// Headers that every answer has; shared, since a header is only ever replaced or grown.
+var (
+	nosniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
+
 // admit lets a request through to its handler.
 func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	r, header := c.Request(), c.Response().Header()
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["X-Content-Type-Options"] = nosniff
 	path := r.URL.Path
 	if !isAPI(path) {
 		return s.page(c, next)
 	}
-	header.Set("Cache-Control", "no-store")
+	header["Cache-Control"] = noStore
 	if cors(header, r) {
 		c.Response().WriteHeader(http.StatusNoContent)
 		return nil
@@ -59,7 +65,7 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	if device {
 		limit = s.Limits.DeviceBody
 	}
-	req := &request{Context: r.Context(), http: r, address: c.RealIP(), trusted: s.isTrusted(r)}
+	req := &request{Context: r.Context(), http: r, server: s}
 	if route != "" && !isPublic(route) {
 		p, err := s.authenticate(r)
 		if err != nil {
@@ -67,17 +73,13 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 		}
 		req.principal = p
 	}
-	if err := openBody(c.Response(), r, limit); err != nil {
+	if err := openBody(c.Response().Writer, r, limit); err != nil {
 		return err
 	}
 	if strings.HasPrefix(route, "/api/ws") {
 		return next(c) // a session outlives every timeout
 	}
-	if !takesRawBody(r.Method, route) {
-		ctx, cancel := context.WithTimeout(req.Context, s.Limits.Timeout)
-		defer cancel()
-		req.Context = ctx
-	}
+	defer req.wait.end()
 	c.SetRequest(r.WithContext(req))
 	return next(c)
 }
@@ -94,12 +96,6 @@ func (s *Server) page(c echo.Context, next echo.HandlerFunc) error {
 	}
 	s.ui.ServeHTTP(c.Response(), r)
 	return nil
-}
-
-// takesRawBody reports whether a route's handler bounds its call itself: the time a body
-// takes to arrive must not count against the store.
-func takesRawBody(method, route string) bool {
-	return method == http.MethodPost && formOf(route) != jsonForm
 }
 
 func isAPI(path string) bool { return strings.HasPrefix(path, "/api/") || path == "/api" }

@@ -116,7 +116,7 @@ func (s *Server) saveAttributes(ctx context.Context, t EntityType, id model.ID, 
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, e, set)
+	return s.Writer.Write(ctx, e, set)
 }
 
 // DeleteDeviceAttributes answers DELETE …/{deviceId}/{scope}.
@@ -151,5 +151,5 @@ func (s *Server) deleteAttributes(ctx context.Context, t EntityType, id model.ID
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, e, set)
+	return s.Writer.Write(ctx, e, set)
 }

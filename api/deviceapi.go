@@ -59,7 +59,7 @@ func (s *Server) post(ctx context.Context, token string, body io.Reader,
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, e, set)
+	return s.Writer.Write(ctx, e, set)
 }
 
 // GetDeviceAttributes answers GET /api/v1/{deviceToken}/attributes.

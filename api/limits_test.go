@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidewire/tidewire/api"
 	"github.com/tidewire/tidewire/model"
@@ -90,4 +92,36 @@ func TestTheLogNamesRoutesAndNoTokens(t *testing.T) {
 			t.Errorf("the log lacks %s:\n%s", want, got)
 		}
 	}
+}
+
+// A store that never answers is given up on, as a read (contract 1.5) and as a write.
+func TestNobodyIsWaitedForForever(t *testing.T) {
+	w := newWorld(t, func(d *api.Deps) {
+		d.Limits.Timeout = time.Millisecond
+		d.Store, d.Writer = never{}, never{}
+	})
+	w.call("GET", w.at("/keys/timeseries"), w.adminA, "").text(500, "Request timeout")
+	w.call("GET", w.at("/values/timeseries?keys=t&startTs=0&endTs=9"), w.adminA, "").text(500, "Request timeout")
+	w.call("POST", "/api/v1/owned-token/telemetry", "", `{"t":1}`).text(500, "Request timeout")
+}
+
+type never struct{ api.Store }
+
+func (never) Keys(ctx context.Context, _ model.TenantID, _ model.EntityID, _ model.Scope) ([]string, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (never) Raw(ctx context.Context, _ *model.RangeQuery, _ func(string, []model.Point) error) (model.Position, error) {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	<-inner.Done()
+	return 0, inner.Err()
+}
+
+func (never) Write(ctx context.Context, _ *model.Entity, _ ...*model.WriteSet) error {
+	for ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	return ctx.Err()
 }

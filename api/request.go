@@ -10,13 +10,13 @@ import (
 )
 
 // A request is what handlers may know of the HTTP request beyond its parameters. It is the
-// context they get.
+// context they get, and ends when the client leaves or the time is up.
 type request struct {
 	context.Context
 	http      *http.Request
+	server    *Server
 	principal model.Principal
-	address   string // of the client, as far as proxies are trusted
-	trusted   bool   // the peer is a trusted proxy
+	wait      wait
 }
 
 type requestKey struct{}
@@ -45,7 +45,7 @@ func caller(ctx context.Context) model.Principal {
 
 // client describes the caller's end for the record of a login session.
 func (r *request) client() auth.Client {
-	return auth.Client{Address: r.address, Agent: r.http.UserAgent()}
+	return auth.Client{Address: r.server.echo.IPExtractor(r.http), Agent: r.http.UserAgent()}
 }
 
 // origin returns the scheme and host the request came to.
@@ -54,7 +54,7 @@ func (r *request) origin() string {
 	if r.http.TLS != nil {
 		scheme = "https"
 	}
-	if r.trusted {
+	if r.server.isTrusted(r.http) {
 		if proto := r.http.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
 			scheme = proto
 		}

@@ -65,9 +65,16 @@ func (s *Server) routes() {
 		e.GET("/metrics", echo.WrapHandler(s.Metrics))
 	}
 	if s.Live != nil {
-		e.GET("/api/ws", echo.WrapHandler(s.Live))
-		e.GET("/api/ws/*", echo.WrapHandler(s.Live))
+		e.GET("/api/ws", s.live)
+		e.GET("/api/ws/*", s.live)
 	}
+}
+
+// live hands the connection over with net/http's own writer: Echo's goes back into a pool
+// while the session lives on.
+func (s *Server) live(c echo.Context) error {
+	s.Live.ServeHTTP(c.Response().Writer, c.Request())
+	return nil
 }
 
 func (s *Server) readyz(c echo.Context) error {

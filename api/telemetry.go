@@ -132,13 +132,6 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 		return err
 	}
 	set.TTL = min(ttl, math.MaxInt64/1000) * 1000
-	return s.write(ctx, e, set)
-}
-
-// write hands a set to the one way in, for a bounded time that begins when its body is here.
-func (s *Server) write(ctx context.Context, e *model.Entity, set *model.WriteSet) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Limits.Timeout)
-	defer cancel()
 	return s.Writer.Write(ctx, e, set)
 }
 

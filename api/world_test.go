@@ -126,7 +126,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	})
 
 	deps := api.Deps{
-		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: records{w.registry},
+		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: w.registry,
 		Store: w.db, Writer: w.broken, Activity: w.pipeline,
 		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUpgradeRequired) }),
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
@@ -149,33 +149,6 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	w.handler = server.Handler()
 	w.populate()
 	return w
-}
-
-// records adapts the registry where its filters have types of their own.
-type records struct{ *registry.Registry }
-
-func (r records) Tenants(ctx context.Context, f model.TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
-	return r.Registry.Tenants(ctx, model.TenantFilter(f), l)
-}
-
-func (r records) Customers(ctx context.Context, t model.TenantID, f model.CustomerFilter, l model.PageLink) (model.Page[model.Customer], error) {
-	return r.Registry.Customers(ctx, t, registry.CustomerFilter(f), l)
-}
-
-func (r records) Users(ctx context.Context, t model.TenantID, f model.UserFilter, l model.PageLink) (model.Page[model.User], error) {
-	return r.Registry.Users(ctx, t, registry.UserFilter(f), l)
-}
-
-func (r records) DeviceProfiles(ctx context.Context, t model.TenantID, f model.DeviceProfileFilter, l model.PageLink) (model.Page[model.DeviceProfile], error) {
-	return r.Registry.DeviceProfiles(ctx, t, registry.DeviceProfileFilter(f), l)
-}
-
-func (r records) Devices(ctx context.Context, t model.TenantID, f model.DeviceFilter, l model.PageLink) (model.Page[model.Device], error) {
-	return r.Registry.Devices(ctx, t, registry.DeviceFilter(f), l)
-}
-
-func (r records) Dashboards(ctx context.Context, t model.TenantID, f model.DashboardFilter, l model.PageLink) (model.Page[model.DashboardRecord], error) {
-	return r.Registry.Dashboards(ctx, t, registry.DashboardFilter(f), l)
 }
 
 func (w *world) populate() {
