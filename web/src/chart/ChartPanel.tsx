@@ -44,7 +44,7 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
     interval: view.interval,
   };
   const { feed, state } = useFeed(request);
-  const span = dragged ?? feed.spanNow();
+  const now = feed.spanNow();
 
   const identity = JSON.stringify(drawable);
   const legend = useMemo(
@@ -55,6 +55,10 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
     () => alignLines(legend.map(({ points, drawn }) => ({ points, gap: drawn.boolean ? Infinity : gapOf(points, state.interval) }))),
     [legend, state.interval],
   );
+  // The middle of the interval that is still filling lies a little ahead of the clock.
+  const newest = Math.max(...legend.map(({ points }) => points.ts.at(-1) ?? 0));
+  const ahead = feed.live && newest > now.to && newest <= now.to + state.interval ? newest : now.to;
+  const span = dragged ?? { from: now.from, to: ahead };
   const drawn = legend.map((line) => line.drawn);
   const style: ChartStyle = {
     text: dark ? '#93a1b1' : '#5f6b78',

@@ -1,6 +1,6 @@
 import type { EntityId } from '../live/protocol';
 import type { Agg } from '../time/buckets';
-import { formatNumber } from '../time/format';
+import { formatQuantity } from '../time/format';
 import type { ValueType } from '../time/value';
 import type { DrawnLine } from './options';
 import { lineColor } from './palette';
@@ -53,5 +53,5 @@ export function lineAt({ points, drawn }: LegendLine, ts: number, reach: number)
 export function valueText({ drawn }: LegendLine, value: number | undefined): string {
   if (value === undefined) return '–';
   if (drawn.boolean) return value === 0 ? 'false' : 'true';
-  return formatNumber(value) + (drawn.unit ? ` ${drawn.unit}` : '');
+  return formatQuantity(value, drawn.unit);
 }

@@ -84,7 +84,9 @@ export function axisLabels(ticks: readonly number[], unit = ''): string[] {
   const step = Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) || size;
   const power = size >= 1e5 && size < 1e18 ? Math.min(suffixes.length - 1, Math.floor(Math.log10(size) / 3)) : 0;
   const scale = 1000 ** power;
-  const digits = Math.min(12, Math.max(0, -Math.floor(Math.log10(step / scale) + 1e-9)));
+  let digits = 0;
+  const off = (tick: number) => Math.abs(Number((tick / scale).toFixed(digits)) - tick / scale);
+  while (digits < 12 && ticks.some((tick) => off(tick) > (step / scale) * 1e-3)) digits++;
   const plain = size < 1e18 && step / scale >= 1e-12;
   return ticks.map((tick) => {
     const text = plain ? (tick / scale).toFixed(digits) : tick.toExponential(2);

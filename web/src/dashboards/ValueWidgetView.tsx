@@ -4,20 +4,22 @@ import { useLatest } from '../backend/services';
 import { lineColor } from '../chart/palette';
 import { Sparkline } from '../chart/Sparkline';
 import { useFeed } from '../chart/useFeed';
+import { formatQuantity } from '../time/format';
 import type { Range } from '../time/range';
-import { formatValue, isNumeric, typeOfText, typeOfTyped } from '../time/value';
+import { formatValue, isNumeric, typeOfText, typeOfTyped, type ValueType } from '../time/value';
 import { Age } from '../ui/Age';
 import { useNow } from '../ui/clock';
 import type { ValueWidget } from './schema';
 
 /** The newest value of one key, with a bar and a line of its past where asked for. */
 export function ValueWidgetView({ widget }: { widget: ValueWidget }) {
-  const { entity, key, unit, decimals, min, max, window } = widget;
+  const { entity, key, min, max, window } = widget;
   const { loaded, values, error } = useLatest({ type: 'TIMESERIES', entity });
   const typed = useTypedLatest(entity, [key]);
   const latest = values.get(key);
   const type = typed.data ? typeOfTyped(typed.data[key], latest?.value ?? null) : typeOfText(latest?.value ?? null);
   const share = latest && isNumeric(type) && min !== undefined && max !== undefined ? (Number(latest.value) - min) / (max - min) : undefined;
+  const [number, suffix] = quantity(latest?.value ?? null, type, widget);
   return (
     <Stack gap={6} h="100%">
       <Group justify="space-between" gap="xs" wrap="nowrap">
@@ -34,10 +36,10 @@ export function ValueWidgetView({ widget }: { widget: ValueWidget }) {
         <Skeleton h={36} w="60%" />
       ) : (
         <div className={`tw-card-value${isNumeric(type) ? ' tw-num' : ''}`} data-testid={`value-${key}`}>
-          {latest ? formatValue(latest.value, type, decimals) : '–'}
-          {unit && latest && (
+          {number}
+          {suffix && (
             <Text span fz="0.55em" fw={550} c="dimmed" ml={4}>
-              {unit}
+              {suffix}
             </Text>
           )}
         </div>
@@ -56,6 +58,16 @@ export function ValueWidgetView({ widget }: { widget: ValueWidget }) {
       {window && latest && isNumeric(type) && <Past widget={widget} window={window} />}
     </Stack>
   );
+}
+
+/** The value and what stands small behind it. Large byte counts change their unit. */
+function quantity(value: string | null, type: ValueType, { unit, decimals }: ValueWidget): [string, string | undefined] {
+  if (value === null) return ['–', undefined];
+  if (unit?.startsWith('B') && isNumeric(type)) {
+    const [number = '', suffix] = formatQuantity(Number(value), unit).split(' ');
+    return [number, suffix];
+  }
+  return [formatValue(value, type, decimals), unit];
 }
 
 function Past({ widget, window }: { widget: ValueWidget; window: Range }) {

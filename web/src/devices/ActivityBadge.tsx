@@ -8,6 +8,7 @@ export function ActivityBadge({ active }: { active: boolean }) {
       color={active ? 'teal' : 'gray'}
       size="sm"
       tt="none"
+      miw="max-content"
       leftSection={<span className="tw-dot" style={{ width: 6, height: 6 }} />}
       data-testid="activity"
     >

@@ -67,7 +67,7 @@ function DeviceRow({ device, onDelete }: { device: DeviceInfo; onDelete?: (() =>
           {device.type}
         </Text>
       </Table.Td>
-      <Table.Td visibleFrom="xs">
+      <Table.Td visibleFrom="xs" style={{ whiteSpace: 'nowrap' }}>
         <Text size="sm" c="dimmed">
           {device.type}
         </Text>
@@ -82,7 +82,7 @@ function DeviceRow({ device, onDelete }: { device: DeviceInfo; onDelete?: (() =>
           {device.customerTitle ?? ''}
         </Text>
       </Table.Td>
-      <Table.Td>
+      <Table.Td style={{ whiteSpace: 'nowrap' }}>
         <ActivityBadge active={active} />
       </Table.Td>
       <Table.Td data-testid="last-activity" style={{ whiteSpace: 'nowrap' }}>

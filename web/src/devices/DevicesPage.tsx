@@ -26,6 +26,7 @@ export function DevicesPage() {
 
   return (
     <>
+      <title>Devices – Tidewire</title>
       <PageHead title="Devices" text="Everything that sends telemetry.">
         <TextInput
           placeholder="Search"

@@ -39,5 +39,6 @@ export const newestTs = (rows: readonly KeyRow[]): number | undefined =>
 export function unitOf(key: string): string | undefined {
   if (/percent(age)?$|_pct$/i.test(key)) return '%';
   if (/bytes$/i.test(key)) return 'B';
+  if (/bytes_per_s(ec(ond)?)?$/i.test(key)) return 'B/s';
   return undefined;
 }

@@ -6,6 +6,7 @@ import { Brand, SchemeToggle } from '../ui/Layout';
 export function Door({ title, text, children }: { title: string; text?: ReactNode; children: ReactNode }) {
   return (
     <main className="tw-door">
+      <title>{`${title} – Tidewire`}</title>
       <Box pos="absolute" top={14} right={14}>
         <SchemeToggle />
       </Box>

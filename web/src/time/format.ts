@@ -59,6 +59,15 @@ export function formatRange(from: number, to: number): string {
   return start.slice(0, 10) === end.slice(0, 10) ? `${start} – ${end.slice(11)}` : `${start} – ${end}`;
 }
 
+/** A number with its unit; bytes are scaled, as nobody reads nine digits of them. */
+export function formatQuantity(value: number, unit: string | undefined): string {
+  if (!unit) return formatNumber(value);
+  const size = Math.abs(value);
+  if (!/^B(\/s)?$/.test(unit) || size < 1000) return `${formatNumber(value)} ${unit}`;
+  const power = Math.min(5, Math.floor(Math.log10(size) / 3));
+  return `${formatNumber(value / 1000 ** power, 4)} ${'kMGTP'[power - 1] ?? ''}${unit}`;
+}
+
 /** The time an aggregate stands for: from half its width before the middle that is reported. */
 export function formatBucket(middle: number, interval: number): string {
   if (interval === 0) return formatTime(middle);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { align, autoInterval, effectiveInterval, fits, intervals, maxBuckets } from './buckets';
-import { formatAge, formatDuration, formatNumber } from './format';
+import { formatAge, formatBucket, formatDuration, formatNumber, formatQuantity, formatTime } from './format';
 import { day, hour, minute, openingRange, pan, presets, readRange, resolve, writeRange, zoom, type Range } from './range';
 import { drawn, formatValue, typeOfText, typeOfTyped } from './value';
 
@@ -89,6 +89,15 @@ describe('times read', () => {
     [12 * day, '12 d ago'], [300 * day, '9 months ago'], [4000 * day, '10 years ago'], [-3000, 'in 3 s'],
   ])('%d ms as %s', (age, text) => expect(formatAge(1_700_000_000_000 - age, 1_700_000_000_000)).toBe(text));
 
+  test('an aggregate by the whole of its interval', () => {
+    const noon = new Date(2012, 5, 2, 12).getTime();
+    expect(formatBucket(noon, day)).toBe('2012-06-02');
+    expect(formatBucket(noon, 7 * day)).toBe('2012-05-30 – 2012-06-05');
+    expect(formatBucket(noon + 30_000, minute)).toBe('2012-06-02 12:00:00 – 12:01:00');
+    expect(formatBucket(noon + 500, 1000)).toBe('2012-06-02 12:00:00');
+    expect(formatBucket(noon + 250, 0)).toBe(formatTime(noon + 250));
+  });
+
   test.each([[1000, '1 s'], [900_000, '15 min'], [7 * day, '7 d'], [90_000, '1.5 min'], [100, '100 ms']])(
     'a width of %d as %s',
     (ms, text) => expect(formatDuration(ms)).toBe(text),
@@ -118,6 +127,11 @@ describe('values', () => {
   test.each([['true', 1], ['false', 0], ['21.5', 21.5], ['1.0E10', 1e10], ['rain', undefined], ['', undefined], [null, undefined]] as const)(
     '%s is drawn as %s',
     (text, value) => expect(drawn(text)).toBe(value),
+  );
+
+  test.each([[10_840, 'B/s', '10.84 kB/s'], [71_024_640, 'B', '71.02 MB'], [512, 'B', '512 B'], [0, 'B', '0 B'], [1e6, '%', '1,000,000 %'], [3.5, undefined, '3.5']] as const)(
+    '%d %s reads as %s',
+    (value, unit, text) => expect(formatQuantity(value, unit)).toBe(text),
   );
 
   test('in a legend keep every digit before the point', () => {
