@@ -7,10 +7,11 @@ import (
 )
 
 // A wait bounds how long the parts below may take over a request. It begins when somebody
-// first asks whether the time is up: the time a body takes to arrive does not count, and a
-// write that need not wait pays for no timer.
+// waits for it, or asks a second time whether it is up: the time a body takes to arrive does
+// not count, and a call that need not wait pays for no timer.
 type wait struct {
 	sync.Mutex
+	asked bool
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 	timer *time.Timer
@@ -33,6 +34,15 @@ func (w *wait) bounded(parent context.Context, limit time.Duration) context.Cont
 		w.timer = time.AfterFunc(limit, func() { stop(context.DeadlineExceeded) })
 	}
 	return w.ctx
+}
+
+// first reports whether nobody asked before. Who asks once, on the way in, does not wait.
+func (w *wait) first() bool {
+	w.Lock()
+	defer w.Unlock()
+	first := !w.asked && w.ctx == nil
+	w.asked = true
+	return first
 }
 
 // more begins the wait anew: part of the answer has left.
@@ -65,6 +75,9 @@ func (r *request) Done() <-chan struct{} {
 
 // Err implements context.Context.
 func (r *request) Err() error {
+	if r.wait.first() {
+		return r.Context.Err()
+	}
 	ctx := r.wait.bounded(r.Context, r.server.Limits.Timeout)
 	if cause := context.Cause(ctx); cause == context.DeadlineExceeded { //nolint:errorlint // it is ours, set above
 		return cause
