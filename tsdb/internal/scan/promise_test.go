@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidewire/tidewire/model"
@@ -14,18 +15,17 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
-// counted counts what a read asks for.
+// counted counts what a read asks for, on any number of goroutines.
 type counted struct {
 	*fakeSource
-	seeks, open int
-	pages       int
+	seeks, open, pages atomic.Int64
 }
 
 func (c *counted) Cursor(s Space) (Cursor, error) {
 	inner, err := c.fakeSource.Cursor(s)
-	c.open++
+	c.open.Add(1)
 	if s == Pages {
-		c.pages++
+		c.pages.Add(1)
 	}
 	return &countedCursor{inner, c}, err
 }
@@ -36,14 +36,19 @@ type countedCursor struct {
 }
 
 func (c *countedCursor) SeekGE(ts int64) (int64, []byte, error) {
-	c.c.seeks++
+	c.c.seeks.Add(1)
 	return c.Cursor.SeekGE(ts)
 }
+
 func (c *countedCursor) SeekLE(ts int64) (int64, []byte, error) {
-	c.c.seeks++
+	c.c.seeks.Add(1)
 	return c.Cursor.SeekLE(ts)
 }
-func (c *countedCursor) Close() error { c.c.open--; return c.Cursor.Close() }
+
+func (c *countedCursor) Close() error {
+	c.c.open.Add(-1)
+	return c.Cursor.Close()
+}
 
 // regular returns groups row groups of rows rows, one a second from 0, of columns columns
 // that hold random-looking two-decimal values.
@@ -84,8 +89,8 @@ func TestANewestFirstReadStopsAtItsLimit(t *testing.T) {
 	if len(got) != 70 || got[0].TS != 4999_000 || got[69].TS != 4930_000 {
 		t.Errorf("%d points from %v", len(got), got[0])
 	}
-	if src.seeks > 2 || src.open != 0 {
-		t.Errorf("%d seeks for two row groups, %d cursors left open", src.seeks, src.open)
+	if src.seeks.Load() > 2 || src.open.Load() != 0 {
+		t.Errorf("%d seeks for two row groups, %d cursors left open", src.seeks.Load(), src.open.Load())
 	}
 }
 
@@ -95,8 +100,8 @@ func TestAShortReadAsksForNoPages(t *testing.T) {
 	if err := new(Scanner).Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if src.pages != 0 || src.open != 0 {
-		t.Errorf("%d cursors over pages, %d left open", src.pages, src.open)
+	if src.pages.Load() != 0 || src.open.Load() != 0 {
+		t.Errorf("%d cursors over pages, %d left open", src.pages.Load(), src.open.Load())
 	}
 }
 
@@ -111,8 +116,8 @@ func TestALongReadSkipsWhatPagesList(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if n != 60_000 || src.seeks > 40 || src.open != 0 {
-		t.Errorf("%d points with %d seeks; %d cursors left open", n, src.seeks, src.open)
+	if n != 60_000 || src.seeks.Load() > 40 || src.open.Load() != 0 {
+		t.Errorf("%d points with %d seeks; %d cursors left open", n, src.seeks.Load(), src.open.Load())
 	}
 }
 
@@ -132,8 +137,8 @@ func TestAContextThatEndsStopsTheRead(t *testing.T) {
 	src := &counted{fakeSource: regular(t, 100, 50, 1, 1000)}
 	for _, s := range []*Scanner{{}, {always: true}} {
 		raw, agg := both(ctx, src, s)
-		if !errors.Is(raw, cause) || !errors.Is(agg, cause) || src.open != 0 {
-			t.Errorf("raw: %v, aggregate: %v; %d cursors left open", raw, agg, src.open)
+		if !errors.Is(raw, cause) || !errors.Is(agg, cause) || src.open.Load() != 0 {
+			t.Errorf("raw: %v, aggregate: %v; %d cursors left open", raw, agg, src.open.Load())
 		}
 	}
 }
@@ -145,8 +150,8 @@ func TestADamagedRowGroupIsAnErrorWithItsAddress(t *testing.T) {
 	for _, s := range []*Scanner{{}, {always: true}} {
 		raw, agg := both(t.Context(), src, s)
 		for _, err := range []error{raw, agg} {
-			if !errors.Is(err, rowgroup.ErrCorrupt) || src.open != 0 {
-				t.Errorf("%v; %d cursors left open", err, src.open)
+			if !errors.Is(err, rowgroup.ErrCorrupt) || src.open.Load() != 0 {
+				t.Errorf("%v; %d cursors left open", err, src.open.Load())
 			}
 			if err != nil && !strings.Contains(err.Error(), "group 7, row group from 3000000") {
 				t.Errorf("%v has no address", err)
@@ -161,8 +166,8 @@ func TestAPageThatListsWhatIsNotThereIsAnError(t *testing.T) {
 	src.rows = slices.Delete(src.rows, 57, 58)
 	q := &model.RangeQuery{From: 0, To: 1e9, Every: model.Interval{Width: 70_000}, Aggregates: model.Avg}
 	err := (&Scanner{always: true}).Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil })
-	if !errors.Is(err, rowgroup.ErrCorrupt) || src.open != 0 {
-		t.Errorf("%v; %d cursors left open", err, src.open)
+	if !errors.Is(err, rowgroup.ErrCorrupt) || src.open.Load() != 0 {
+		t.Errorf("%v; %d cursors left open", err, src.open.Load())
 	}
 }
 
@@ -174,8 +179,8 @@ func TestAnErrorOfYieldEndsTheRead(t *testing.T) {
 	calls := 0
 	raw := new(Scanner).Raw(t.Context(), q, series, func(int, []model.Point) error { calls++; return enough })
 	agg := new(Scanner).Aggregate(t.Context(), q, series, func(int, []model.Bucket) error { calls++; return enough })
-	if raw != enough || agg != enough || calls != 2 || src.open != 0 {
-		t.Errorf("raw: %v, aggregate: %v, %d calls; %d cursors left open", raw, agg, calls, src.open)
+	if raw != enough || agg != enough || calls != 2 || src.open.Load() != 0 {
+		t.Errorf("raw: %v, aggregate: %v, %d calls; %d cursors left open", raw, agg, calls, src.open.Load())
 	}
 }
 

@@ -60,7 +60,7 @@ func (h *history) series(rng *rand.Rand) []Series {
 
 func TestRawEqualsTheTwin(t *testing.T) {
 	var s Scanner
-	for seed := range uint64(600) {
+	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		h := randomHistory(t, rng, 0)
 		for range 4 {
@@ -100,11 +100,11 @@ func brief(p []model.Point) string {
 }
 
 func TestAggregatesEqualTheTwin(t *testing.T) {
-	aggregatesEqualTheTwin(t, new(Scanner), 600, 3)
+	aggregatesEqualTheTwin(t, new(Scanner), 300, 3)
 }
 
 func TestAggregatesEqualTheTwinWhenSharedAndPaged(t *testing.T) {
-	aggregatesEqualTheTwin(t, &Scanner{always: true}, 600, 4)
+	aggregatesEqualTheTwin(t, &Scanner{always: true}, 300, 4)
 }
 
 func aggregatesEqualTheTwin(t *testing.T, s *Scanner, seeds, stream uint64) {
