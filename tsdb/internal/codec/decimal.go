@@ -27,15 +27,10 @@ func Decimal(f float64) (n int64, scale uint8, ok bool) {
 		return 0, 0, false
 	}
 	scale = DecimalDigits
-	for a >= 1e3 {
-		a /= 10 // only the magnitude matters here
+	for most := 1e3; a >= most; most *= 10 {
 		scale--
 	}
 	n, ok = AtScale(f, scale)
-	if !ok && scale > 0 && math.Abs(f)*floatPow10[scale] >= MaxDecimal {
-		scale--
-		n, ok = AtScale(f, scale)
-	}
 	return n, scale, ok
 }
 
@@ -88,3 +83,27 @@ func Scale(v []int64, floats []uint64, scale uint8) int {
 	}
 	return len(floats)
 }
+
+// SumScaled sums the integers n for which the floats are n / 10^scale, −0.0 being 0, up to
+// the first float that has none, and returns how many there were. At most MaxSummed floats
+// are taken, whose sum fits int64.
+func SumScaled(floats []uint64, scale uint8) (sum int64, count int) {
+	p := floatPow10[scale]
+	for i, b := range floats[:min(len(floats), MaxSummed)] {
+		f := math.Float64frombits(b)
+		x := f * p
+		if !(x > -MaxDecimal && x < MaxDecimal) {
+			return sum, i
+		}
+		y := x + rounder
+		n := y - rounder
+		if n/p != f || n >= MaxDecimal || n <= -MaxDecimal {
+			return sum, i
+		}
+		sum += int64(math.Float64bits(y)) - int64(roundBits)
+	}
+	return sum, min(len(floats), MaxSummed)
+}
+
+// MaxSummed bounds the floats SumScaled takes at once.
+const MaxSummed = 4096

@@ -94,10 +94,60 @@ func (s *Summary) AddCell(ts int64, t model.Type, bits uint64) {
 	}
 }
 
-// AddColumn adds rows [lo, hi) of c, whose instants are those of times.
+// AddColumn adds rows [lo, hi) of c, whose instants are those of times. It is faster than
+// AddCell where types do not change from row to row.
 func (s *Summary) AddColumn(times []int64, c *column.Column, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		s.AddCell(times[i], c.Types[i], c.Bits[i])
+	for lo < hi {
+		t := c.Types[lo]
+		end := lo + 1
+		if !t.IsNumber() {
+			s.AddCell(times[lo], t, c.Bits[lo])
+			lo = end
+			continue
+		}
+		for end < hi && c.Types[end] == t {
+			end++
+		}
+		if t == model.TypeFloat {
+			s.addFloats(c.Bits[lo:end])
+		} else {
+			for _, b := range c.Bits[lo:end] {
+				s.addInt(int64(b))
+			}
+		}
+		if s.First.Type == model.TypeNone {
+			s.First = Cell{TS: times[lo], Type: t, Bits: c.Bits[lo]}
+		}
+		s.Last = Cell{TS: times[end-1], Type: t, Bits: c.Bits[end-1]}
+		lo = end
+	}
+}
+
+// addFloats adds floats most of which have as many digits as the first one.
+func (s *Summary) addFloats(run []uint64) {
+	s.toFloats()
+	s.Floats += int64(len(run))
+	least, most := math.Float64frombits(s.Min), math.Float64frombits(s.Max)
+	for _, b := range run {
+		f := math.Float64frombits(b)
+		if f <= least && Less(f, least) {
+			least = f
+		}
+		if f >= most && Less(most, f) {
+			most = f
+		}
+	}
+	s.Min, s.Max = math.Float64bits(least), math.Float64bits(most)
+
+	digits := uint8(0)
+	for len(run) > 0 {
+		sum, n := codec.SumScaled(run, digits)
+		s.DecimalSum.Add(Mul(sum, codec.Pow10(codec.DecimalDigits-digits)))
+		if run = run[n:]; len(run) == 0 || n == codec.MaxSummed {
+			continue
+		}
+		digits = max(digits, s.addToSum(math.Float64frombits(run[0])))
+		run = run[1:]
 	}
 }
 
@@ -118,21 +168,23 @@ func (s *Summary) addFloat(f float64) {
 	s.toFloats()
 	s.addBounds(f, f)
 	s.Floats++
-	if n, scale, ok := codec.Decimal(f); ok {
-		s.DecimalSum.Add(Mul(n, codec.Pow10(codec.DecimalDigits-scale)))
-		return
-	}
-	s.AddInexact(f)
+	s.addToSum(f)
 }
 
-// AddInexact adds to the sum a float that is no decimal.
-func (s *Summary) AddInexact(f float64) {
+// addToSum adds f to the sum it belongs to, and returns its digits behind the point if it is
+// a decimal.
+func (s *Summary) addToSum(f float64) (digits uint8) {
+	if n, scale, ok := codec.Decimal(f); ok {
+		s.DecimalSum.Add(Mul(n, codec.Pow10(codec.DecimalDigits-scale)))
+		return codec.Digits(n, scale)
+	}
 	if math.Abs(f) >= hugeFloat {
 		s.Huge += f * 0x1p-64
-		return
+		return 0
 	}
 	hi, err := twoSum(s.Hi, f)
 	s.Hi, s.Lo = hi, s.Lo+err
+	return 0
 }
 
 const hugeFloat = 0x1p900
