@@ -78,7 +78,7 @@ func (f *fleet) table(rows int, jitter uint64, json bool) *column.Table {
 	t := new(column.Table)
 	t.Reset(10)
 	const base = PartitionMillis * 678
-	for i := range rows {
+	for range rows {
 		row := f.i[0]
 		ts := int64(base + row*10000)
 		if jitter > 0 {
@@ -94,7 +94,6 @@ func (f *fleet) table(rows int, jitter uint64, json bool) *column.Table {
 				t.Columns[k].Append(model.Float(float64(v) / float64(pow)))
 			}
 		}
-		_ = i
 	}
 	return t
 }

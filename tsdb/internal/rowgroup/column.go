@@ -196,7 +196,7 @@ func (c *columnReader) decode(lo, hi int, dst *column.Column) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	if len(c.body) == 0 && !c.full && c.none() {
+	if !c.full && c.none() {
 		dst.AppendNone(hi - lo)
 		return nil
 	}

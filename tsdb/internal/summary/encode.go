@@ -200,7 +200,7 @@ func readInt128(c *codec.Cursor) (a Int128) {
 		c.Fail(codec.ErrCorrupt)
 		return Int128{}
 	}
-	a = a.times(codec.Pow10(head >> 2))
+	a = a.Times(codec.Pow10(head >> 2))
 	if head&1 != 0 {
 		a = a.Neg()
 	}

@@ -131,14 +131,11 @@ func (a Int128) divide10() (q Int128, r uint64) {
 	return Int128{int64(hi), lo}, r
 }
 
-// times returns a*m, wrapping.
-func (a Int128) times(m uint64) Int128 {
+// Times returns a*m, wrapping.
+func (a Int128) Times(m uint64) Int128 {
 	hi, lo := bits.Mul64(a.Lo, m)
 	return Int128{int64(hi + uint64(a.Hi)*m), lo}
 }
-
-// Times returns a*m, wrapping.
-func (a Int128) Times(m uint64) Int128 { return a.times(m) }
 
 // Div returns a/d, which has no remainder.
 func (a Int128) Div(d uint64) Int128 {
