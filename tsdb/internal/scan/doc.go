@@ -12,9 +12,12 @@
 //   - Where a head has rows inside the span of a row group, the result is as if they had
 //     been written into it; only the steps they fall into are decoded.
 //   - SUM and AVG of ints and decimals do not depend on how the data were cut.
-//   - Memory is bounded by one row group a column, and the buckets of the answer; a context
-//     that ends stops the scan at the next row group.
+//   - Memory is bounded by a row group and a page for each goroutine, a page of points or the
+//     buckets of the answer; a context that ends stops the scan at the next row group.
 //   - A descending read walks backwards and stops when its limits are met.
+//
+// A small query stays on its caller's goroutine. An aggregate over many row groups is shared
+// by up to four, which have ended when Aggregate returns.
 //
 // Raw and Aggregate may be called concurrently. Which keys exist, who may read them, and how
 // many points or buckets an answer may have belong to the callers.

@@ -73,9 +73,14 @@ func (f *fold) enterBucket(start, end int64) {
 // close delivers the current bucket if there is something in it.
 func (f *fold) close() {
 	if f.sum.Count() > 0 {
-		f.buckets = append(f.buckets, model.Bucket{From: f.start, To: f.end})
+		if n := len(f.buckets); n < cap(f.buckets) {
+			f.buckets = f.buckets[:n+1]
+		} else {
+			f.buckets = append(f.buckets, model.Bucket{})
+		}
 		b := &f.buckets[len(f.buckets)-1]
-		f.sum.Bucket(b)
+		b.From, b.To = f.start, f.end
+		f.sum.Bucket(b) // sets all the rest
 		if f.text && f.sum.Texts() > 0 {
 			f.texts.fill(b, &f.sum)
 			f.held = true
