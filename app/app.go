@@ -170,7 +170,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.pipeline.Start(p.registry.AllDevices())
 	opened.push(p.pipeline.Close)
 
-	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.current, Now: cfg.Now, Log: log})
+	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Now: cfg.Now, Log: log})
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
 	if cfg.Demo {
 		p.demo = &demonstration{registry: p.registry, auth: p.auth, pipeline: p.pipeline, log: log, dataDir: cfg.DataDir}
@@ -213,20 +213,6 @@ func (p *parts) allowLive(who model.Principal, a ws.Access, ref model.EntityRef)
 		op = auth.ReadAttributes
 	}
 	return p.guard.Allow(who, op, ref)
-}
-
-// current is who a session's user is now: an open socket outlives its token, but not its
-// session, its user, nor the user's customer.
-func (p *parts) current(who model.Principal) (model.Principal, error) {
-	if !p.registry.SessionAlive(who.Session) {
-		return who, model.Errorf(model.Expired, "Token has expired")
-	}
-	e, ok := p.registry.Entity(who.Tenant, model.EntityID(who.User))
-	if !ok {
-		return who, model.Errorf(model.Expired, "Token has expired")
-	}
-	who.Customer = e.Customer
-	return who, nil
 }
 
 // deps is what the REST interface works with.
