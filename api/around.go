@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,6 +45,9 @@ var (
 	noStore = []string{"no-store"}
 )
 
+// publicBody bounds what is read of somebody not known yet.
+const publicBody = 64 << 10
+
 // admit lets a request through to its handler.
 func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	r, header := c.Request(), c.Response().Header()
@@ -60,10 +62,12 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 		return nil
 	}
 	route := c.Path()
-	device := strings.HasPrefix(path, "/api/v1/")
 	limit := s.Limits.Body
-	if device {
+	switch {
+	case strings.HasPrefix(path, "/api/v1/"):
 		limit = s.Limits.DeviceBody
+	case isPublic(path):
+		limit = min(limit, publicBody)
 	}
 	req := &request{Context: r.Context(), http: r, server: s}
 	if route != "" && !isPublic(route) {
@@ -165,7 +169,8 @@ func fromEcho(e *echo.HTTPError, r *http.Request) error {
 func (s *Server) log(c echo.Context, start time.Time, err error) {
 	status := c.Response().Status
 	level := slog.LevelDebug
-	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	// Overload and a full disk have their own events: a line a request would add to them.
+	if status == http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		level = slog.LevelError
 	}
 	ctx := c.Request().Context()
@@ -183,10 +188,6 @@ func (s *Server) log(c echo.Context, start time.Time, err error) {
 	}
 	s.Log.LogAttrs(ctx, level, "request", attrs...)
 }
-
-// quietLog passes on what net/http has to say about connections. Broken handshakes and
-// clients that hang up are their problem, so they are for debugging only.
-func quietLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
 
 // extractor returns how the client's address is found: the peer, or behind trusted proxies
 // the last address in X-Forwarded-For that is not one of theirs.

@@ -32,7 +32,7 @@ func (*rewound) Close() error { return nil }
 func BenchmarkPostDeviceTelemetry(b *testing.B) {
 	w := newWorld(b, quiet)
 	const body = `{"ts":1700000000000,"values":{"a":21.55,"b":1,"c":0,"d":99.5,"e":3.25,"f":17,"g":1,"h":0,"i":55.12,"j":7}}`
-	r, err := http.NewRequestWithContext(b.Context(), "POST", "/api/v1/owned-token/telemetry", nil)
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "/api/v1/owned-token/telemetry", nil)
 	check(b, err)
 	var in rewound
 	r.RemoteAddr, r.ContentLength = "127.0.0.1:1", int64(len(body))
@@ -55,7 +55,7 @@ func BenchmarkGetLatest(b *testing.B) {
 	}
 	_, err := w.db.Append(b.Context(), set)
 	check(b, err)
-	r, err := http.NewRequestWithContext(b.Context(), "GET", w.at("/values/timeseries?keys=a,b,c,d,e,f,g,h,i,j"), http.NoBody)
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, w.at("/values/timeseries?keys=a,b,c,d,e,f,g,h,i,j"), http.NoBody)
 	check(b, err)
 	r.RemoteAddr = "127.0.0.1:1"
 	r.Header.Set("X-Authorization", "Bearer "+w.adminA)

@@ -68,12 +68,15 @@ func free(b []byte) json.RawMessage {
 	return b
 }
 
-// kept returns what the registry keeps of such an object.
-func kept(raw json.RawMessage) []byte {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil
+// object returns what is kept of such an object: nil for null and for none.
+func object(name string, raw json.RawMessage) ([]byte, error) {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return nil, nil
+	case raw[0] != '{':
+		return nil, model.Invalidf("Invalid JSON body: '%s' is not an object", name)
 	}
-	return raw
+	return raw, nil
 }
 
 func contactOf(country, state, city, address, address2, zip, phone, email *string) model.Contact {

@@ -49,7 +49,11 @@ func (s *Server) SaveCustomer(ctx context.Context, req SaveCustomerRequestObject
 			return nil, err
 		}
 	}
-	c.Title, c.Version, c.Info = b.Title, versionOf(b.Version), kept(b.AdditionalInfo)
+	var err error
+	if c.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
+		return nil, err
+	}
+	c.Title, c.Version = b.Title, versionOf(b.Version)
 	c.Contact = contactOf(b.Country, b.State, b.City, b.Address, b.Address2, b.Zip, b.Phone, b.Email)
 	if err := s.Registry.SaveCustomer(ctx, c); err != nil {
 		return nil, err

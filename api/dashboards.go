@@ -97,7 +97,11 @@ func (s *Server) SaveDashboard(ctx context.Context, req SaveDashboardRequestObje
 			return nil, err
 		}
 	}
-	d.Title, d.Version, d.Configuration = b.Title, versionOf(b.Version), kept(b.Configuration)
+	var err error
+	if d.Configuration, err = object("configuration", b.Configuration); err != nil {
+		return nil, err
+	}
+	d.Title, d.Version = b.Title, versionOf(b.Version)
 	if err := s.Registry.SaveDashboard(ctx, d); err != nil {
 		return nil, err
 	}

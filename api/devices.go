@@ -105,7 +105,12 @@ func (s *Server) saveDevice(ctx context.Context, b *DeviceRequest, create func(*
 		return nil, err
 	}
 	d.Name, d.Label, d.Version = b.Name, orEmpty(b.Label), versionOf(b.Version)
-	d.Data, d.Info = kept(b.DeviceData), kept(b.AdditionalInfo)
+	if d.Data, err = object("deviceData", b.DeviceData); err != nil {
+		return nil, err
+	}
+	if d.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
+		return nil, err
+	}
 	if b.ID == nil {
 		d.Customer = customer
 		return d, create(d)

@@ -58,6 +58,9 @@ func TestADeviceIsRefusedWithTheContractsWords(t *testing.T) {
 	f(`{"name":"x"} trailing`, "Invalid JSON body: invalid character 't' after top-level value")
 	f(`{"name":7}`, "Invalid JSON body: unexpected number in 'name'")
 	f(`{"name":"x","id":{"entityType":"DEVICE","id":"no"}}`, `Invalid JSON body: Invalid UUID string: "no"`)
+	f(`{"name":"x","additionalInfo":"text"}`, "Invalid JSON body: 'additionalInfo' is not an object")
+	w.call("POST", "/api/dashboard", w.adminA, `{"title":"x","configuration":[1]}`).
+		fails(400, 31, "Invalid JSON body: 'configuration' is not an object")
 	w.call("GET", "/api/device/no-uuid", w.adminA, "").is(400)
 	w.call("POST", "/api/device", w.oneUser, `{"name":"mine"}`).is(403)
 	w.call("PUT", "/api/device", w.adminA, `{}`).fails(405, 31, "Request method 'PUT' is not supported")

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -23,7 +24,7 @@ func TestABodyOfExactlyTheLimitPasses(t *testing.T) {
 	padded := func(n int) string { return `{"t":1` + strings.Repeat(" ", n-7) + `}` }
 	for _, announced := range []bool{true, false} {
 		post := func(path string, n int) *answer {
-			r := httptest.NewRequest("POST", path, strings.NewReader(padded(n)))
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(padded(n)))
 			r.Header.Set("X-Authorization", "Bearer "+w.adminA)
 			if !announced {
 				r.ContentLength = -1
@@ -36,6 +37,13 @@ func TestABodyOfExactlyTheLimitPasses(t *testing.T) {
 		}
 		post("/api/customer", 101).text(413, "Payload size exceeds the limit of 100 bytes")
 	}
+}
+
+// Of somebody not known yet, little is read.
+func TestABodyWithoutATokenIsSmall(t *testing.T) {
+	w := newWorld(t)
+	w.call("POST", "/api/auth/login", "", `{"username":"`+strings.Repeat("x", 1<<16)+`"}`).
+		text(413, "Payload size exceeds the limit of 65536 bytes")
 }
 
 // Each kind of failure has one status, one code, and its form on each group of routes.

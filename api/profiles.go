@@ -55,8 +55,8 @@ func (s *Server) SaveDeviceProfile(ctx context.Context, req SaveDeviceProfileReq
 		return nil, err
 	}
 	d := &model.DeviceProfile{Tenant: p.Tenant}
+	var err error
 	if b.ID != nil {
-		var err error
 		if d, err = s.profile(ctx, auth.Write, b.ID.ID); err != nil {
 			return nil, err
 		}
@@ -69,7 +69,13 @@ func (s *Server) SaveDeviceProfile(ctx context.Context, req SaveDeviceProfileReq
 		return nil, model.Invalidf("Invalid transport type '%.64s'", transport)
 	}
 	d.Name, d.Description, d.Version = b.Name, orEmpty(b.Description), versionOf(b.Version)
-	d.Transport, d.Data, d.Info = string(transport), kept(b.ProfileData), kept(b.AdditionalInfo)
+	d.Transport = string(transport)
+	if d.Data, err = object("profileData", b.ProfileData); err != nil {
+		return nil, err
+	}
+	if d.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
+		return nil, err
+	}
 	if err := s.Registry.SaveDeviceProfile(ctx, d); err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 func TestForwardedAddressesCountFromTrustedProxiesOnly(t *testing.T) {
 	link := func(w *world, peer string) string {
 		u := post[api.User](w, "/api/user", w.adminA, `{"email":"p@example.org","authority":"TENANT_ADMIN"}`)
-		r := httptest.NewRequest("GET", "/api/user/"+u.ID.ID.String()+"/activationLink", nil)
+		r := httptest.NewRequest(http.MethodGet, "/api/user/"+u.ID.ID.String()+"/activationLink", nil)
 		r.RemoteAddr = peer
 		r.Header.Set("X-Authorization", "Bearer "+w.adminA)
 		r.Header.Set("X-Forwarded-Proto", "https")
@@ -109,7 +109,7 @@ func TestAHistoryThatBreaksOffEndsTheConnection(t *testing.T) {
 	server := httptest.NewServer(w.handler)
 	defer server.Close()
 	get := func(keys string) (*http.Response, error) {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+w.at("/values/timeseries?startTs=0&endTs=9&keys="+keys), nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+w.at("/values/timeseries?startTs=0&endTs=9&keys="+keys), nil)
 		check(t, err)
 		r.Header.Set("X-Authorization", "Bearer "+w.adminA)
 		return server.Client().Do(r)
@@ -127,7 +127,7 @@ func TestAHistoryThatBreaksOffEndsTheConnection(t *testing.T) {
 	check(t, err)
 	defer server.Client().CloseIdleConnections()
 	defer answer.Body.Close()
-	if answer.StatusCode != 500 {
+	if answer.StatusCode != http.StatusInternalServerError {
 		t.Errorf("status %d", answer.StatusCode)
 	}
 }

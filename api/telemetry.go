@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/dialect/thingsboard"
@@ -22,10 +23,7 @@ func (s *Server) series(ctx context.Context, op auth.Op, t EntityType, id model.
 
 // clip keeps what a client sent short enough to be sent back.
 func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64]
-	}
-	return s
+	return strings.ToValidUTF8(s[:min(len(s), 64)], "")
 }
 
 // GetTimeseriesKeys answers GET …/keys/timeseries.

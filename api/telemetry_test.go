@@ -3,14 +3,18 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tidewire/tidewire/api"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -40,6 +44,19 @@ func TestDeviceTelemetryArrivesWhateverItsContentType(t *testing.T) {
 		w.call("POST", w.at("/timeseries/ANY"), w.adminA, `{"rest":`+big+`}`, header...).is(200, "")
 		w.call("GET", w.at("/values/timeseries?keys=rest"), w.adminA, "").
 			is(200, `{"rest":[{"ts":1700000000000,"value":"`+big+`"}]}`)
+	}
+}
+
+// A token is whatever it was set to, escaped in the path.
+func TestTokensOfAnyLettersReachTheirDevice(t *testing.T) {
+	w := newWorld(t)
+	for i, token := range []string{"a b", "a+b", "a/b", "ü", "a%2Fb", "50%", "a,b;c"} {
+		b, err := json.Marshal(token)
+		check(t, err)
+		d := post[api.Device](w, "/api/device-with-credentials", w.adminA, fmt.Sprintf(
+			`{"device":{"name":"d%d"},"credentials":{"credentialsType":"ACCESS_TOKEN","credentialsId":%s}}`, i, b))
+		w.call("POST", "/api/v1/"+url.PathEscape(token)+"/telemetry", "", `{"t":1}`).is(200, "")
+		w.call("GET", "/api/plugins/telemetry/DEVICE/"+d.ID.ID.String()+"/keys/timeseries", w.adminA, "").is(200, `["t"]`)
 	}
 }
 
@@ -318,7 +335,7 @@ func TestACompressedBodyIsReadWithinTheLimit(t *testing.T) {
 		_, err := z.Write([]byte(plain))
 		check(t, err)
 		check(t, z.Close())
-		r := httptest.NewRequest("POST", "/api/v1/owned-token/telemetry", bytes.NewReader(b.Bytes()[:b.Len()-cut]))
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/owned-token/telemetry", bytes.NewReader(b.Bytes()[:b.Len()-cut]))
 		r.Header.Set("Content-Encoding", "gzip")
 		return w.send(r)
 	}

@@ -31,7 +31,11 @@ func (s *Server) SaveTenant(ctx context.Context, req SaveTenantRequestObject) (S
 			return nil, err
 		}
 	}
-	t.Title, t.Version, t.Info = b.Title, versionOf(b.Version), kept(b.AdditionalInfo)
+	var err error
+	if t.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
+		return nil, err
+	}
+	t.Title, t.Version = b.Title, versionOf(b.Version)
 	t.Contact = contactOf(b.Country, b.State, b.City, b.Address, b.Address2, b.Zip, b.Phone, b.Email)
 	if err := s.Registry.SaveTenant(ctx, t); err != nil {
 		return nil, err

@@ -45,7 +45,10 @@ func (s *Server) SaveUser(ctx context.Context, req SaveUserRequestObject) (SaveU
 	if err != nil {
 		return nil, err
 	}
-	u.Email, u.Version, u.Info = b.Email, versionOf(b.Version), kept(b.AdditionalInfo)
+	if u.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
+		return nil, err
+	}
+	u.Email, u.Version = b.Email, versionOf(b.Version)
 	u.FirstName, u.LastName, u.Phone = orEmpty(b.FirstName), orEmpty(b.LastName), orEmpty(b.Phone)
 	if err := s.Registry.SaveUser(ctx, u); err != nil {
 		return nil, err
