@@ -144,7 +144,7 @@ export function ChartPanel({ lines, view, onView, height = 340, compact = false,
         </Text>
       )}
       {state.truncated.length > 0 && (
-        <Alert color="orange" p="xs">
+        <Alert color="orange" role="note" p="xs">
           <Text size="xs">
             Only the newest {rawLimit.toLocaleString('en-US')} points of {state.truncated.map((id) => legend.find((l) => l.drawn.id === id)?.drawn.label ?? id).join(', ')} are shown.
             {view.agg === 'NONE' ? ' An aggregation shows the whole range.' : ''}

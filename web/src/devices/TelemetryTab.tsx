@@ -75,7 +75,7 @@ function Values({ device, rows }: { device: DeviceInfo; rows: readonly KeyRow[] 
   return (
     <>
       {newest !== undefined && isOld(newest, now) && (
-        <Alert color="tide" icon={<ClockIcon />} mb="md" p="sm" data-testid="old-data">
+        <Alert color="tide" role="note" icon={<ClockIcon />} mb="md" p="sm" data-testid="old-data">
           <Group justify="space-between" gap="sm">
             <Text size="sm">
               The newest value is from {formatTime(newest)}, {formatAge(newest, now)}.

@@ -18,8 +18,8 @@ export function LoginPage() {
       <form onSubmit={onSubmit}>
         <Stack>
           {setup.data?.open && (
-            <Alert color="tide" title="Not set up yet">
-              <Text size="sm">Open the one-time setup link that the server printed when it started.</Text>
+            <Alert color="tide" role="note" p="sm">
+              <Text size="sm">First start? Open the one-time setup link that the server printed.</Text>
             </Alert>
           )}
           {ended && !error && (
