@@ -75,7 +75,6 @@ type Subscription struct {
 	spec  Spec
 	sink  Sink
 	topic *topic
-	hub   *Hub
 
 	join  *join // until it is one of its view
 	group *group
@@ -108,7 +107,7 @@ func (h *Hub) Subscribe(ctx context.Context, spec Spec, sink Sink, open Opener) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{spec: spec, sink: sink, hub: h, join: new(join)}
+	s := &Subscription{spec: spec, sink: sink, join: new(join)}
 	h.shard(spec.Entity).enter(s)
 	h.count.Add(1)
 	for range 4 {

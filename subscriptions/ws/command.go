@@ -87,7 +87,7 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 	if err != nil {
 		return err
 	}
-	x := &subscription{id: c.ID, access: a, ref: e.Ref(), hub: h}
+	x := &subscription{hub: h, ref: e.Ref(), access: a}
 	if !s.put(x) {
 		s.hub().Unsubscribe(h)
 	}

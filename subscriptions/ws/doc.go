@@ -20,8 +20,8 @@
 // # One lock for whole frames
 //
 // Everything that reaches the socket goes through conn, under its mutex, as whole frames: the
-// library is given a net.Conn whose Write is conn's, and since it writes nothing but control
-// frames, each of its writes is one frame.
+// library is given a net.Conn that passes on what it writes, control frames only, when a frame
+// is whole.
 //
 // A Server is safe for concurrent use. What a frame says is in dialect/thingsboard; what is
 // subscribed to, and in which order changes come, is in subscriptions.

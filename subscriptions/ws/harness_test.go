@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,8 +21,13 @@ import (
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
 )
 
-// What libraries below the engine start when they are loaded is no leak of ours.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(benchOrder); kind != "" {
+		benchServer(kind)
+	}
+	// What libraries below the engine start when they are loaded is no leak of ours.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+}
 
 const device = "784f394c-42b6-435a-983c-b7beff2784f9"
 

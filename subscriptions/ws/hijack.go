@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// The buffers of an idle connection. net/http brings 4 KiB each way; commands longer than
-// the buffer are read past it, and only control frames of at most 129 bytes are written.
+// The buffers of an idle connection; net/http brings 4 KiB each way. What is longer is read
+// and written past them.
 const (
-	readBuffer  = 256
-	writeBuffer = 136
+	readBuffer  = 64
+	writeBuffer = 16
 )
 
 // A hijacker hands the library a connection whose writes are ours, and small buffers.
@@ -39,6 +39,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type wire struct {
 	net.Conn
 	session *session
+	part    []byte // of a control frame that the library writes in pieces
 }
 
 // Read reads from the socket and notes that the client is alive.
@@ -57,9 +58,22 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write takes the control frames of the library, one a call, and never waits.
+// Write takes the control frames of the library, the only ones it writes, and never waits. A
+// frame is passed on when it is whole: two bytes of header, of which the second is the length
+// (RFC 6455 5.5), and the rest.
 func (w *wire) Write(b []byte) (int, error) {
-	w.session.conn.control(b)
+	w.part = append(w.part, b...)
+	for len(w.part) >= 2 {
+		n := 2 + int(w.part[1])
+		if len(w.part) < n {
+			return len(b), nil
+		}
+		w.session.conn.control(w.part[:n])
+		w.part = w.part[n:]
+	}
+	if len(w.part) == 0 {
+		w.part = nil
+	}
 	return len(b), nil
 }
 

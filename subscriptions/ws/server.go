@@ -143,7 +143,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.socket = socket
 	s.greet(x, r)
 	s.enter(x)
-	go x.run()
+	if len(x.early) > 0 {
+		go x.run()
+	} else {
+		go x.park()
+	}
 }
 
 // greet judges what the URL says.
@@ -201,7 +205,6 @@ func (s *Server) admit(x *session, p model.Principal) error {
 	s.mu.waiting--
 	s.mu.tenants[p.Tenant]++
 	s.mu.users[p.User]++
-	x.admitted, x.tenant, x.user = true, p.Tenant, p.User
 	x.mu.Lock()
 	x.mu.authenticated, x.mu.principal = true, p
 	x.mu.Unlock()
@@ -214,15 +217,18 @@ func (s *Server) leave(x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.mu.sessions, x)
-	if !x.admitted {
+	x.mu.Lock()
+	authenticated, tenant, user := x.mu.authenticated, x.mu.principal.Tenant, x.mu.principal.User
+	x.mu.Unlock()
+	if !authenticated {
 		s.mu.waiting--
 		return
 	}
-	if s.mu.tenants[x.tenant]--; s.mu.tenants[x.tenant] == 0 {
-		delete(s.mu.tenants, x.tenant)
+	if s.mu.tenants[tenant]--; s.mu.tenants[tenant] == 0 {
+		delete(s.mu.tenants, tenant)
 	}
-	if s.mu.users[x.user]--; s.mu.users[x.user] == 0 {
-		delete(s.mu.users, x.user)
+	if s.mu.users[user]--; s.mu.users[user] == 0 {
+		delete(s.mu.users, user)
 	}
 }
 

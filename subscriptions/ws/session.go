@@ -31,8 +31,9 @@ const (
 	codeTimeout  = websocket.StatusCode(4500)
 )
 
-// A session is one open socket. Its goroutine, owned by the server, reads and carries out
-// commands until the socket is closed; nobody else calls the library.
+// A session is one open socket. It has one goroutine at a time, park or run, owned by the
+// server, which reads and carries out commands until the socket is closed; nobody else calls
+// the library.
 type session struct {
 	server   *Server
 	socket   *websocket.Conn
@@ -40,11 +41,6 @@ type session struct {
 	early    []byte        // what net/http had read ahead
 	conn     conn
 	ready    func(fd uintptr) bool
-
-	// Who it counts for, from the server's admit on; guarded by the server's lock.
-	admitted bool
-	tenant   model.TenantID
-	user     model.UserID
 
 	begun    int64        // ms
 	heardAt  atomic.Int64 // ms; when the client last sent anything
@@ -70,10 +66,9 @@ type verdict struct {
 
 // A subscription is one the client holds, with what is asked again while it is open.
 type subscription struct {
-	id     int64
-	access Access
-	ref    model.EntityRef
 	hub    *subscriptions.Subscription
+	ref    model.EntityRef
+	access Access
 }
 
 func newSession(s *Server) *session {
@@ -87,7 +82,7 @@ func newSession(s *Server) *session {
 func (s *session) attach(nc net.Conn) {
 	s.conn.init(nc, s, s.server.limits.OutboxBytes)
 	if s.conn.raw != nil {
-		s.ready = func(fd uintptr) bool { return readable(fd) }
+		s.ready = readable
 	}
 }
 
@@ -127,41 +122,47 @@ func (s *session) close(code websocket.StatusCode, reason string) {
 	_ = s.conn.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
-// run is the goroutine of the session.
+// park waits until there is something to read and hands over to run. It is the goroutine of
+// an idle session, and nothing but that: one that had carried out a command would keep the
+// stack it needed for that, at least four kilobytes where this one has two.
+func (s *session) park() {
+	if s.conn.raw != nil && s.verdict.Load() == nil {
+		_ = s.conn.raw.Read(s.ready) // run will meet the error, too
+	}
+	go s.run()
+}
+
+// run reads and carries out what there is, then lets park wait for more, until the socket or
+// the server ends it.
 func (s *session) run() {
-	err := s.serve()
+	for s.verdict.Load() == nil {
+		if err := s.next(); err != nil {
+			s.finish(err)
+			return
+		}
+		if s.conn.raw != nil && s.buffered.Buffered() == 0 && len(s.early) == 0 {
+			go s.park()
+			return
+		}
+	}
+	s.finish(nil)
+}
+
+// finish ends a session whose reading ended with err.
+func (s *session) finish(err error) {
 	s.end()
 	s.bye(err)
 	s.conn.shut()
 	s.server.leave(s)
 }
 
-// serve reads messages and carries them out, until the socket or the server ends it.
-func (s *session) serve() error {
-	for {
-		if s.verdict.Load() != nil {
-			return nil
-		}
-		if err := s.wait(); err != nil {
-			return err
-		}
-		kind, r, err := s.socket.Reader(context.Background())
-		if err != nil {
-			return err
-		}
-		if err := s.message(kind, r); err != nil {
-			return err
-		}
+// next reads one message and carries it out.
+func (s *session) next() error {
+	kind, r, err := s.socket.Reader(context.Background())
+	if err != nil {
+		return err
 	}
-}
-
-// wait parks until there is something to read. Here the stack is shallow: an idle
-// connection that waited inside the library would keep four times as much.
-func (s *session) wait() error {
-	if s.ready == nil || s.buffered.Buffered() > 0 || len(s.early) > 0 {
-		return nil
-	}
-	return s.conn.raw.Read(s.ready)
+	return s.message(kind, r)
 }
 
 // message reads one message and carries it out.
@@ -302,7 +303,7 @@ func (s *session) put(x *subscription) bool {
 	if s.mu.ended {
 		return false
 	}
-	at, _ := s.findLocked(x.id)
+	at, _ := s.findLocked(x.hub.ID())
 	s.mu.subs = slices.Insert(s.mu.subs, at, x)
 	return true
 }
@@ -340,7 +341,7 @@ func (s *session) stop(x *subscription) {
 }
 
 func (s *session) findLocked(id int64) (int, bool) {
-	return slices.BinarySearchFunc(s.mu.subs, id, func(x *subscription, id int64) int { return cmp.Compare(x.id, id) })
+	return slices.BinarySearchFunc(s.mu.subs, id, func(x *subscription, id int64) int { return cmp.Compare(x.hub.ID(), id) })
 }
 
 // count returns how many subscriptions there are.
@@ -363,7 +364,7 @@ func (s *session) recheck() {
 
 	if current := s.server.deps.Current; current != nil {
 		now, err := current(p)
-		if err != nil {
+		if err != nil || now.User != p.User || now.Tenant != p.Tenant {
 			s.close(codePolicy, "Session is no longer valid")
 			return
 		}
@@ -373,7 +374,7 @@ func (s *session) recheck() {
 	}
 	for _, x := range subs {
 		if _, err := s.server.deps.Allow(p, x.access, x.ref); err != nil && s.dropExactly(x) {
-			s.fail(&thingsboard.WSCommand{ID: x.id}, err)
+			s.fail(&thingsboard.WSCommand{ID: x.hub.ID()}, err)
 		}
 	}
 }
@@ -381,7 +382,7 @@ func (s *session) recheck() {
 // dropExactly ends x unless another one took its id, and reports whether it did.
 func (s *session) dropExactly(x *subscription) bool {
 	s.mu.Lock()
-	at, found := s.findLocked(x.id)
+	at, found := s.findLocked(x.hub.ID())
 	found = found && s.mu.subs[at] == x
 	if found {
 		s.mu.subs = slices.Delete(s.mu.subs, at, at+1)
