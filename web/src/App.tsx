@@ -35,6 +35,14 @@ export function App() {
 }
 
 function Inside() {
+  const { claims } = useSession();
+  if (claims?.authority === 'SYS_ADMIN') {
+    return (
+      <Layout>
+        <Empty title="You are a system administrator">Tenants are managed over the API; devices belong to the users of a tenant.</Empty>
+      </Layout>
+    );
+  }
   return (
     <Layout>
       <Suspense fallback={<Loading label="Loading the page" />}>

@@ -120,7 +120,7 @@ export function Toolbar({ view, span, interval, compact, onView }: Props) {
 function Field({ label, children }: { label: string; children: ReactNode }) {
   return (
     <Group gap={6} wrap="nowrap">
-      <Box fz={12} c="dimmed" visibleFrom="lg" aria-hidden>
+      <Box fz={12} c="dimmed" visibleFrom="xl" aria-hidden>
         {label}
       </Box>
       {children}

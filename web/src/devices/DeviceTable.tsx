@@ -24,7 +24,7 @@ export function DeviceTable({ devices, sort, onSort, mayDelete }: Props) {
   const [deleting, setDeleting] = useState<DeviceInfo>();
   return (
     <>
-      <Table.ScrollContainer minWidth={320}>
+      <Table.ScrollContainer minWidth={320} type="native">
         <Table className="tw-table" verticalSpacing="sm" horizontalSpacing="md" aria-label="Devices">
           <Table.Thead>
             <Table.Tr>

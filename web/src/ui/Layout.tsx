@@ -7,10 +7,10 @@ import { ConnectionBanner } from './ConnectionBanner';
 import { AutoIcon, CustomersIcon, DashboardsIcon, DevicesIcon, Logo, LogoutIcon, MoonIcon, SunIcon, UsersIcon } from './icons';
 
 const areas = [
-  { href: '/devices', label: 'Devices', icon: <DevicesIcon />, admin: false },
-  { href: '/dashboards', label: 'Dashboards', icon: <DashboardsIcon />, admin: false },
-  { href: '/customers', label: 'Customers', icon: <CustomersIcon />, admin: true },
-  { href: '/users', label: 'Users', icon: <UsersIcon />, admin: true },
+  { href: '/devices', label: 'Devices', icon: <DevicesIcon />, for: ['TENANT_ADMIN', 'CUSTOMER_USER'] },
+  { href: '/dashboards', label: 'Dashboards', icon: <DashboardsIcon />, for: ['TENANT_ADMIN', 'CUSTOMER_USER'] },
+  { href: '/customers', label: 'Customers', icon: <CustomersIcon />, for: ['TENANT_ADMIN'] },
+  { href: '/users', label: 'Users', icon: <UsersIcon />, for: ['TENANT_ADMIN'] },
 ];
 
 export function Brand() {
@@ -92,7 +92,7 @@ export function Layout({ children }: { children: ReactNode }) {
   const [opened, { toggle, close }] = useDisclosure();
   const [location] = useLocation();
   const { claims } = useSession();
-  const shown = areas.filter((area) => !area.admin || claims?.authority === 'TENANT_ADMIN');
+  const shown = areas.filter((area) => area.for.includes(claims?.authority ?? ''));
   return (
     <AppShell
       header={{ height: 56 }}
