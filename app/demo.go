@@ -124,7 +124,10 @@ func (d *demonstration) run(ctx context.Context, now clock) error {
 	figures.Run(ctx, now, func(ctx context.Context, set *model.WriteSet) error {
 		return d.pipeline.Write(ctx, machine, set)
 	}, d.log)
-	return <-loaded
+	if err := <-loaded; err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // loadWeather imports the files and makes the dashboard, unless an earlier start did: the
@@ -140,10 +143,10 @@ func (d *demonstration) loadWeather(ctx context.Context) error {
 	for _, source := range demo.Sources {
 		sink := &demoSink{demo: d, about: source.About, devices: map[string]*model.Entity{}}
 		p, err := source.Import(ctx, sink)
-		if ctx.Err() != nil {
-			return nil // the next start goes on
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil: // stopped: the next start goes on
+			return ctx.Err()
+		case err != nil:
 			return fmt.Errorf("load %s: %w", source.File, err)
 		}
 		d.log.Info("weather records", "file", source.File, "rows", p.Rows, "points", p.Points)

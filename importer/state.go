@@ -78,7 +78,7 @@ func (s *State) Save(line int) error {
 	if err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
-	defer os.Remove(tmp.Name()) // after a successful rename there is nothing left to remove
+	defer func() { _ = os.Remove(tmp.Name()) }() // after a successful rename there is nothing left
 	if _, err := tmp.Write(append(b, '\n')); err != nil {
 		return errors.Join(fmt.Errorf("save the state: %w", err), tmp.Close())
 	}

@@ -87,7 +87,6 @@ func appendPageColumn(dst []byte, c int, groups []PageEntry) []byte {
 // A PageReader reads one page at a time. It keeps its memory from one Reset to the next.
 type PageReader struct {
 	n       int
-	from    int64
 	first   [PageRowGroups]int64
 	last    [PageRowGroups]int64
 	rows    [PageRowGroups]int64

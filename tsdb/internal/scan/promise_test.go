@@ -179,7 +179,7 @@ func TestAnErrorOfYieldEndsTheRead(t *testing.T) {
 	calls := 0
 	raw := new(Scanner).Raw(t.Context(), q, series, func(int, []model.Point) error { calls++; return enough })
 	agg := new(Scanner).Aggregate(t.Context(), q, series, func(int, []model.Bucket) error { calls++; return enough })
-	if raw != enough || agg != enough || calls != 2 || src.open.Load() != 0 {
+	if !errors.Is(raw, enough) || !errors.Is(agg, enough) || calls != 2 || src.open.Load() != 0 {
 		t.Errorf("raw: %v, aggregate: %v, %d calls; %d cursors left open", raw, agg, calls, src.open.Load())
 	}
 }
