@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -39,7 +37,7 @@ type Options struct {
 	QueueChanges int
 	QueueBytes   int
 	// JoinChanges bounds what one subscription collects while its first frame is read;
-	// beyond it the first frame is read again. Zero means 1,024.
+	// beyond it the first frame is read again. Zero means 8,192.
 	JoinChanges int
 }
 
@@ -47,7 +45,7 @@ func (o Options) withDefaults() Options {
 	o.Shards = cmp.Or(o.Shards, min(runtime.GOMAXPROCS(0), 8))
 	o.QueueChanges = cmp.Or(o.QueueChanges, 4096)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
-	o.JoinChanges = cmp.Or(o.JoinChanges, 1024)
+	o.JoinChanges = cmp.Or(o.JoinChanges, 8192)
 	return o
 }
 
@@ -151,4 +149,4 @@ func (h *Hub) Stats() Stats {
 }
 
 // errBusy answers a subscription whose entity changes faster than its first frame is read.
-var errBusy = fmt.Errorf("subscriptions: first frame: %w", errors.New("entity changes faster than it is read"))
+var errBusy = model.Errorf(model.Overload, "The entity changes faster than it can be read, please try again!")

@@ -81,6 +81,7 @@ func newSession(s *Server) *session {
 // attach takes over the hijacked connection.
 func (s *session) attach(nc net.Conn) {
 	s.conn.init(nc, s, s.server.limits.OutboxBytes)
+	tune(nc)
 	if s.conn.raw != nil {
 		s.ready = readable
 	}
