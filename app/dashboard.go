@@ -87,11 +87,11 @@ func (d *demonstration) makeDashboard(ctx context.Context) error {
 				{Entity: machine, Key: "net_sent_bytes_per_s", Label: "sent", Unit: "B/s"},
 			}},
 			{Type: "value", Title: "Memory of Tidewire", Width: 3, Entity: &machine, Key: "process_memory_bytes", Unit: "B", Decimals: &none, Window: last{5 * minute}},
-			{Type: "chart", Title: "Warmest hour of each week, 2012-2015", Width: 9, Window: fromTo{1325376000000, 1451606400000}, Agg: "MAX", Interval: week, Series: []boardLine{
+			{Type: "chart", Title: "Highest temperature of each week, 2012-2015", Width: 9, Window: fromTo{1325376000000, 1451606400000}, Agg: "MAX", Interval: week, Series: []boardLine{
 				{Entity: refs["Seattle"], Key: "temp_max", Label: "Seattle", Unit: "°C"},
 				{Entity: refs["New York"], Key: "temp_max", Label: "New York", Unit: "°C"},
 			}},
-			{Type: "chart", Title: "Seattle, 30-year averages of each hour of the year (1981-2010), by week", Width: 12,
+			{Type: "chart", Title: "Seattle in a normal year: 30-year averages (1981-2010), by week", Width: 12,
 				Window: fromTo{1262332800000, 1293868800000}, Agg: "AVG", Interval: week, Series: []boardLine{
 					{Entity: refs["Seattle hourly normals"], Key: "temperature", Label: "temperature", Unit: "°C"},
 					{Entity: refs["Seattle hourly normals"], Key: "wind", Label: "wind", Unit: "m/s"},
