@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -53,18 +54,37 @@ func (f *flusher) wakeUp() {
 	}
 }
 
+// retryAfter is how long the flusher waits when a flush failed: what failed once may fail
+// again at once, and what it has to write is kept.
+const retryAfter = time.Second
+
 func (f *flusher) loop(ctx context.Context) {
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	<-retry.C
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
+			if !f.due() {
+				continue
+			}
+		case <-retry.C:
 		}
-		if !f.due() {
+		err := f.flush(ctx)
+		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		if err := f.flush(ctx); err != nil && ctx.Err() == nil && f.db.options.Events.Failed != nil {
+		if f.db.options.Events.Failed != nil {
 			f.db.options.Events.Failed(fmt.Errorf("tsdb: flush: %w", err))
+		}
+		retry.Reset(retryAfter)
+		select { // deaf to wake-ups, which would make it try in a circle
+		case <-ctx.Done():
+			return
+		case <-retry.C:
+			retry.Reset(0)
 		}
 	}
 }

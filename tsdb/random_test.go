@@ -104,6 +104,9 @@ func (h *harness) step() {
 			h.Fatalf("delete: %v", err)
 		}
 		h.twin.delete(&d)
+		for _, key := range append(d.Keys, h.script.key()) {
+			h.compareHistory(twinScope{d.Tenant, d.Entity, d.Scope}, key)
+		}
 	case n < 68:
 		tenant, entity := h.script.entity()
 		if _, err := h.db.DeleteEntity(h.Context(), tenant, entity); err != nil {
@@ -114,19 +117,32 @@ func (h *harness) step() {
 		if err := h.db.Flush(h.Context()); err != nil {
 			h.Fatalf("flush: %v", err)
 		}
-	case n < 77:
+	case n < 79:
+		h.freeze()
+	case n < 81:
 		h.close()
 		h.open()
 		if r := h.check(); r.MaxUnsealed > 1 {
 			h.Fatalf("%d unsealed row groups of one group after a clean stop", r.MaxUnsealed)
 		}
-	case n < 79:
+	case n < 83:
 		h.crash()
-	case n < 89:
+	case n < 91:
 		h.compareLatest(h.script.scope())
 	default:
 		h.compareHistory(h.script.scope(), h.script.key())
 	}
+}
+
+// freeze leaves a flush half done: the next one writes what is frozen first.
+func (h *harness) freeze() {
+	f := h.db.flusher
+	f.run.Lock()
+	defer f.run.Unlock()
+	if f.run.frozen == nil {
+		f.run.frozen = h.db.freeze(f.run.state)
+	}
+	h.db.recheck()
 }
 
 // crash cuts the power: what was not synced may be lost.

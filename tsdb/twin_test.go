@@ -303,7 +303,7 @@ func (s *script) value() model.Value {
 // set makes a write set: mostly in order, at times late, a correction, partial, or long.
 func (s *script) set() *model.WriteSet {
 	scope := s.scope()
-	set := &model.WriteSet{Tenant: scope.tenant, Entity: scope.entity, Scope: scope.scope, Received: s.now}
+	set := &model.WriteSet{Tenant: scope.tenant, Entity: scope.entity, Scope: scope.scope, Received: s.now - int64(s.rng.IntN(3)*s.rng.IntN(20000))} // the clock steps back
 	for range 1 + s.rng.IntN(5) {
 		if key := s.key(); !slices.Contains(set.Keys, key) {
 			set.Keys = append(set.Keys, key)
