@@ -15,6 +15,8 @@ export interface PanelLine {
   label: string;
   unit?: string | undefined;
   type: ValueType;
+  /** Which colour of the palette; lines that are not drawn keep theirs. */
+  color: number;
 }
 
 /** A line as it is drawn, with its points. */
@@ -38,7 +40,7 @@ export function legendLines(lines: readonly PanelLine[], points: ReadonlyMap<str
       id: lines[i]?.id ?? '',
       label: lines[i]?.label ?? '',
       unit: shape.unit,
-      color: lineColor(i, dark),
+      color: lineColor(lines[i]?.color ?? i, dark),
       axis: axes[i] ?? 'left',
       boolean: shape.boolean,
     },

@@ -21,7 +21,7 @@ export function ChartWidgetView({ widget }: { widget: ChartWidget }) {
     const typed = types[entities.findIndex((e) => e.id === series.entity.id)]?.data?.[series.key];
     // A key without a value yet is most likely a number; it is drawn as soon as it comes.
     const type = typed === undefined || typed === null ? 'number' : typeOfTyped(typed, null);
-    return { id: `${i}`, type, ...series };
+    return { id: `${i}`, type, color: i, ...series };
   });
   return (
     <Stack gap="sm">

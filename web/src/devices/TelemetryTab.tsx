@@ -64,12 +64,13 @@ function Values({ device, rows }: { device: DeviceInfo; rows: readonly KeyRow[] 
       { replace: true },
     );
 
-  const lines = selected.map((key) => ({
+  const lines = selected.map((key, color) => ({
     id: key,
     entity: device.id,
     key,
     label: key,
     unit: unitOf(key),
+    color,
     type: rows.find((row) => row.key === key)?.type ?? ('none' as const),
   }));
   return (
