@@ -45,8 +45,9 @@ func newTopic(h *Hub) *topic { return &topic{hub: h} }
 
 // A batch is the reusable memory of one delivery.
 type batch struct {
-	all     []Point // of the change at hand
-	points  []Point // of the view at hand, all updates one after the other
+	of      *model.Change // the change at hand, and
+	all     []Point       // all its points
+	points  []Point       // of the view at hand, all updates one after the other
 	updates []Update
 	bodies  []byte
 	ends    []int // of each body in bodies
@@ -78,6 +79,7 @@ func (t *topic) deliver(changes []*model.Change, b *batch) {
 			}
 		}
 	}
+	b.of = nil
 	t.endJoinsLocked(changes[len(changes)-1].Position)
 	t.hub.delivered.Add(n)
 }
@@ -251,7 +253,9 @@ func (b *batch) fill(changes []*model.Change, v *view) int {
 		if !v.key.scopes.Has(c.Scope) {
 			continue
 		}
-		b.all = appendPoints(b.all[:0], c)
+		if b.of != c { // several views look at it one after the other
+			b.of, b.all = c, appendPoints(b.all[:0], c)
+		}
 		start := len(b.points)
 		b.points = filter(b.points, b.all, v.keys, v.key.newestOnly)
 		if len(b.points) == start {

@@ -65,7 +65,7 @@ func benchServer(kind string) {
 		}
 	}
 	go func() { _ = http.Serve(ln, handler) }()
-	fmt.Println(ln.Addr())
+	fmt.Fprintln(os.Stdout, ln.Addr())
 	in := bufio.NewReader(os.Stdin)
 	for n := int64(1); ; {
 		order, err := in.ReadByte()
@@ -79,7 +79,7 @@ func benchServer(kind string) {
 			for range 3 { // a stack shrinks by half a collection
 				debug.FreeOSMemory()
 			}
-			fmt.Println(resident())
+			fmt.Fprintln(os.Stdout, resident())
 		}
 	}
 }

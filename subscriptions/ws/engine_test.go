@@ -47,7 +47,7 @@ func TestOverTheEngineNothingIsMissingAndNothingTwice(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	const writes, clients = 3000, 12
+	const writes, clients = 1500, 8
 	append1(model.Timeseries, "t", 0)
 	append1(model.Server, "a", 0)
 

@@ -3,6 +3,7 @@
 package ws
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
@@ -29,11 +30,11 @@ func rawConn(nc net.Conn) syscall.RawConn {
 func writeFD(fd uintptr, b []byte) (int, error) {
 	for {
 		n, err := syscall.Write(int(fd), b)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			return n, nil
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return 0, nil
 		default:
 			return 0, err
@@ -46,9 +47,9 @@ func readable(fd uintptr) bool {
 	var b [1]byte
 	for {
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch err {
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return false
 		default:
 			return true
