@@ -27,7 +27,7 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 				s.log(c, start, p.err)
 				panic(http.ErrAbortHandler) // net/http closes the connection and is silent
 			default:
-				if p == http.ErrAbortHandler {
+				if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
 					panic(p)
 				}
 				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

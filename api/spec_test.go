@@ -116,7 +116,7 @@ func documented(t testing.TB, handler http.Handler, r *http.Request, got *httpte
 	t.Helper()
 	e := handler.(*echo.Echo)
 	c := e.NewContext(r, nil)
-	e.Router().Find(r.Method, r.URL.Path, c)
+	e.Router().Find(r.Method, echo.GetPath(r), c)
 	item := spec(t).Paths.Value(specPath(c.Path()))
 	if item == nil || item.GetOperation(r.Method) == nil {
 		return // no route
