@@ -39,8 +39,13 @@ export function LatestTable({ rows, selected, dark, onSelect }: Props) {
             </Table.Th>
             <Table.Th>Key</Table.Th>
             <Table.Th>Value</Table.Th>
-            <Table.Th visibleFrom="xs">Type</Table.Th>
-            <Table.Th ta="right">Age</Table.Th>
+            <Table.Th visibleFrom="xs" w={74}>
+              Type
+            </Table.Th>
+            {/* Wide enough for any age, so that the columns keep still while it grows. */}
+            <Table.Th ta="right" w={112}>
+              Age
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
