@@ -101,19 +101,24 @@ func (c *conn) forget(s *subscriptions.Subscription) {
 	}
 }
 
-// control takes a control frame of the library. When a lot waits, pongs are left out: an
-// answer to the most recent ping is enough (RFC 6455 5.5.3), and that a client which does
-// not read gets none is no harm.
+// control takes a control frame of the library. When a lot waits, only the answer to the most
+// recent ping does, which is enough (RFC 6455 5.5.3).
 func (c *conn) control(frame []byte) {
-	if frame[0]&0xF == opPong {
-		c.mu.Lock()
-		full := c.mu.out != nil && len(c.mu.out.queue) > c.limit
-		c.mu.Unlock()
-		if full {
-			return
-		}
+	if frame[0]&0xF == opPong && c.holdPong(frame) {
+		return
 	}
 	c.send(frame)
+}
+
+func (c *conn) holdPong(frame []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.mu.out
+	if out == nil || len(out.queue) <= c.limit {
+		return false
+	}
+	out.pong = append(out.pong[:0], frame...)
+	return true
 }
 
 // ping sends a ping, unless something waits: then the drainer finds out about the reader.

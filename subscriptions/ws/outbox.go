@@ -9,6 +9,7 @@ type outbox struct {
 	queue  []byte
 	merged map[*subscriptions.Subscription]*subscriptions.Update
 	order  []*subscriptions.Subscription // in which merging began
+	pong   []byte                        // the last one that found no room in queue
 }
 
 // merge adds updates to what waits for s. Its frames still in the queue are older.
@@ -37,7 +38,8 @@ func (o *outbox) take() []byte {
 			o.queue = s.Encoder().Frame(o.queue, s.ID(), body)
 		}
 	}
-	o.merged, o.order = nil, nil
+	o.queue = append(o.queue, o.pong...)
+	o.merged, o.order, o.pong = nil, nil, nil
 	chunk := o.queue
 	o.queue = nil
 	if len(chunk) == 0 {

@@ -201,3 +201,44 @@ func TestOverTLSAConnectionWritesFromItsOwnGoroutine(t *testing.T) {
 	go func() { _ = w.server.Shutdown(ctx) }()
 	c.wantClose(1012)
 }
+
+// Pongs of the library and updates of the hub meet on a socket that is full now and then: each
+// frame stays whole, and every ping that is answered is answered with its own bytes.
+func TestControlFramesNeverCutDataFrames(t *testing.T) {
+	w := newWorld(t, nil)
+	c := smallSockets(w)()
+	fmt.Fprint(c, frame(0x81, fmt.Sprintf(`{"tsSubCmds":[{"cmdId":1,"entityType":"DEVICE","entityId":%q}]}`, device)))
+	c.next(t)
+	const writes, pings = 2000, 2000
+	ping := func(i int) string { return fmt.Sprintf("%0125d", i) }
+	var done sync.WaitGroup
+	defer done.Wait()
+	done.Go(func() {
+		for i := range pings {
+			fmt.Fprint(c, frame(0x89, ping(i)))
+		}
+	})
+	done.Go(func() {
+		for i := range writes {
+			w.write(model.Timeseries, int64(i), "t", fmt.Sprintf("%0400d", i))
+		}
+	})
+	heard, ponged, last := 0, 0, -1
+	for heard < writes || last < pings-1 {
+		switch op, payload := c.next(t); op {
+		case 0x8A:
+			n, err := strconv.Atoi(payload)
+			if err != nil || n <= last || payload != ping(n) {
+				t.Fatalf("pong %q after %d", payload, last)
+			}
+			last = n
+			ponged++
+		case 0x81:
+			f := parse(t, payload)
+			heard += f.Coalesced + len(f.Data["t"])
+		default:
+			t.Fatalf("got %x %q", op, payload)
+		}
+	}
+	t.Logf("%d pongs", ponged)
+}
