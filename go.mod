@@ -86,3 +86,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+// Packages of npm may hold Go files that are not ours.
+ignore ./web/node_modules

@@ -68,6 +68,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
+	public := cfg.URL // not told, links lead to where the request came from
 	if cfg.URL == "" {
 		cfg.URL = localURL(listener.Addr(), cfg.TLSCert != "")
 	}
@@ -78,7 +79,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server, err := api.New(parts.deps(cfg, log, welcome.setupToken))
+	server, err := api.New(parts.deps(ctx, cfg, log, public, welcome.setupToken))
 	if err != nil {
 		return errors.Join(fmt.Errorf("set up the REST interface: %w", err), listener.Close())
 	}
@@ -215,17 +216,22 @@ func (p *parts) allowLive(who model.Principal, a ws.Access, ref model.EntityRef)
 	return p.guard.Allow(who, op, ref)
 }
 
-// deps is what the REST interface works with.
-func (p *parts) deps(cfg Config, log *slog.Logger, setupToken string) api.Deps {
+// deps is what the REST interface works with. It is ready until ctx ends.
+func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, setupToken string) api.Deps {
 	var proxies []netip.Prefix
 	for _, s := range cfg.TrustedProxies {
 		proxies = append(proxies, netip.MustParsePrefix(s)) // withDefaults has parsed it
 	}
-	public := cfg.URL
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
 		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, TrustedProxies: proxies,
+		Ready: func() error {
+			if ctx.Err() != nil {
+				return errors.New("stopping")
+			}
+			return nil
+		},
 		Now: cfg.Now, Log: log, Limits: api.Limits{Drain: cfg.Drain},
 	}
 }
