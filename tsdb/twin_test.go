@@ -67,7 +67,9 @@ func (w *twin) append(s *model.WriteSet) []twinCell {
 		rows[i], times[i] = i, s.Rows[i].TS
 		if s.Scope.Arrival() {
 			times[i] = base + int64(i)
-			w.last[scope] = times[i]
+			if s.Rows[i].Cells > 0 {
+				w.last[scope] = times[i]
+			}
 		}
 	}
 	starts := make([]int, len(s.Rows))

@@ -21,8 +21,7 @@ type Half struct {
 }
 
 // append adds the rows of a section and reports by how much memory grew.
-func (h *Half) append(s *entry.Section, times []int64, width int) int64 {
-	before := h.bytes()
+func (h *Half) append(s *entry.Section, times []int64, width int) (grown int64) {
 	split := 0
 	if n := h.main.Len(); n > 0 {
 		last := h.main.table.Times[n-1]
@@ -31,15 +30,13 @@ func (h *Half) append(s *entry.Section, times []int64, width int) int64 {
 		}
 	}
 	if split > 0 {
-		h.late.append(s, times, 0, split, width)
+		grown = h.late.append(s, times, 0, split, width)
 	}
 	if split < len(times) {
-		h.main.append(s, times, split, len(times), width)
+		grown += h.main.append(s, times, split, len(times), width)
 	}
-	return h.bytes() - before
+	return grown
 }
-
-func (h *Half) bytes() int64 { return h.main.Bytes() + h.late.Bytes() }
 
 // delete hides the range in the columns of mask, here and below.
 func (h *Half) delete(mask uint32, from, to int64) {

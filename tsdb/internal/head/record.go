@@ -227,6 +227,7 @@ func (r *Record) Erase(p model.Position, gen uint64) (first bool) {
 	first = r.touch(gen)
 	r.gone = append(r.gone, r.Groups...)
 	r.Groups = nil
+	r.lastTS, r.flyTS = noTime, noTime // as in a record that was never there
 	r.version.Add(1)
 	r.reindex()
 	return first

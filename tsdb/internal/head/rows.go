@@ -23,16 +23,6 @@ type Rows struct {
 // Len reports the number of rows.
 func (r *Rows) Len() int { return len(r.table.Times) }
 
-// Bytes reports the memory held.
-func (r *Rows) Bytes() int64 {
-	n := 8 * cap(r.table.Times)
-	for i := range r.table.Columns {
-		c := &r.table.Columns[i]
-		n += 9*cap(r.table.Times) + cap(c.Text)
-	}
-	return int64(n)
-}
-
 // minRows is the first capacity: a group that is written once a flush costs little.
 const minRows = 4
 
@@ -63,10 +53,12 @@ func (r *Rows) grow(n, width int) {
 	t.Times = times
 }
 
-// append adds the rows [lo, hi) of a section, whose instants are times.
-func (r *Rows) append(s *entry.Section, times []int64, lo, hi, width int) {
-	n := hi - lo
+// append adds the rows [lo, hi) of a section, whose instants are times, and reports by how
+// much memory grew.
+func (r *Rows) append(s *entry.Section, times []int64, lo, hi, width int) (grown int64) {
+	n, room := hi-lo, cap(r.table.Times)
 	r.grow(n, width)
+	grown = int64(cap(r.table.Times)-room) * int64(8+9*width)
 	t := &r.table
 	from := len(t.Times)
 	to := from + n
@@ -93,9 +85,12 @@ func (r *Rows) append(s *entry.Section, times []int64, lo, hi, width int) {
 			bits[k] = binary.LittleEndian.Uint64(raw[8*k:])
 		}
 		if src.HasText() {
+			room := cap(c.Text)
 			c.Text = appendText(c.Text, src, lo, hi, bits)
+			grown += int64(cap(c.Text) - room)
 		}
 	}
+	return grown
 }
 
 // appendText adds the texts of the rows [lo, hi) and makes bits point at them.
