@@ -31,7 +31,7 @@ export function LatestTable({ rows, selected, dark, onSelect }: Props) {
           onChange={(e) => setFilter(e.currentTarget.value)}
         />
       )}
-      <Table className="tw-table" horizontalSpacing="sm" verticalSpacing={7} aria-label="Latest values">
+      <Table className="tw-table" horizontalSpacing={10} verticalSpacing={7} aria-label="Latest values">
         <Table.Thead>
           <Table.Tr>
             <Table.Th w={36}>
@@ -39,11 +39,11 @@ export function LatestTable({ rows, selected, dark, onSelect }: Props) {
             </Table.Th>
             <Table.Th>Key</Table.Th>
             <Table.Th>Value</Table.Th>
-            <Table.Th visibleFrom="xs" w={74}>
+            <Table.Th visibleFrom="xs" w={64}>
               Type
             </Table.Th>
             {/* Wide enough for any age, so that the columns keep still while it grows. */}
-            <Table.Th ta="right" w={112}>
+            <Table.Th ta="right" w={82}>
               Age
             </Table.Th>
           </Table.Tr>
@@ -93,7 +93,7 @@ function LatestRow({ row, color, full, onToggle }: RowProps) {
         />
       </Table.Td>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>
-        <Text size="sm" fw={500} span>
+        <Text fz={13} fw={500} span>
           <KeyName name={row.key} />
         </Text>
       </Table.Td>
@@ -107,7 +107,7 @@ function LatestRow({ row, color, full, onToggle }: RowProps) {
       </Table.Td>
       <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
         <Text size="xs" c="dimmed" span>
-          <Age ts={row.ts} />
+          <Age ts={row.ts} bare />
         </Text>
       </Table.Td>
     </Table.Tr>
