@@ -76,8 +76,8 @@ func (d *demonstration) makeDashboard(ctx context.Context) error {
 		Widgets: []widget{
 			percent("CPU", "cpu_percent"),
 			percent("Memory", "memory_used_percent"),
-			percent("Disk", "disk_used_percent"),
 			{Type: "value", Title: "Load, 1 minute", Width: 3, Entity: &machine, Key: "load_1m", Window: last{5 * minute}},
+			{Type: "value", Title: "Memory of Tidewire", Width: 3, Entity: &machine, Key: "process_memory_bytes", Unit: "B", Decimals: &none, Window: last{5 * minute}},
 			{Type: "chart", Title: "CPU of this machine", Width: 6, Window: last{5 * minute}, Agg: "NONE", Series: []boardLine{
 				{Entity: machine, Key: "cpu_percent", Label: "all", Unit: "%"},
 				{Entity: machine, Key: "process_cpu_percent", Label: "Tidewire", Unit: "%"},
@@ -86,8 +86,7 @@ func (d *demonstration) makeDashboard(ctx context.Context) error {
 				{Entity: machine, Key: "net_received_bytes_per_s", Label: "received", Unit: "B/s"},
 				{Entity: machine, Key: "net_sent_bytes_per_s", Label: "sent", Unit: "B/s"},
 			}},
-			{Type: "value", Title: "Memory of Tidewire", Width: 3, Entity: &machine, Key: "process_memory_bytes", Unit: "B", Decimals: &none, Window: last{5 * minute}},
-			{Type: "chart", Title: "Highest temperature of each week, 2012-2015", Width: 9, Window: fromTo{1325376000000, 1451606400000}, Agg: "MAX", Interval: week, Series: []boardLine{
+			{Type: "chart", Title: "Highest temperature of each week, 2012-2015", Width: 12, Window: fromTo{1325376000000, 1451606400000}, Agg: "MAX", Interval: week, Series: []boardLine{
 				{Entity: refs["Seattle"], Key: "temp_max", Label: "Seattle", Unit: "°C"},
 				{Entity: refs["New York"], Key: "temp_max", Label: "New York", Unit: "°C"},
 			}},
