@@ -24,7 +24,8 @@ type conn struct {
 		sync.Mutex
 		out    *outbox // nil while the socket takes everything
 		room   chan struct{}
-		closed bool
+		last   bool // the close frame is on its way: nothing may follow it
+		closed bool // nothing is written any more
 		attempt
 	}
 }
@@ -60,7 +61,11 @@ func (c *conn) init(nc net.Conn, o owner, limit int) {
 func (c *conn) send(frames []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mu.closed {
+	c.sendLocked(frames)
+}
+
+func (c *conn) sendLocked(frames []byte) {
+	if c.mu.closed || c.mu.last {
 		return
 	}
 	if c.mu.out == nil {
@@ -80,7 +85,7 @@ func (c *conn) update(s *subscriptions.Subscription, frames []byte, updates []su
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch out := c.mu.out; {
-	case c.mu.closed:
+	case c.mu.closed || c.mu.last:
 	case out == nil:
 		if n := c.writeLocked(frames); n < len(frames) {
 			c.spillLocked(frames[n:])
@@ -102,23 +107,23 @@ func (c *conn) forget(s *subscriptions.Subscription) {
 }
 
 // control takes a control frame of the library. When a lot waits, only the answer to the most
-// recent ping does, which is enough (RFC 6455 5.5.3).
+// recent ping does, which is enough (RFC 6455 5.5.3). A close frame is the last of all.
 func (c *conn) control(frame []byte) {
-	if frame[0]&0xF == opPong && c.holdPong(frame) {
-		return
-	}
-	c.send(frame)
-}
-
-func (c *conn) holdPong(frame []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := c.mu.out
-	if out == nil || len(out.queue) <= c.limit {
-		return false
+	switch op := frame[0] & 0xF; {
+	case op == opPong && out != nil && len(out.queue) > c.limit:
+		out.pong = append(out.pong[:0], frame...)
+	case op == opClose:
+		if out != nil {
+			out.merged, out.pong = nil, nil
+		}
+		c.sendLocked(frame)
+		c.mu.last = true
+	default:
+		c.sendLocked(frame)
 	}
-	out.pong = append(out.pong[:0], frame...)
-	return true
 }
 
 // ping sends a ping, unless something waits: then the drainer finds out about the reader.
@@ -169,7 +174,7 @@ func (c *conn) drain() {
 			if chunk = chunk[n:]; err == nil {
 				continue
 			}
-			c.shut()
+			_ = c.cut() // whoever reads hears of it
 			if isTimeout(err) {
 				c.owner.stuck()
 			} else {
@@ -183,7 +188,7 @@ func (c *conn) drain() {
 // push writes b in its own time, as long as some of it is taken every writeTimeout.
 func (c *conn) push(b []byte) (n int, err error) {
 	for n < len(b) {
-		if err := c.nc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		if err := c.nc.SetWriteDeadline(c.patience()); err != nil {
 			return n, err
 		}
 		k, err := c.nc.Write(b[n:])
@@ -198,26 +203,49 @@ func (c *conn) push(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// patience returns until when the next bytes have to be taken.
+func (c *conn) patience() time.Time {
+	until := time.Now().Add(writeTimeout)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if out := c.mu.out; out != nil && !out.until.IsZero() && out.until.Before(until) {
+		return out.until
+	}
+	return until
+}
+
 // next returns what is to be written now, or nil when the outbox is drained and gone.
 func (c *conn) next() []byte {
+	chunk, last := c.take()
+	if last {
+		_ = c.cut() // everything is said
+	}
+	return chunk
+}
+
+// take empties the outbox, or ends it when there is nothing in it. It reports whether the
+// socket was only open for its sake.
+func (c *conn) take() (chunk []byte, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.closed {
-		return nil
+		return nil, false
 	}
-	chunk := c.mu.out.take()
+	chunk = c.mu.out.take()
 	if c.mu.room != nil {
 		close(c.mu.room)
 		c.mu.room = nil
 	}
-	if chunk == nil {
-		c.mu.out = nil
-		// A deadline left behind would fail the next write that does not park.
-		if err := c.nc.SetWriteDeadline(time.Time{}); err != nil {
-			c.mu.closed = true
-		}
+	if chunk != nil {
+		return chunk, false
 	}
-	return chunk
+	last = !c.mu.out.until.IsZero()
+	c.mu.out = nil
+	// A deadline left behind would fail the next write that does not park.
+	if err := c.nc.SetWriteDeadline(time.Time{}); err != nil {
+		c.mu.closed = true
+	}
+	return nil, last
 }
 
 // room returns a channel that is closed when there is room for answers again, or nil when
@@ -234,15 +262,31 @@ func (c *conn) room() <-chan struct{} {
 	return c.mu.room
 }
 
-// shut ends writing: nothing reaches the socket after it.
-func (c *conn) shut() {
+// end closes the socket. A close frame that still waits gets writeTimeout to go out first.
+func (c *conn) end() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	lingers := c.mu.last && !c.mu.closed && c.mu.out != nil
+	if lingers {
+		c.mu.out.until = time.Now().Add(writeTimeout)
+	}
+	c.mu.Unlock()
+	if lingers {
+		return nil
+	}
+	return c.cut()
+}
+
+// cut closes the socket at once. The lock is not held meanwhile: over TLS closing writes, and
+// may take its time.
+func (c *conn) cut() error {
+	c.mu.Lock()
 	c.mu.closed = true
 	if c.mu.room != nil {
 		close(c.mu.room)
 		c.mu.room = nil
 	}
+	c.mu.Unlock()
+	return c.nc.Close()
 }
 
 func isTimeout(err error) bool {

@@ -10,7 +10,11 @@ import (
 // pingFrame is every ping we send.
 const pingFrame = "\x89\x00"
 
-const opPong = 0xA
+// The control frames that are not all alike (RFC 6455 5.2).
+const (
+	opClose = 0x8
+	opPong  = 0xA
+)
 
 // appendHeader adds the header of an unmasked text frame of n bytes (RFC 6455 5.2).
 func appendHeader(dst []byte, n int) []byte {

@@ -78,7 +78,4 @@ func (w *wire) Write(b []byte) (int, error) {
 }
 
 // Close ends writing before the socket goes.
-func (w *wire) Close() error {
-	w.session.conn.shut()
-	return w.Conn.Close()
-}
+func (w *wire) Close() error { return w.session.conn.end() }

@@ -1,6 +1,10 @@
 package ws
 
-import "github.com/tidewire/tidewire/subscriptions"
+import (
+	"time"
+
+	"github.com/tidewire/tidewire/subscriptions"
+)
 
 // An outbox is what waits for a reader: frames in their order and, once those are too many,
 // one merged update for each subscription, which goes out after them. It is guarded by the
@@ -10,6 +14,7 @@ type outbox struct {
 	merged map[*subscriptions.Subscription]*subscriptions.Update
 	order  []*subscriptions.Subscription // in which merging began
 	pong   []byte                        // the last one that found no room in queue
+	until  time.Time                     // when the socket is closed even if this is not empty; zero means never
 }
 
 // merge adds updates to what waits for s. Its frames still in the queue are older.

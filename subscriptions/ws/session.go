@@ -153,7 +153,6 @@ func (s *session) run() {
 func (s *session) finish(err error) {
 	s.end()
 	s.bye(err)
-	s.conn.shut()
 	s.server.leave(s)
 }
 

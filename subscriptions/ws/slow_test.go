@@ -242,3 +242,44 @@ func TestControlFramesNeverCutDataFrames(t *testing.T) {
 	}
 	t.Logf("%d pongs", ponged)
 }
+
+func TestNothingFollowsACloseFrame(t *testing.T) {
+	w := newWorld(t, func(d *Deps) { d.Limits.OutboxBytes = 4 << 10 })
+	dial := smallSockets(w)
+	var done sync.WaitGroup
+	defer done.Wait()
+	stop := make(chan struct{})
+	defer close(stop)
+	done.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				w.write(model.Timeseries, int64(i), "t", strings.Repeat("x", 2000))
+			}
+		}
+	})
+	for range 10 {
+		c := dial()
+		fmt.Fprint(c, frame(0x81, fmt.Sprintf(`{"tsSubCmds":[{"cmdId":1,"entityType":"DEVICE","entityId":%q}]}`, device)))
+		for range 20 {
+			c.next(t)
+		}
+		fmt.Fprint(c, frame(0x89, "ping")+frame(0x88, "\x03\xe8"))
+		closed := false
+		for {
+			op, payload, err := c.read()
+			if err != nil {
+				break
+			}
+			if closed {
+				t.Fatalf("after the close frame came %x %.40q", op, payload)
+			}
+			closed = op == 0x88
+		}
+		if !closed {
+			t.Error("no close frame")
+		}
+	}
+}
