@@ -1,0 +1,116 @@
+package entry
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+)
+
+func sample() (*model.WriteSet, []catalog.Ref) {
+	s := &model.WriteSet{
+		Tenant: model.TenantID{1}, Entity: model.EntityID{2}, Scope: model.Timeseries, Received: 5, TTL: 6, KeepOriginals: true,
+		Keys: []string{"a", "b", "c"},
+		Rows: []model.Row{{TS: 30, Cells: 2}, {TS: 10, Cells: 1}, {TS: 30, Cells: 2}, {TS: 20, Cells: 0}},
+		Cells: []model.Cell{
+			{Key: 0, Value: model.Int(1)}, {Key: 1, Value: model.String("old")},
+			{Key: 0, Value: model.Float(-0.5)},
+			{Key: 1, Value: model.String("new")}, {Key: 2, Value: model.JSON("{}")},
+		},
+	}
+	return s, []catalog.Ref{{Group: 7, Column: 1}, {Group: 7, Column: 0}, {Group: 9, Column: 31}}
+}
+
+func names(group uint64) ([]string, bool) {
+	if group == 7 {
+		return []string{"b", "a"}, true
+	}
+	all := make([]string, 32)
+	all[31] = "c"
+	return all, true
+}
+
+func TestASetComesBackAscendingWithTheLaterCellOfAnInstant(t *testing.T) {
+	set, refs := sample()
+	var e Encoder
+	b, err := e.Set(nil, set, refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Set
+	if err := s.Parse(b, false); err != nil {
+		t.Fatal(err)
+	}
+	// The latest of column 1 stands at 20: of key a, the cell at 10 is late.
+	outcome := s.AppendNewest(nil, func(section, column int) (int64, bool) { return 20, section == 0 && column == 0 })
+	if err := s.Parse(append(b, outcome...), true); err != nil {
+		t.Fatal(err)
+	}
+	got := s.Change(3, names)
+	want := &model.Change{
+		Position: 3, Tenant: set.Tenant, Entity: set.Entity, Scope: set.Scope,
+		Keys: []string{"a", "b", "c"},
+		Rows: []model.Row{{TS: 10, Cells: 1}, {TS: 30, Cells: 3}},
+		Cells: []model.Cell{
+			{Key: 0, Value: model.Float(-0.5)},
+			{Key: 0, Value: model.Int(1)}, {Key: 1, Value: model.String("new")}, {Key: 2, Value: model.JSON("{}")},
+		},
+		Newest: []bool{false, true, true, true},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %#v\nwant %#v", got, want)
+	}
+}
+
+func TestTwoKeysOfOnePlaceAreRefused(t *testing.T) {
+	set, refs := sample()
+	refs[1] = refs[0]
+	var e Encoder
+	if _, err := e.Set(nil, set, refs); err != ErrTwice {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADeleteComesBack(t *testing.T) {
+	d := Delete{
+		From: -5, To: 9, Received: 3, Groups: []DeleteGroup{{Group: 1, Columns: 1 << 31}, {Group: 300, Columns: 7}},
+		Changes: []LatestChange{{Ref: catalog.Ref{Group: 300, Column: 2}, Latest: catalog.Latest{TS: -6, Type: model.TypeString, Text: []byte("x")}}},
+	}
+	var got Delete
+	if err := got.Parse(d.Append(nil)); err != nil || !reflect.DeepEqual(got, d) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// FuzzParse: whatever stands in the log, reading it ends in an error or in an entry that can
+// be used.
+func FuzzParse(f *testing.F) {
+	set, refs := sample()
+	var e Encoder
+	b, err := e.Set(nil, set, refs)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	SetFlags(b, InOrder)
+	f.Add(b)
+	f.Add((&Delete{Groups: []DeleteGroup{{Group: 1, Columns: 3}}}).Append(nil))
+	f.Add((&Define{Group: 1, Names: []string{"a"}}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s Set
+		for _, stamped := range []bool{false, true} {
+			if s.Parse(b, stamped) == nil {
+				s.Change(1, func(uint64) ([]string, bool) { return make([]string, 32), true })
+				for i := range s.Sections {
+					s.Sections[i].Last()
+				}
+			}
+		}
+		var d Delete
+		_ = d.Parse(b)
+		var n Define
+		_ = n.Parse(b)
+		_ = Each(1, b, func(model.Position, []byte) error { return nil })
+	})
+}
