@@ -163,6 +163,10 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		Store:  p.db,
 		Limits: ingest.Limits{Keys: maxKeys, Points: maxPoints, Bytes: maxBytes},
 		Lookup: p.registry.Lookup,
+		Erase: func(ctx context.Context, t model.TenantID, e model.EntityID) error {
+			_, err := p.db.DeleteEntity(ctx, t, e)
+			return err
+		},
 		OnError: func(err error) {
 			log.Warn("device activity is not recorded", "error", err)
 		},

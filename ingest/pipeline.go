@@ -37,6 +37,10 @@ type Options struct {
 	// Lookup tells whether an entity still exists: the activity of a deleted one is no
 	// longer written. Nil means every entity exists.
 	Lookup func(model.EntityID) (*model.Entity, bool)
+	// Erase removes everything the store holds of an entity. It is called for one that was
+	// deleted while a write of it was on its way, since the deletion may have been done
+	// before the write arrived. Nil means that nothing is ever deleted.
+	Erase func(context.Context, model.TenantID, model.EntityID) error
 	// OnError hears of failures to load or write activity; nothing is lost that the next
 	// minute does not write again. Nil means they only count in Stats.
 	OnError func(error)
@@ -136,7 +140,11 @@ func (p *Pipeline) write(ctx context.Context, e *model.Entity, itself bool, sets
 		}
 		if _, err := p.o.Store.Append(ctx, s); err != nil {
 			p.count.failed.Add(1)
-			return appendError(e, err)
+			err = appendError(e, err)
+			if p.gone(e) { // a set before this one may be written
+				err = errors.Join(err, p.erase(ctx, e))
+			}
+			return err
 		}
 		p.count.sets.Add(1)
 		p.count.points.Add(uint64(len(s.Cells)))
@@ -148,8 +156,28 @@ func (p *Pipeline) write(ctx context.Context, e *model.Entity, itself bool, sets
 			p.activity.configure(e, s)
 		}
 	}
+	if p.gone(e) {
+		return p.erase(ctx, e)
+	}
 	if heard && e.Type == model.EntityDevice {
 		p.activity.heard(e, now)
+	}
+	return nil
+}
+
+func (p *Pipeline) gone(e *model.Entity) bool {
+	if p.o.Lookup == nil || p.o.Erase == nil {
+		return false
+	}
+	_, ok := p.o.Lookup(e.ID)
+	return !ok
+}
+
+// erase undoes a write that may have come after the deletion of its entity. A deletion hides
+// the entity first, so who finds it after writing has written before the deletion.
+func (p *Pipeline) erase(ctx context.Context, e *model.Entity) error {
+	if err := p.o.Erase(context.WithoutCancel(ctx), e.Tenant, e.ID); err != nil {
+		return fmt.Errorf("erase %s %s, deleted during a write: %w", e.Type, e.ID, err)
 	}
 	return nil
 }

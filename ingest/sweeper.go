@@ -259,6 +259,13 @@ func (s *sweeper) save(ctx context.Context, d *device) {
 		return
 	}
 	s.p.count.activityWrites.Add(1)
+	if e := (&model.Entity{Tenant: d.tenant, Type: model.EntityDevice, ID: d.id}); s.p.gone(e) {
+		s.p.Forget(d.id)
+		if err := s.p.erase(ctx, e); err != nil {
+			s.fail(ctx, err)
+		}
+		return
+	}
 	d.saved = state
 	d.told = d.told || set.Keys[0] == attrActive
 }

@@ -98,7 +98,8 @@ type erasure struct {
 	entity model.EntityID
 }
 
-// sweep goes through the outbox once, past what fails, and reports whether anything is left.
+// sweep goes through the outbox once, past what fails, and reports whether anything is left
+// to be tried again. Who deletes pokes when the entity is hidden.
 func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 	after := ""
 	for {
@@ -115,6 +116,9 @@ func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 		after = batch[len(batch)-1].entity.String()
 		var done []any
 		for _, v := range batch {
+			if _, ok := r.Lookup(v.entity); ok {
+				continue // committed, not hidden yet: a write could still come after us
+			}
 			if _, err := e.DeleteEntity(ctx, v.tenant, v.entity); err != nil {
 				r.eraseFailed(ctx, v.entity, fmt.Errorf("registry: erase entity %s: %w", v.entity, err))
 				left = true
