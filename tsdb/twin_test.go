@@ -38,22 +38,6 @@ func newTwin() *twin {
 	return &twin{series: map[twinKey]*twinSeries{}, last: map[twinScope]int64{}}
 }
 
-// clone copies the twin, for the state before an operation that may be lost.
-func (w *twin) clone() *twin {
-	c := newTwin()
-	for k, s := range w.series {
-		points := make(map[int64]model.Value, len(s.points))
-		for ts, v := range s.points {
-			points[ts] = v
-		}
-		c.series[k] = &twinSeries{points: points, latest: s.latest}
-	}
-	for k, v := range w.last {
-		c.last[k] = v
-	}
-	return c
-}
-
 // append applies s and returns the change a follower must see.
 func (w *twin) append(s *model.WriteSet) []twinCell {
 	scope := twinScope{s.Tenant, s.Entity, s.Scope}

@@ -124,7 +124,7 @@ func bareServer() (http.Handler, func(int64)) {
 			return
 		}
 		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n")
-		io.WriteString(c, string(appendText(nil, []byte(dataFrame(1, `{}`, `{}`)))))
+		c.Write(appendText(nil, []byte(dataFrame(1, `{}`, `{}`))))
 		s := shares[int(n.Add(1))%len(shares)]
 		s.mu.Lock()
 		s.conns = append(s.conns, c)

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestTwoKeysOfOnePlaceAreRefused(t *testing.T) {
 	set, refs := sample()
 	refs[1] = refs[0]
 	var e Encoder
-	if _, err := e.Set(nil, set, refs); err != ErrTwice {
+	if _, err := e.Set(nil, set, refs); !errors.Is(err, ErrTwice) {
 		t.Errorf("got %v", err)
 	}
 }
