@@ -18,7 +18,7 @@ func (b *bench) ingest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.kill()
+	defer s.stop()
 	set := b.day(0)
 	devices, err := s.devices(ctx, "fleet", set.Devices)
 	if err != nil {
