@@ -48,7 +48,7 @@ e2e: build
 lint:
 	@echo "==> lint"
 	@cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@./bin/golangci-lint run ./...
+	@./bin/golangci-lint run --allow-parallel-runners ./...
 
 bench: build
 	@go run ./bench
