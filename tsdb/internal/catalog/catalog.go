@@ -61,6 +61,7 @@ func (s *Shapes) Get(names []string) *Shape {
 	if shape := s.known[key].Value(); shape != nil {
 		return shape
 	}
+	key = strings.Clone(key) // Join of one name is that name, in the memory of a request
 	shape := &Shape{bytes: len(key)}
 	for _, name := range names {
 		shape.Names = append(shape.Names, strings.Clone(name))
