@@ -1,0 +1,153 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+)
+
+// openFlushed returns a DB with one row group, and the key of it.
+func openFlushed(t *testing.T) (*DB, []byte) {
+	t.Helper()
+	db, err := Open("db", Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	mustAppend(t, db, rows(1_700_000_000_000, 1000, 100, 1, "a", "b"))
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	iter, err := db.store.NewIter(&pebble.IterOptions{LowerBound: []byte{keys.RowGroups}, UpperBound: []byte{keys.RowGroups + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer iter.Close()
+	if !iter.First() {
+		t.Fatal("no row group")
+	}
+	return db, append([]byte(nil), iter.Key()...)
+}
+
+func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
+	flip := func(at int) func([]byte) []byte {
+		return func(b []byte) []byte {
+			b = append([]byte(nil), b...)
+			b[(at+len(b))%len(b)] ^= 0x10
+			return b
+		}
+	}
+	space := func(first byte) func([]byte) []byte { return func([]byte) []byte { return []byte{first} } }
+	for name, c := range map[string]struct {
+		key  func(rowGroup []byte) []byte // or the first one of a keyspace
+		edit func([]byte) []byte          // nil removes
+	}{
+		"row group, first byte": {func(k []byte) []byte { return k }, flip(0)},
+		"row group, middle":     {func(k []byte) []byte { return k }, flip(20)},
+		"row group, last byte":  {func(k []byte) []byte { return k }, flip(-1)},
+		"row group gone":        {func(k []byte) []byte { return k }, nil},
+		"catalog row gone":      {space(keys.Catalog), nil},
+		"names row gone":        {space(keys.Names), nil},
+		"latest, last byte":     {space(keys.States), flip(-1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, key := openFlushed(t)
+			if k := c.key(key); len(k) == 1 {
+				iter, err := db.store.NewIter(&pebble.IterOptions{LowerBound: k, UpperBound: []byte{k[0] + 1}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				iter.First()
+				key = append([]byte(nil), iter.Key()...)
+				if err := iter.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var value []byte
+			if _, err := get(db.store, key, func(b []byte) error { value = append(value, b...); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if c.edit == nil {
+				err = db.store.Delete(key, nil)
+			} else {
+				err = db.store.Set(key, c.edit(value), nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Check(t.Context()); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("check: %v", err)
+			}
+		})
+	}
+}
+
+func TestAQueryOverDamageSaysWhere(t *testing.T) {
+	db, key := openFlushed(t)
+	if err := db.store.Set(key, []byte("nonsense"), nil); err != nil {
+		t.Fatal(err)
+	}
+	q := &model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, From: 0, To: 1 << 50}
+	_, err := db.Raw(t.Context(), q, func(string, []model.Point) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "1700000000000") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A flush that fails keeps what it had to write, reports it, and is tried again.
+func TestAFailedFlushIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failed atomic.Int64
+		db, err := Open("db", Options{FS: vfs.NewMem(), HeadBytes: 64 << 10, Events: Events{Failed: func(error) { failed.Add(1) }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, db, rows(0, 1, 10, 1, "a"))
+		if err := db.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rec, err := db.records.get(keys.Series{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Unpin()
+		block := keys.Block{Partition: 0, Group: rec.Groups[0].ID, First: 0}.Append(nil, keys.RowGroups)
+		var good []byte
+		if _, err := get(db.store, block, func(b []byte) error { good = append(good, b...); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.store.Set(block, []byte("damaged"), nil); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 { // a correction among them: the flush has to read the row group
+			mustAppend(t, db, rows(int64(i*1000), 1, 1000, 1, "a"))
+		}
+		synctest.Wait()
+		if failed.Load() == 0 {
+			t.Error("nothing was reported")
+		}
+		if err := db.store.Set(block, good, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Check(context.Background()); err != nil {
+			t.Errorf("after the repair: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+}
