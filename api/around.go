@@ -164,7 +164,27 @@ func fromEcho(e *echo.HTTPError, r *http.Request) error {
 	case e.Code == http.StatusNotFound:
 		return &routeError{e.Code, codeNotFound, "The requested endpoint does not exist"}
 	}
-	return &routeError{http.StatusBadRequest, codeBadRequest, fmt.Sprint(e.Message)}
+	return &routeError{http.StatusBadRequest, codeBadRequest, parameterProblem(fmt.Sprint(e.Message), r)}
+}
+
+// parameterProblem words what the generated layer found wrong with a parameter, which it
+// tells in the terms of Go's types.
+func parameterProblem(found string, r *http.Request) string {
+	const prefix, uuid = "Invalid format for parameter ", "Invalid UUID string: "
+	name, cause, ok := strings.Cut(strings.TrimPrefix(found, prefix), ": ")
+	if !ok || !strings.HasPrefix(found, prefix) {
+		return found
+	}
+	if strings.HasSuffix(cause, " is required") {
+		return "Required request parameter '" + name + "' is not present"
+	}
+	if at := strings.Index(cause, uuid); at >= 0 {
+		return cause[at:]
+	}
+	if query := r.URL.Query(); query.Has(name) {
+		return fmt.Sprintf("Invalid value '%.64s' of parameter '%s'", query.Get(name), name)
+	}
+	return "Invalid value of parameter '" + name + "'"
 }
 
 // log records one request by its route, never by its address: device tokens and query

@@ -3,8 +3,6 @@ package api_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/labstack/echo/v4"
 )
 
 // A row says what strangers get from one route when they name what belongs to tenant A and
@@ -152,7 +150,7 @@ func TestStrangersSeeNothing(t *testing.T) {
 		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard}")),
 	}
 	seen := map[string]bool{}
-	for _, r := range w.handler.(*echo.Echo).Routes() {
+	for _, r := range router(w.handler).Routes() {
 		route := r.Method + " " + r.Path
 		seen[route] = true
 		row, ok := rows[route]

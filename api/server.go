@@ -46,7 +46,7 @@ func New(d Deps) (*Server, error) {
 }
 
 // Handler returns the whole surface: REST, device API, sockets, web app, operations.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return heads{s.echo} }
 
 func (s *Server) routes() {
 	e := s.echo

@@ -184,3 +184,38 @@ func TestServeDrains(t *testing.T) {
 		t.Error("a stopped server takes connections")
 	}
 }
+
+// Balancers and monitors ask with HEAD, and so do clients that want to know a size.
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	w := newWorld(t)
+	w.save(`{"ts":1000,"values":{"t":1}}`)
+	head := func(target, token string) *http.Response {
+		t.Helper()
+		r := httptest.NewRequest("HEAD", target, nil)
+		if token != "" {
+			r.Header.Set("X-Authorization", "Bearer "+token)
+		}
+		got := httptest.NewRecorder()
+		w.handler.ServeHTTP(got, r)
+		if got.Body.Len() != 0 {
+			t.Errorf("HEAD %s: a body of %d bytes", target, got.Body.Len())
+		}
+		if r.Method != "HEAD" {
+			t.Error("the request of net/http was changed")
+		}
+		return got.Result()
+	}
+	for _, target := range []string{"/healthz", "/openapi.yaml", "/api/auth/user", "/api/tenant/devices?pageSize=9&page=0", w.at("/values/timeseries"), w.at("/values/timeseries?keys=t&startTs=0&endTs=9")} {
+		want := w.call("GET", target, w.adminA, "").is(200).Header()
+		got := head(target, w.adminA)
+		if got.StatusCode != 200 || got.Header.Get("Content-Type") != want.Get("Content-Type") || got.Header.Get("Content-Length") != want.Get("Content-Length") {
+			t.Errorf("HEAD %s: %d %v, want %v", target, got.StatusCode, got.Header, want)
+		}
+	}
+	if got := head("/api/auth/user", "").StatusCode; got != 401 {
+		t.Errorf("HEAD without a token: %d", got)
+	}
+	if got := head("/api/auth/logout", w.adminA).StatusCode; got != 405 {
+		t.Errorf("HEAD of what has no GET: %d", got)
+	}
+}

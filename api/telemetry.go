@@ -149,6 +149,9 @@ func (s *Server) DeleteTimeseries(ctx context.Context, req DeleteTimeseriesReque
 	if err != nil {
 		return nil, err
 	}
+	if d.To <= d.From {
+		return DeleteTimeseries200Response{}, nil // [startTs, endTs) holds nothing
+	}
 	d.Tenant, d.Entity = e.Tenant, e.ID
 	if _, err := s.Store.Delete(ctx, d); err != nil {
 		return nil, err

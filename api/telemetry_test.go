@@ -180,6 +180,22 @@ func TestHistoryRefusesWhatTheContractRefuses(t *testing.T) {
 	}
 }
 
+// Nobody who calls a REST interface wants to read about the types of its server.
+func TestParameterErrorsNameTheParameter(t *testing.T) {
+	w := newWorld(t)
+	f := func(target, message string) {
+		t.Helper()
+		w.call("GET", target, w.adminA, "").fails(400, 31, message)
+	}
+	f("/api/device/xyz", `Invalid UUID string: "xyz"`)
+	f("/api/devices", "Required request parameter 'deviceIds' is not present")
+	f("/api/tenant/devices?pageSize=ten&page=0", "Invalid value 'ten' of parameter 'pageSize'")
+	f(w.at("/values/timeseries?startTs=1&endTs=soon"), "Invalid value 'soon' of parameter 'endTs'")
+	f(w.at("/values/timeseries/history?startTs=1"), "Required request parameter 'endTs' is not present")
+	f(w.at("/values/timeseries?useStrictDataTypes=maybe"), "Invalid value 'maybe' of parameter 'useStrictDataTypes'")
+	w.call("POST", w.at("/timeseries/ANY/never"), w.adminA, `{"a":1}`).fails(400, 31, "Invalid value of parameter 'ttl'")
+}
+
 func TestAccessFailuresAreTextAndUnreadableParametersJSON(t *testing.T) {
 	w := newWorld(t)
 	path := "/api/plugins/telemetry/"
@@ -279,6 +295,9 @@ func TestDeletingTimeseriesKeepsDropsOrRewritesTheLatest(t *testing.T) {
 	del("?keys=t&startTs=1").text(400, "When deleteAllDataForKeys is false, start and end timestamp values shouldn't be empty")
 
 	w.save(points)
+	del("?keys=t&startTs=3000&endTs=3000").is(200, "") // the range is half open: there is nothing in it
+	del("?keys=t&startTs=4000&endTs=3000").is(200, "")
+	latest(`{"ts":3000,"value":"3"}`)
 	del("?keys=t&startTs=2000&endTs=4000&rewriteLatestIfDeleted=true").is(200, "")
 	latest(`{"ts":1000,"value":"1"}`)
 	w.save(points)
