@@ -28,6 +28,8 @@ type Remote struct {
 	token   string
 	profile string
 	devices map[string]string // name → id
+	refused map[string]error  // devices the server does not want to make
+	reached bool              // the server has answered before
 	body    []byte
 }
 
@@ -56,7 +58,7 @@ func NewRemote(ctx context.Context, base string, login Login, o RemoteOptions) (
 	r := &Remote{
 		base: strings.TrimSuffix(base, "/"), login: login,
 		client: o.Client, wait: o.Wait,
-		profile: cmp.Or(o.Profile, "default"), devices: map[string]string{},
+		profile: cmp.Or(o.Profile, "default"), devices: map[string]string{}, refused: map[string]error{},
 	}
 	if r.client == nil {
 		r.client = &http.Client{Timeout: time.Minute}
@@ -94,13 +96,20 @@ func (r *Remote) deviceID(ctx context.Context, name string) (string, error) {
 	if id, ok := r.devices[name]; ok {
 		return id, nil
 	}
+	if err, ok := r.refused[name]; ok {
+		return "", err
+	}
 	var device struct{ ID struct{ ID string } }
 	err := r.json(ctx, http.MethodGet, "/api/tenant/devices?deviceName="+url.QueryEscape(name), nil, &device)
 	if status, ok := errors.AsType[*StatusError](err); ok && status.Status == http.StatusNotFound {
 		err = r.json(ctx, http.MethodPost, "/api/device", map[string]string{"name": name, "type": r.profile}, &device)
 	}
 	if err != nil {
-		return "", fmt.Errorf("find or create device %q: %w", name, err)
+		err = fmt.Errorf("find or create device %q: %w", name, err)
+		if isRefusal(err) {
+			r.refused[name] = err
+		}
+		return "", err
 	}
 	r.devices[name] = device.ID.ID
 	return device.ID.ID, nil
@@ -134,8 +143,9 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server answered %d %s: %s", e.Status, http.StatusText(e.Status), e.Message)
 }
 
-// do sends a request, again after a pause while the server is away or overloaded: nothing
-// here is done twice by being sent twice. An expired token is renewed once.
+// do sends a request, again after a pause while the server, once reached, is away or
+// overloaded: nothing here is done twice by being sent twice. An expired token is renewed
+// once.
 func (r *Remote) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	pause := 500 * time.Millisecond
 	for attempt, renewed := 1, false; ; attempt++ {
@@ -146,6 +156,8 @@ func (r *Remote) do(ctx context.Context, method, path string, body []byte) ([]by
 			return answer, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case !r.reached:
+			return nil, err // more likely a wrong address than a server that is away
 		case refused && status.Status == http.StatusUnauthorized && r.token != "" && !renewed:
 			renewed, r.token = true, ""
 			if err := r.logIn(ctx); err != nil {
@@ -176,6 +188,7 @@ func (r *Remote) once(ctx context.Context, method, path string, body []byte) (an
 	if err != nil {
 		return nil, 0, fmt.Errorf("reach the server: %w", err)
 	}
+	r.reached = true
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	if err != nil {

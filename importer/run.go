@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -42,16 +43,13 @@ type Progress struct {
 // Run reads all rows and writes them to sink. It returns how far it came, also with an
 // error.
 func Run(ctx context.Context, r *Reader, sink Sink, job Job) (Progress, error) {
-	run := &runner{reader: r, sink: sink, job: job, devices: map[string]*model.WriteSet{}}
+	run := &runner{reader: r, sink: sink, job: job, devices: map[string]*batch{}}
 	size := cmp.Or(job.BatchRows, 1000)
 	for pending := 0; ; {
 		row, err := r.Next()
 		if bad, ok := errors.AsType[*RowError](err); ok {
 			if run.read.Line = bad.Line; bad.Line > job.SkipTo {
-				run.read.Bad++
-				if job.OnBad != nil {
-					job.OnBad(bad)
-				}
+				run.leaveOut(bad)
 			}
 			continue
 		}
@@ -80,29 +78,47 @@ type runner struct {
 	reader  *Reader
 	sink    Sink
 	job     Job
-	devices map[string]*model.WriteSet
+	devices map[string]*batch
 	order   []string // devices of the batch, as they came: a failing import fails the same way twice
 	read    Progress // what was read
 	done    Progress // what is acknowledged
+	refused int      // rows the sink refused before it took any
+}
+
+// A batch is the rows of one device that wait, each with its line in the file.
+type batch struct {
+	set   model.WriteSet
+	lines []int
+}
+
+// maxRefused rows refused and none taken are not bad rows: the import as a whole is wrong.
+const maxRefused = 1000
+
+func (r *runner) leaveOut(bad *RowError) {
+	r.read.Bad++
+	if r.job.OnBad != nil {
+		r.job.OnBad(bad)
+	}
 }
 
 func (r *runner) add(row *Row) {
-	set := r.devices[row.Device]
-	if set == nil {
-		set = &model.WriteSet{Scope: model.Timeseries, Keys: r.reader.Keys()}
-		r.devices[row.Device] = set
+	b := r.devices[row.Device]
+	if b == nil {
+		b = &batch{set: model.WriteSet{Scope: model.Timeseries, Keys: r.reader.Keys()}}
+		r.devices[row.Device] = b
 	}
-	if len(set.Rows) == 0 {
+	if len(b.lines) == 0 {
 		r.order = append(r.order, row.Device)
 	}
-	before := len(set.Cells)
+	before := len(b.set.Cells)
 	for i, v := range row.Values {
 		if !v.IsNone() {
-			set.Cells = append(set.Cells, model.Cell{Key: i, Value: v})
+			b.set.Cells = append(b.set.Cells, model.Cell{Key: i, Value: v})
 		}
 	}
-	if n := len(set.Cells) - before; n > 0 {
-		set.Rows = append(set.Rows, model.Row{TS: row.TS, Cells: n})
+	if n := len(b.set.Cells) - before; n > 0 {
+		b.set.Rows = append(b.set.Rows, model.Row{TS: row.TS, Cells: n})
+		b.lines = append(b.lines, row.Line)
 		r.read.Points += int64(n)
 	}
 	r.read.Rows++
@@ -111,14 +127,14 @@ func (r *runner) add(row *Row) {
 // flush writes the batch and reports progress.
 func (r *runner) flush(ctx context.Context) error {
 	for _, device := range r.order {
-		set := r.devices[device]
-		if len(set.Rows) == 0 {
+		b := r.devices[device]
+		if len(b.lines) == 0 {
 			continue
 		}
-		if err := r.sink.Write(ctx, device, set); err != nil {
+		if err := r.write(ctx, device, &b.set, b.lines); err != nil {
 			return fmt.Errorf("write device %q, after line %d: %w", device, r.done.Line, err)
 		}
-		set.Rows, set.Cells = set.Rows[:0], set.Cells[:0]
+		b.set.Rows, b.set.Cells, b.lines = b.set.Rows[:0], b.set.Cells[:0], b.lines[:0]
 	}
 	r.order = r.order[:0]
 	r.read.Bytes = r.reader.Offset()
@@ -127,4 +143,47 @@ func (r *runner) flush(ctx context.Context) error {
 		return r.job.OnProgress(r.done)
 	}
 	return nil
+}
+
+// write writes rows of one device. Where the sink refuses them it looks for the row that is
+// to blame: that one is left out, and the others are kept.
+func (r *runner) write(ctx context.Context, device string, set *model.WriteSet, lines []int) error {
+	err := r.sink.Write(ctx, device, set)
+	switch {
+	case err == nil:
+		r.refused = -1
+		return nil
+	case !isRefusal(err):
+		return err
+	case len(lines) == 1:
+		if r.refused >= 0 {
+			if r.refused++; r.refused > maxRefused {
+				return err
+			}
+		}
+		r.read.Rows--
+		r.read.Points -= int64(len(set.Cells))
+		r.leaveOut(&RowError{Line: lines[0], Err: err})
+		return nil
+	}
+	half, cells := len(lines)/2, 0
+	for _, row := range set.Rows[:half] {
+		cells += row.Cells
+	}
+	first, second := *set, *set
+	first.Rows, first.Cells = set.Rows[:half], set.Cells[:cells]
+	second.Rows, second.Cells = set.Rows[half:], set.Cells[cells:]
+	if err := r.write(ctx, device, &first, lines[:half]); err != nil {
+		return err
+	}
+	return r.write(ctx, device, &second, lines[half:])
+}
+
+// isRefusal reports whether the rows are to blame for err, and not the way to the sink.
+func isRefusal(err error) bool {
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		return status.Status == http.StatusBadRequest || status.Status == http.StatusRequestEntityTooLarge
+	}
+	kind := model.KindOf(err)
+	return kind == model.Invalid || kind == model.TooLarge
 }
