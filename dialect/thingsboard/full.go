@@ -109,6 +109,9 @@ func (p *Parser) fullMembers(r *lenient, ts int64) error {
 		if err != nil {
 			return err
 		}
+		if p.isFull() {
+			return errOver
+		}
 		p.add(row, key, v)
 		return nil
 	})

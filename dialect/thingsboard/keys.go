@@ -103,6 +103,7 @@ func (p *Parser) key(key string) (int, error) {
 }
 
 func (p *Parser) newKey(key string) int {
+	p.over = p.over || p.o.MaxKeys > 0 && len(p.set.Keys) >= p.o.MaxKeys
 	p.set.Keys = append(p.set.Keys, key)
 	p.cellOf = append(p.cellOf, 0)
 	p.keys.added(p.set.Keys)

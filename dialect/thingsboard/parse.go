@@ -18,6 +18,9 @@ type ParseOptions struct {
 	KeepNumericStrings bool
 	// MaxStringLength bounds string values, in characters. Zero means unlimited.
 	MaxStringLength int
+	// MaxKeys and MaxPoints are where reading ends with TooLarge: a body must not take many
+	// times its size in memory only to be refused. Zero means unlimited.
+	MaxKeys, MaxPoints int
 }
 
 // A Parser reads telemetry and attribute bodies. Its zero value is ready; a reused one
@@ -35,6 +38,7 @@ type Parser struct {
 	alike    bool     // the keys of this body are the first of known
 	strays   uint     // bodies that were not alike
 	reserved bool     // a key of this body is named ts or values
+	over     bool     // the body holds more than MaxKeys or MaxPoints
 	depth    int      // of the object whose members are being scanned
 }
 
@@ -53,13 +57,16 @@ func ParseAttributes(body []byte, scope model.Scope, received int64, o ParseOpti
 // get received, ms. On a device route a body without data gives a set without rows.
 func (p *Parser) Telemetry(body []byte, received int64, o ParseOptions) (*model.WriteSet, error) {
 	p.reset(model.Timeseries, received, o)
-	if !p.scanTelemetry(body) {
+	if scanned := p.scanTelemetry(body); !scanned && !p.over {
 		p.reset(model.Timeseries, received, o)
-		if err := p.fullTelemetry(body); err != nil {
+		if err := p.fullTelemetry(body); err != nil && !p.over {
 			return nil, p.telemetryError(err)
 		}
-	} else {
+	} else if scanned {
 		p.learn()
+	}
+	if p.over {
+		return nil, p.tooLarge()
 	}
 	if o.REST && len(p.set.Cells) == 0 {
 		return nil, model.Invalidf("No time series data found in request body!")
@@ -71,13 +78,16 @@ func (p *Parser) Telemetry(body []byte, received int64, o ParseOptions) (*model.
 // with one row; the caller fills in tenant and entity.
 func (p *Parser) Attributes(body []byte, scope model.Scope, received int64, o ParseOptions) (*model.WriteSet, error) {
 	p.reset(scope, received, o)
-	if !p.scanAttributes(body) {
+	if scanned := p.scanAttributes(body); !scanned && !p.over {
 		p.reset(scope, received, o)
-		if err := p.fullAttributes(body); err != nil {
+		if err := p.fullAttributes(body); err != nil && !p.over {
 			return nil, p.attributesError(err)
 		}
-	} else {
+	} else if scanned {
 		p.learn()
+	}
+	if p.over {
+		return nil, p.tooLarge()
 	}
 	if o.REST && len(p.set.Cells) == 0 {
 		return nil, model.Invalidf("No attributes data found in request body!")
@@ -96,7 +106,21 @@ func (p *Parser) reset(scope model.Scope, received int64, o ParseOptions) {
 		Cells:    p.set.Cells[:0],
 	}
 	p.cellOf = p.cellOf[:0]
-	p.alike, p.reserved = true, false
+	p.alike, p.reserved, p.over = true, false, false
+}
+
+// errOver ends the reading of a body that is over its limits.
+var errOver = errors.New("thingsboard: over the limits")
+
+func (p *Parser) tooLarge() error {
+	p.set.Keys, p.set.Rows, p.set.Cells, p.cellOf = nil, nil, nil, nil // too large to be kept for the next body
+	return model.Errorf(model.TooLarge, "A message may have at most %d keys and %d points", p.o.MaxKeys, p.o.MaxPoints)
+}
+
+// isFull reports whether there must not be another point, and remembers it.
+func (p *Parser) isFull() bool {
+	p.over = p.over || p.o.MaxPoints > 0 && len(p.set.Cells) >= p.o.MaxPoints
+	return p.over
 }
 
 // add puts a cell into the row that began at cell number row. The later value of a key

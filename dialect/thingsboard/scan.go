@@ -178,6 +178,9 @@ func (p *Parser) scanMembers(b []byte, i int, ts int64, element bool) int {
 			} else {
 				n := len(p.set.Cells)
 				if n == cap(p.set.Cells) {
+					if p.isFull() {
+						return -1
+					}
 					p.set.Cells = slices.Grow(p.set.Cells, 1)
 				}
 				p.set.Cells = p.set.Cells[:n+1]
@@ -239,7 +242,10 @@ func (p *Parser) scannedKey(name string, element bool) int {
 		return -1
 	}
 	p.alike = false
-	return p.newKey(name)
+	if key := p.newKey(name); !p.over {
+		return key
+	}
+	return -1
 }
 
 // learn remembers the keys of a body that was not like those before, as copies that do not
