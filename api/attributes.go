@@ -112,7 +112,12 @@ func (s *Server) saveAttributes(ctx context.Context, t EntityType, id model.ID, 
 	if err != nil {
 		return err
 	}
-	set, err := b.parser.Attributes(raw, scope, s.Now().UnixMilli(), thingsboard.ParseOptions{REST: true})
+	done, err := s.giants.enter(ctx, len(raw))
+	if err != nil {
+		return err
+	}
+	defer done()
+	set, err := b.parser.Attributes(raw, scope, s.Now().UnixMilli(), s.parseOptions(true))
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,8 @@ type Deps struct {
 type Limits struct {
 	Body       int64         // bytes of a body of /api/**; zero means 16 MiB
 	DeviceBody int64         // bytes of a body of /api/v1/**; zero means 50 MiB
+	Keys       int           // keys of one message; zero means 10,000
+	Points     int           // points of one message; zero means 2,000,000
 	Header     int           // bytes of the header; zero means 64 KiB
 	Buckets    int64         // buckets of one aggregate query; zero means 700
 	Timeout    time.Duration // of a call into the server; zero means 30 s
@@ -63,6 +65,8 @@ type Limits struct {
 func (d Deps) withDefaults() Deps {
 	d.Limits.Body = cmp.Or(d.Limits.Body, 16<<20)
 	d.Limits.DeviceBody = cmp.Or(d.Limits.DeviceBody, 50<<20)
+	d.Limits.Keys = cmp.Or(d.Limits.Keys, 10_000)
+	d.Limits.Points = cmp.Or(d.Limits.Points, 2_000_000)
 	d.Limits.Header = cmp.Or(d.Limits.Header, 64<<10)
 	d.Limits.Timeout = cmp.Or(d.Limits.Timeout, 30*time.Second)
 	d.Limits.Drain = cmp.Or(d.Limits.Drain, 15*time.Second)

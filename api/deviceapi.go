@@ -23,7 +23,7 @@ func (s *Server) deviceOf(token string) (*model.Entity, error) {
 // PostDeviceTelemetry answers POST /api/v1/{deviceToken}/telemetry.
 func (s *Server) PostDeviceTelemetry(ctx context.Context, req PostDeviceTelemetryRequestObject) (PostDeviceTelemetryResponseObject, error) {
 	err := s.post(ctx, req.DeviceToken, req.Body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
-		return p.Telemetry(raw, s.Now().UnixMilli(), thingsboard.ParseOptions{})
+		return p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(false))
 	})
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (s *Server) PostDeviceTelemetry(ctx context.Context, req PostDeviceTelemetr
 // PostDeviceAttributes answers POST /api/v1/{deviceToken}/attributes.
 func (s *Server) PostDeviceAttributes(ctx context.Context, req PostDeviceAttributesRequestObject) (PostDeviceAttributesResponseObject, error) {
 	err := s.post(ctx, req.DeviceToken, req.Body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
-		return p.Attributes(raw, model.Client, s.Now().UnixMilli(), thingsboard.ParseOptions{})
+		return p.Attributes(raw, model.Client, s.Now().UnixMilli(), s.parseOptions(false))
 	})
 	if err != nil {
 		return nil, err
@@ -55,6 +55,11 @@ func (s *Server) post(ctx context.Context, token string, body io.Reader,
 	if err != nil {
 		return err
 	}
+	done, err := s.giants.enter(ctx, len(raw))
+	if err != nil {
+		return err
+	}
+	defer done()
 	set, err := parse(&b.parser, raw)
 	if err != nil {
 		return err

@@ -39,6 +39,62 @@ func TestABodyOfExactlyTheLimitPasses(t *testing.T) {
 	}
 }
 
+func TestAMessageOfTooManyPointsOrKeysIsRefused(t *testing.T) {
+	w := newWorld(t, func(d *api.Deps) { d.Limits.Keys, d.Limits.Points = 2, 10 })
+	const message = "Payload size exceeds the limit: A message may have at most 2 keys and 10 points"
+	w.call("POST", "/api/v1/owned-token/telemetry", "", "["+strings.Repeat(`{"a":1},`, 99)+`{"a":1}]`).text(413, message)
+	w.call("POST", w.at("/timeseries/ANY"), w.adminA, `{"a":1,"b":2,"c":3}`).text(413, message)
+	w.call("POST", w.at("/SERVER_SCOPE"), w.adminA, `{"a":1,"b":2,"c":3}`).text(413, message)
+	w.call("POST", "/api/v1/owned-token/attributes", "", `{"a":1,"b":2}`).is(200, "")
+}
+
+// A crowd is a writer that lets nobody go before all are told to.
+type crowd struct {
+	in   chan struct{}
+	free chan struct{}
+}
+
+func (c crowd) Write(context.Context, *model.Entity, ...*model.WriteSet) error {
+	c.in <- struct{}{}
+	<-c.free
+	return nil
+}
+
+func TestLargeBodiesTakeTurnsAndSmallOnesDoNotWait(t *testing.T) {
+	c := crowd{in: make(chan struct{}), free: make(chan struct{})}
+	w := newWorld(t, func(d *api.Deps) { d.Writer, d.Limits.Timeout = c, 50*time.Millisecond })
+	post := func(body string) chan int {
+		code := make(chan int, 1)
+		go func() {
+			r := httptest.NewRequest("POST", "/api/v1/owned-token/telemetry", strings.NewReader(body))
+			got := httptest.NewRecorder()
+			w.handler.ServeHTTP(got, r)
+			code <- got.Code
+		}()
+		return code
+	}
+	giant := `{"t":1` + strings.Repeat(" ", 1<<20) + `}`
+	first, second := post(giant), post(giant)
+	<-c.in
+	<-c.in
+	if got := <-post(giant); got != 503 { // nobody frees a place in time
+		t.Errorf("a third large body: %d, want 503", got)
+	}
+	small := post(`{"t":1}`)
+	<-c.in
+	close(c.free)
+	for _, code := range []chan int{first, second, small} {
+		if got := <-code; got != 200 {
+			t.Errorf("%d, want 200", got)
+		}
+	}
+	next := post(giant)
+	<-c.in
+	if got := <-next; got != 200 {
+		t.Errorf("a large body with room: %d, want 200", got)
+	}
+}
+
 // Of somebody not known yet, little is read.
 func TestABodyWithoutATokenIsSmall(t *testing.T) {
 	w := newWorld(t)

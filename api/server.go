@@ -26,6 +26,8 @@ type Server struct {
 	echo  *echo.Echo
 	ui    *ui
 
+	giants giants
+
 	setup struct {
 		sync.Mutex
 		token string // "" once spent
@@ -37,6 +39,7 @@ func New(d Deps) (*Server, error) {
 	d = d.withDefaults()
 	s := &Server{Deps: d, auth: d.Auth, guard: d.Guard, echo: echo.New()}
 	s.setup.token = d.SetupToken
+	s.giants = make(giants, maxGiants)
 	var err error
 	if s.ui, err = newUI(d.Assets); err != nil {
 		return nil, fmt.Errorf("read the web app: %w", err)

@@ -125,7 +125,12 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 	if err != nil {
 		return err
 	}
-	set, err := b.parser.Telemetry(raw, s.Now().UnixMilli(), thingsboard.ParseOptions{REST: true})
+	done, err := s.giants.enter(ctx, len(raw))
+	if err != nil {
+		return err
+	}
+	defer done()
+	set, err := b.parser.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(true))
 	if err != nil {
 		return err
 	}
