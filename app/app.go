@@ -175,7 +175,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.pipeline.Start(p.registry.AllDevices())
 	opened.push(p.pipeline.Close)
 
-	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Now: cfg.Now, Log: log})
+	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Now: cfg.Now, Log: log,
+		Limits: ws.Limits{Buckets: cfg.MaxBuckets}})
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
 	if cfg.Demo {
 		p.demo = &demonstration{registry: p.registry, auth: p.auth, pipeline: p.pipeline, log: log, dataDir: cfg.DataDir}
@@ -236,7 +237,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 			}
 			return nil
 		},
-		Now: cfg.Now, Log: log, Limits: api.Limits{Drain: cfg.Drain},
+		Now: cfg.Now, Log: log, Limits: api.Limits{Drain: cfg.Drain, Buckets: cfg.MaxBuckets},
 	}
 }
 

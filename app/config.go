@@ -25,6 +25,9 @@ type Config struct {
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
 	// default.
 	HeadBytes int64
+	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
+	// expect (thingsboard 17).
+	MaxBuckets int64
 	// Drain is how long a stop waits for requests in flight. Zero means 10 s.
 	Drain time.Duration
 	// Now is the clock. Nil means time.Now.
@@ -56,6 +59,9 @@ func (c Config) withDefaults() (Config, error) {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return c, fmt.Errorf("trusted-proxies: %q is not a network such as 10.0.0.0/8", p)
 		}
+	}
+	if c.MaxBuckets < 0 {
+		return c, fmt.Errorf("max-buckets: %d is less than 1", c.MaxBuckets)
 	}
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second

@@ -35,14 +35,14 @@ var (
 )
 
 // startServer runs the binary on dir and waits until it says where it listens. The first
-// start of a directory makes a tenant to work in.
-func (b *bench) startServer(ctx context.Context, dir string, known *server) (*server, error) {
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--log-level", "warn"}
+// start of a directory makes a tenant to work in. env is added to the environment.
+func (b *bench) startServer(ctx context.Context, dir string, known *server, env ...string) (*server, error) {
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--log-level", "warn", "--max-buckets", "10000"}
 	if known == nil {
 		args = append(args, "--demo")
 	}
 	s := &server{cmd: exec.CommandContext(ctx, b.bin, args...)}
-	s.cmd.Stderr = os.Stderr
+	s.cmd.Stderr, s.cmd.Env = os.Stderr, append(os.Environ(), env...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ type serveCmd struct {
 	TLSKey         string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
 	TrustedProxies []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	HeadSize       int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
+	MaxBuckets     int64         `help:"Most buckets of one aggregated answer." default:"700"`
 	Drain          time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
 	LogLevel       slog.Level    `help:"debug, info, warn or error." default:"info"`
 	LogJSON        bool          `help:"Log as JSON." name:"log-json"`
@@ -33,7 +34,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies,
-		HeadBytes: c.HeadSize, Drain: c.Drain,
+		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets, Drain: c.Drain,
 	}, slog.New(handler), s.out)
 }
 
