@@ -30,6 +30,7 @@ var Ours = map[string][]string{
 	"bench/...":                  {"*"},
 	"e2e":                        {"*"},
 	"internal/deps":              {},
+	"internal/docs":              {},
 }
 
 // Theirs lists the libraries that are met in named places only, with the reason.
