@@ -22,6 +22,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,7 +67,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return listenError(cfg.Listen, err)
 	}
 	public := cfg.URL // not told, links lead to where the request came from
 	if cfg.URL == "" {
@@ -102,6 +103,17 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 	}
 	log.Info("stopping")
 	return err
+}
+
+// listenError gives the commonest reason a server cannot listen a clear sentence.
+func listenError(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another process listens on %s: stop it first, or choose another address with --listen", address)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // the rest of it repeats the address
+	}
+	return fmt.Errorf("listen on %s: %w", address, err)
 }
 
 // parts are what the doors work with.
@@ -281,7 +293,7 @@ func (w welcome) print(out io.Writer, cfg Config) {
 		fmt.Fprintf(out, "  %-21s %s/setup?token=%s   (works once)\n", "set up", cfg.URL, w.setupToken)
 	}
 	for _, l := range w.logins {
-		fmt.Fprintf(out, "  %-21s %s   password %s\n", l.role, l.email, l.password)
+		fmt.Fprintf(out, "  %-21s %-21s password %s\n", l.role, l.email, l.password)
 	}
 }
 

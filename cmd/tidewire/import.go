@@ -17,8 +17,8 @@ type importCmd struct {
 	File string `arg:"" help:"CSV file whose first line names the columns." type:"existingfile"`
 
 	Server   string `help:"URL of the server." default:"http://127.0.0.1:8080"`
-	Username string `help:"E-mail of a tenant administrator." required:""`
-	Password string `help:"Password; better in TIDEWIRE_PASSWORD or TIDEWIRE_PASSWORD_FILE." required:"" secret:""`
+	Username string `help:"E-mail of a tenant administrator. Required; also TIDEWIRE_USERNAME."`
+	Password string `help:"Password. Required; better in TIDEWIRE_PASSWORD or TIDEWIRE_PASSWORD_FILE." secret:""`
 
 	Device       string            `help:"Device of all rows. Default: the file's name." xor:"device"`
 	DeviceColumn string            `help:"Column that names the device of each row." xor:"device"`
@@ -30,6 +30,18 @@ type importCmd struct {
 	Batch        int               `help:"Rows sent before they must be acknowledged." default:"1000"`
 	State        string            `help:"File that remembers how far the import came. Default: beside the file." placeholder:"FILE"`
 	Restart      bool              `help:"Start from the beginning, whatever an earlier run did."`
+}
+
+// Validate implements kong's check of a parsed command: the import cannot begin without a
+// login, and its parts may come from places that a flag's own "missing" does not name.
+func (c *importCmd) Validate() error {
+	if c.Username == "" {
+		return errors.New("who are you? Set --username or TIDEWIRE_USERNAME to the e-mail of a tenant administrator")
+	}
+	if c.Password == "" {
+		return errors.New("no password: set TIDEWIRE_PASSWORD, or TIDEWIRE_PASSWORD_FILE to a file that holds it")
+	}
+	return nil
 }
 
 // maxBadLines bounds how many bad rows are printed one by one; the count tells the rest.
@@ -91,7 +103,11 @@ func (c *importCmd) Run(ctx context.Context, s *streams) (err error) {
 	if printed > maxBadLines {
 		fmt.Fprintf(s.err, "%s: %d more bad rows\n", c.File, printed-maxBadLines)
 	}
-	fmt.Fprintf(s.out, "%d rows kept, %d points, %d bad rows left out\n", done.Rows, done.Points, done.Bad)
+	bad := "bad rows"
+	if done.Bad == 1 {
+		bad = "bad row"
+	}
+	fmt.Fprintf(s.out, "%d rows kept, %d points, %d %s left out\n", done.Rows, done.Points, done.Bad, bad)
 	if err != nil {
 		return fmt.Errorf("%w (run the same command again to go on after line %d)", err, done.Line)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,12 +86,19 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q = %d, want %d with %q:\n%s", args, got, code, output, out.String())
 		}
 	}
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
 	f(0, "tidewire ", "version")
 	f(0, "--listen", "serve", "--help")
 	f(2, "unknown flag --nothing", "serve", "--nothing")
-	f(2, "missing flags", "import", "main.go")
+	f(2, "TIDEWIRE_USERNAME", "import", "main.go")
+	f(2, "TIDEWIRE_PASSWORD_FILE", "import", "main.go", "--username", "a")
 	f(2, "no-such-file", "import", "no-such-file")
 	f(1, "no-such-directory", "check", "--data", "no-such-directory")
 	f(1, "listen", "serve", "--data", t.TempDir(), "--listen", "nowhere")
+	f(1, "another process listens on "+taken.Addr().String(), "serve", "--data", t.TempDir(), "--listen", taken.Addr().String())
 	f(1, "zone", "import", "main.go", "--username", "a", "--password", "b", "--zone", "Seattle")
 }
