@@ -19,7 +19,7 @@ export function LoginPage() {
         <Stack>
           {setup.data?.open && (
             <Alert color="tide" role="note" p="sm">
-              <Text size="sm">First start? Open the one-time setup link that the server printed.</Text>
+              <Text size="sm">For a tenant of your own, open the one-time setup link that the server printed.</Text>
             </Alert>
           )}
           {ended && !error && (
