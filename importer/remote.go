@@ -18,8 +18,9 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// A Remote is a Sink that writes to a running server as a tenant administrator or a
-// customer user. Devices that do not exist are created. It is not safe for concurrent use.
+// A Remote is a Sink that writes to a running server as a tenant administrator, who alone
+// may find devices by name. Devices that do not exist are created. It is not safe for
+// concurrent use.
 type Remote struct {
 	base    string
 	client  *http.Client

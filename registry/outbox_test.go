@@ -118,6 +118,24 @@ func TestErasureIsRepeatedWhenItsRowSurvived(t *testing.T) {
 	}
 }
 
+// Between the commit of a deletion and the moment the entity is hidden, writes still find it:
+// an erasure then would be too early for them.
+func TestNothingIsErasedBeforeItIsHidden(t *testing.T) {
+	f := open(t)
+	d := f.addDevice(t, "a")
+	check(t, f.write(t.Context(), func(tx *tx) error { return f.erase(tx, f.tenant, d.ID) }))
+	e := &engine{}
+	f.sweep(t.Context(), e)
+	if _, asked := e.state(); asked != 0 || outboxRows(t, f.Registry) != 1 {
+		t.Errorf("asked %d times, %d rows left", asked, outboxRows(t, f.Registry))
+	}
+	f.dir.remove(d.ID)
+	f.sweep(t.Context(), e)
+	if erased, _ := e.state(); erased[d.ID] != 1 || outboxRows(t, f.Registry) != 0 {
+		t.Errorf("erased %v, %d rows left", erased, outboxRows(t, f.Registry))
+	}
+}
+
 func TestSweepGoesPastABatchThatFails(t *testing.T) {
 	f := open(t)
 	check(t, f.write(t.Context(), func(tx *tx) error {

@@ -277,6 +277,24 @@ func bubble(t *testing.T, w *world) (dial func(path string) *client, stop func()
 		}
 }
 
+// A client that lost its network never answers a close.
+func TestShutdownDoesNotWaitForThoseWhoNeverAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		dial, stop := bubble(t, w)
+		defer stop()
+		dial("/api/ws?token=good")
+		synctest.Wait()
+		begun := time.Now()
+		if err := w.server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(begun); d != 2*time.Second {
+			t.Errorf("it took %v, want %v", d, 2*time.Second)
+		}
+	})
+}
+
 func TestASocketThatShowsNoTokenIsClosedAfterTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dial, stop := bubble(t, newWorld(t, nil))

@@ -250,8 +250,13 @@ func (s *Server) Sessions() int {
 	return len(s.mu.sessions)
 }
 
-// Shutdown refuses new sockets, closes every open one with 1012 and waits until all are gone
-// or ctx ends, when it cuts those that are left and returns ctx's error.
+// farewell is how long Shutdown waits for clients to answer a close. Of those who never do,
+// because they lost their network, any server has some, and no restart should wait for them.
+const farewell = 2 * time.Second
+
+// Shutdown refuses new sockets, closes every open one with 1012 and waits until all are gone,
+// but not longer than 2 s or until ctx ends: then it cuts those that are left and returns
+// ctx's error, if any.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.mu.closing = true
@@ -265,9 +270,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.done.Wait()
 		close(gone)
 	}()
+	patience := time.NewTimer(farewell)
+	defer patience.Stop()
 	select {
 	case <-gone:
 		return nil
+	case <-patience.C:
 	case <-ctx.Done():
 	}
 	for _, x := range s.all() {
