@@ -106,22 +106,9 @@ func (s *Server) saveAttributes(ctx context.Context, t EntityType, id model.ID, 
 	if err != nil {
 		return err
 	}
-	b := borrow()
-	defer b.giveBack()
-	raw, err := b.read(body)
-	if err != nil {
-		return err
-	}
-	done, err := s.giants.enter(ctx, len(raw))
-	if err != nil {
-		return err
-	}
-	defer done()
-	set, err := b.parser.Attributes(raw, scope, s.Now().UnixMilli(), s.parseOptions(true))
-	if err != nil {
-		return err
-	}
-	return s.Writer.Write(ctx, e, set)
+	return s.write(ctx, e, body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
+		return p.Attributes(raw, scope, s.Now().UnixMilli(), s.parseOptions(true))
+	})
 }
 
 // DeleteDeviceAttributes answers DELETE …/{deviceId}/{scope}.

@@ -42,29 +42,12 @@ func (s *Server) PostDeviceAttributes(ctx context.Context, req PostDeviceAttribu
 	return PostDeviceAttributes200Response{}, nil
 }
 
-func (s *Server) post(ctx context.Context, token string, body io.Reader,
-	parse func(*thingsboard.Parser, []byte) (*model.WriteSet, error),
-) error {
+func (s *Server) post(ctx context.Context, token string, body io.Reader, parse parseBody) error {
 	e, err := s.deviceOf(token)
 	if err != nil {
 		return err
 	}
-	b := borrow()
-	defer b.giveBack()
-	raw, err := b.read(body)
-	if err != nil {
-		return err
-	}
-	done, err := s.giants.enter(ctx, len(raw))
-	if err != nil {
-		return err
-	}
-	defer done()
-	set, err := parse(&b.parser, raw)
-	if err != nil {
-		return err
-	}
-	return s.Writer.Write(ctx, e, set)
+	return s.write(ctx, e, body, parse)
 }
 
 // GetDeviceAttributes answers GET /api/v1/{deviceToken}/attributes.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/model"
@@ -31,6 +32,30 @@ func (g giants) enter(ctx context.Context, n int) (done func(), err error) {
 	case <-ctx.Done():
 		return nil, &model.Error{Kind: model.Overload, Message: "The server is overloaded, try again later", Err: context.Cause(ctx)}
 	}
+}
+
+// A parseBody makes a write set of a body, which it may keep views into until the set is written.
+type parseBody = func(*thingsboard.Parser, []byte) (*model.WriteSet, error)
+
+// write is the way of every body with telemetry or attributes: read, wait for a turn if it
+// is a giant, parse, hand to the pipeline.
+func (s *Server) write(ctx context.Context, e *model.Entity, body io.Reader, parse parseBody) error {
+	b := borrow()
+	defer b.giveBack()
+	raw, err := b.read(body)
+	if err != nil {
+		return err
+	}
+	done, err := s.giants.enter(ctx, len(raw))
+	if err != nil {
+		return err
+	}
+	defer done()
+	set, err := parse(&b.parser, raw)
+	if err != nil {
+		return err
+	}
+	return s.Writer.Write(ctx, e, set)
 }
 
 // parseOptions are the server's switches for a body.

@@ -119,23 +119,13 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 	case ttl < 0:
 		return model.Invalidf("TTL can't be negative")
 	}
-	b := borrow()
-	defer b.giveBack()
-	raw, err := b.read(body)
-	if err != nil {
-		return err
-	}
-	done, err := s.giants.enter(ctx, len(raw))
-	if err != nil {
-		return err
-	}
-	defer done()
-	set, err := b.parser.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(true))
-	if err != nil {
-		return err
-	}
-	set.TTL = min(ttl, math.MaxInt64/1000) * 1000
-	return s.Writer.Write(ctx, e, set)
+	return s.write(ctx, e, body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
+		set, err := p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(true))
+		if err == nil {
+			set.TTL = min(ttl, math.MaxInt64/1000) * 1000
+		}
+		return set, err
+	})
 }
 
 // DeleteTimeseries answers DELETE …/timeseries/delete.
