@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/codec"
 )
 
 // A Tail is what a flush must know of the row groups of a group in order to add to them
@@ -99,94 +100,40 @@ func (t *Tail) Append(dst, latest []byte) []byte {
 
 // Parse reads a row into s, whose text it copies.
 func (s *State) Parse(b []byte) error {
-	d := decoder{b: b}
-	if d.byte() != stateVersion {
+	d := codec.NewCursor(b)
+	if d.Byte() != stateVersion {
 		return ErrRow
 	}
-	s.Tail.Any = d.byte() == 1
-	s.Tail.Last = d.varint()
-	s.Tail.Sealed = d.varint()
-	s.Tail.Small = int(d.uvarint())
-	s.Tail.SmallRows = int(d.uvarint())
-	s.Tail.Partition = d.varint()
-	s.Tail.Unpaged = int(d.uvarint())
-	s.LastTS = d.varint()
-	s.Touched = uint32(d.fixed(4))
-	n := int(d.byte())
-	if d.bad || n > MaxColumns {
+	s.Tail.Any = d.Byte() == 1
+	s.Tail.Last = d.Varint()
+	s.Tail.Sealed = d.Varint()
+	s.Tail.Small = int(d.Uvarint())
+	s.Tail.SmallRows = int(d.Uvarint())
+	s.Tail.Partition = d.Varint()
+	s.Tail.Unpaged = int(d.Uvarint())
+	s.LastTS = d.Varint()
+	s.Touched = d.Uint32()
+	n := int(d.Byte())
+	if d.Err() != nil || n > MaxColumns {
 		return ErrRow
 	}
 	s.Latest = make([]Latest, n)
 	for i := range s.Latest {
 		l := &s.Latest[i]
-		l.Type = model.Type(d.byte())
+		l.Type = model.Type(d.Byte())
 		if l.Type == model.TypeNone {
 			continue
 		}
-		l.TS = d.varint()
+		l.TS = d.Varint()
 		switch {
 		case l.Type.IsText():
-			l.Text = append([]byte(nil), d.bytes(d.uvarint())...)
+			l.Text = append([]byte(nil), d.Bytes(d.Int(d.Len()))...)
 		case l.Type != model.TypeNull:
-			l.Bits = d.fixed(8)
+			l.Bits = d.Uint64()
 		}
 	}
-	if d.bad || len(d.b) != 0 {
+	if d.Err() != nil || d.Len() != 0 {
 		return ErrRow
 	}
 	return nil
-}
-
-// A decoder reads fields one after the other; bad is tested once at the end.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) fail() { d.b, d.bad = nil, true }
-
-func (d *decoder) byte() byte {
-	if len(d.b) == 0 {
-		d.fail()
-		return 0
-	}
-	c := d.b[0]
-	d.b = d.b[1:]
-	return c
-}
-
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.fail()
-		return nil
-	}
-	v := d.b[:n]
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) fixed(n int) uint64 {
-	var le [8]byte
-	copy(le[:], d.bytes(uint64(n)))
-	return binary.LittleEndian.Uint64(le[:])
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, w := binary.Uvarint(d.b)
-	if w <= 0 {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[w:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, w := binary.Varint(d.b)
-	if w <= 0 {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[w:]
-	return v
 }

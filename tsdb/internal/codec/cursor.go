@@ -62,6 +62,14 @@ func (c *Cursor) Byte() byte {
 	return v
 }
 
+// Uint32 returns the next four bytes as a little-endian number.
+func (c *Cursor) Uint32() uint32 {
+	if b := c.Bytes(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
 // Uint64 returns the next eight bytes as a little-endian number.
 func (c *Cursor) Uint64() uint64 {
 	if b := c.Bytes(8); b != nil {
