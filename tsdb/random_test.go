@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tidewire/tidewire/model"
+	twins "github.com/tidewire/tidewire/tsdb/internal/twin"
 )
 
 // A harness runs one script against a DB and its twin.
@@ -284,8 +285,9 @@ func (h *harness) compareLog() {
 }
 
 func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
+	seeds := twins.Seeds(3)
 	for name, o := range optionSets {
-		for seed := range uint64(3) {
+		for seed := range seeds {
 			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) {
 				h := newHarness(t, o, seed)
 				for range 250 {
@@ -296,11 +298,13 @@ func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
 			})
 		}
 	}
+	t.Logf("%d histories of 250 steps struck", seeds*uint64(len(optionSets)))
 }
 
 // A power cut may take anything that was not acknowledged, and nothing that was.
 func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
-	for seed := range uint64(30) {
+	seeds := twins.Seeds(30)
+	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1}, 1000+seed)
 			for range 1 + h.script.rng.IntN(60) {
@@ -316,4 +320,5 @@ func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
 			h.check()
 		})
 	}
+	t.Logf("%d power cuts struck", seeds)
 }

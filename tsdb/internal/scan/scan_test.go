@@ -60,7 +60,8 @@ func (h *history) series(rng *rand.Rand) []Series {
 
 func TestRawEqualsTheTwin(t *testing.T) {
 	var s Scanner
-	for seed := range uint64(300) {
+	seeds := twin.Seeds(300)
+	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		h := randomHistory(t, rng, 0)
 		for range 4 {
@@ -100,14 +101,15 @@ func brief(p []model.Point) string {
 }
 
 func TestAggregatesEqualTheTwin(t *testing.T) {
-	aggregatesEqualTheTwin(t, new(Scanner), 300, 3)
+	aggregatesEqualTheTwin(t, new(Scanner), 3)
 }
 
 func TestAggregatesEqualTheTwinWhenSharedAndPaged(t *testing.T) {
-	aggregatesEqualTheTwin(t, &Scanner{always: true}, 300, 4)
+	aggregatesEqualTheTwin(t, &Scanner{always: true}, 4)
 }
 
-func aggregatesEqualTheTwin(t *testing.T, s *Scanner, seeds, stream uint64) {
+func aggregatesEqualTheTwin(t *testing.T, s *Scanner, stream uint64) {
+	seeds := twin.Seeds(300)
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, stream))
 		h := randomHistory(t, rng, 0)
