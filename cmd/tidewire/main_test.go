@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ func resolve(t *testing.T, environ []string, args ...string) (level, password st
 		Serve  struct {
 			Level    string `default:"default"`
 			Password string `secret:""`
+			Size     int64
 		} `cmd:""`
 	}
 	parser, err := kong.New(&c, kong.Name("t"), kong.Resolvers(&settings{environ: environ}), kong.Exit(func(int) {}))
@@ -69,8 +71,30 @@ func TestASecretMayStandInAFileOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestValuesOfTheFileAreReadLikeFlags(t *testing.T) {
+	var c struct {
+		Config string `type:"existingfile"`
+		Serve  struct {
+			Size     int64
+			Flag     bool
+			Networks []string
+		} `cmd:""`
+	}
+	file := write(t, `{"size":9007199254740993,"flag":true,"networks":["10.0.0.0/8","::1/128"]}`)
+	parser, err := kong.New(&c, kong.Resolvers(&settings{}), kong.Exit(func(int) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"serve", "--config", file}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Serve; got.Size != 9007199254740993 || !got.Flag || !slices.Equal(got.Networks, []string{"10.0.0.0/8", "::1/128"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestMistakesInTheConfigurationAreNamed(t *testing.T) {
-	for text, want := range map[string]string{`{"levle":"x"}`: `"levle"`, `{`: "JSON"} {
+	for text, want := range map[string]string{`{"levle":"x"}`: `"levle"`, `{`: "JSON", `{"level":{"a":1}}`: `"level"`, `{"size":"big"}`: "--size", `[]`: "JSON object"} {
 		_, _, err := resolve(t, nil, "--config", write(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,7 +16,7 @@ import (
 type settings struct {
 	environ []string
 	loaded  bool
-	file    map[string]any
+	file    map[string]string
 }
 
 // Validate implements kong.Resolver: a name in the file that is no flag is a mistake.
@@ -45,7 +46,10 @@ func (s *settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if err := s.load(k); err != nil {
 		return nil, err
 	}
-	return s.file[flag.Name], nil
+	if v, ok := s.file[flag.Name]; ok {
+		return v, nil
+	}
+	return nil, nil
 }
 
 // env returns a variable; an empty one counts as not set, as in most service managers.
@@ -56,6 +60,29 @@ func (s *settings) env(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// asFlags writes each value as it would stand on the command line, where one parser reads
+// and judges them all; a list becomes its elements with commas between.
+func asFlags(file map[string]any) (map[string]string, error) {
+	flags := make(map[string]string, len(file))
+	for name, v := range file {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		var parts []string
+		for _, e := range list {
+			switch e.(type) {
+			case string, bool, json.Number:
+				parts = append(parts, fmt.Sprint(e))
+			default:
+				return nil, fmt.Errorf("%q is neither a text, a number, true or false, nor a list of these", name)
+			}
+		}
+		flags[name] = strings.Join(parts, ",")
+	}
+	return flags, nil
 }
 
 // load reads the configuration file that --config or TIDEWIRE_CONFIG names, once.
@@ -79,7 +106,13 @@ func (s *settings) load(k *kong.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	if err := json.Unmarshal(b, &s.file); err != nil {
+	var file map[string]any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber() // a size in bytes must not become 2.7e+08
+	if err := dec.Decode(&file); err != nil {
+		return fmt.Errorf("%s is not a JSON object of settings: %w", path, err)
+	}
+	if s.file, err = asFlags(file); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	known := map[string]bool{}
