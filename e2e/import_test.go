@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,5 +182,41 @@ func TestAColumnNamesTheDevice(t *testing.T) {
 	slices.Sort(keys)
 	if !slices.Equal(keys, []string{"sky", "warmest"}) || string(got["sky"][0].Value) == "" || got["sky"][0].TS != 1325376000000 {
 		t.Errorf("first day of New York: %s", fmt.Sprint(got))
+	}
+}
+
+// An import that was killed goes on behind the last acknowledged batch, and the history is as
+// if nothing had happened.
+func TestAnImportThatWasKilledGoesOn(t *testing.T) {
+	s := start(t, t.TempDir(), "--demo")
+	admin, user, password := s.demoAdmin()
+	state := t.TempDir() + "/state"
+	args := []string{"import", "--server", s.url, "--username", user, "--password", password,
+		"--device", "twice", "--zone", "-08:00", "--batch", "5", "--state", state, hourly}
+
+	first := exec.Command(binary, args...)
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the import has got somewhere", func() bool {
+		_, err := os.Stat(state)
+		return err == nil
+	})
+	_ = first.Process.Kill()
+	if err := first.Wait(); err == nil {
+		t.Fatal("the import was through before it was killed")
+	}
+
+	code, out := run(t, nil, args...)
+	if code != 0 || !strings.Contains(out, "going on after line") {
+		t.Fatalf("import = %d:\n%s", code, out)
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Error("the state file is left behind")
+	}
+	id, _ := admin.device("twice")
+	got := admin.series(id, "keys=temperature&startTs=0&endTs=2000000000000&agg=COUNT&interval=2000000000000&useStrictDataTypes=true")
+	if len(got["temperature"]) != 1 || string(got["temperature"][0].Value) != "8759" {
+		t.Errorf("count = %v", got)
 	}
 }
