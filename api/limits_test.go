@@ -66,7 +66,7 @@ func TestLargeBodiesTakeTurnsAndSmallOnesDoNotWait(t *testing.T) {
 	post := func(body string) chan int {
 		code := make(chan int, 1)
 		go func() {
-			r := httptest.NewRequest("POST", "/api/v1/owned-token/telemetry", strings.NewReader(body))
+			r := httptest.NewRequest(http.MethodPost, "/api/v1/owned-token/telemetry", strings.NewReader(body))
 			got := httptest.NewRecorder()
 			w.handler.ServeHTTP(got, r)
 			code <- got.Code

@@ -191,7 +191,7 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 	w.save(`{"ts":1000,"values":{"t":1}}`)
 	head := func(target, token string) *http.Response {
 		t.Helper()
-		r := httptest.NewRequest("HEAD", target, nil)
+		r := httptest.NewRequest(http.MethodHead, target, nil)
 		if token != "" {
 			r.Header.Set("X-Authorization", "Bearer "+token)
 		}
@@ -200,7 +200,7 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 		if got.Body.Len() != 0 {
 			t.Errorf("HEAD %s: a body of %d bytes", target, got.Body.Len())
 		}
-		if r.Method != "HEAD" {
+		if r.Method != http.MethodHead {
 			t.Error("the request of net/http was changed")
 		}
 		return got.Result()
@@ -208,7 +208,7 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 	for _, target := range []string{"/healthz", "/openapi.yaml", "/api/auth/user", "/api/tenant/devices?pageSize=9&page=0", w.at("/values/timeseries"), w.at("/values/timeseries?keys=t&startTs=0&endTs=9")} {
 		want := w.call("GET", target, w.adminA, "").is(200).Header()
 		got := head(target, w.adminA)
-		if got.StatusCode != 200 || got.Header.Get("Content-Type") != want.Get("Content-Type") || got.Header.Get("Content-Length") != want.Get("Content-Length") {
+		if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != want.Get("Content-Type") || got.Header.Get("Content-Length") != want.Get("Content-Length") {
 			t.Errorf("HEAD %s: %d %v, want %v", target, got.StatusCode, got.Header, want)
 		}
 	}
