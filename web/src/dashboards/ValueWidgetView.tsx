@@ -23,7 +23,7 @@ export function ValueWidgetView({ widget }: { widget: ValueWidget }) {
   return (
     <Stack gap={6} h="100%">
       <Group justify="space-between" gap="xs" wrap="nowrap">
-        <Text size="sm" c="dimmed" fw={550} truncate component="h2" m={0}>
+        <Text size="sm" c="dimmed" fw={550} lineClamp={2} component="h2" m={0}>
           {widget.title}
         </Text>
         {latest && (
