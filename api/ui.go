@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -24,7 +25,7 @@ type ui struct {
 type asset struct {
 	kind   string // Content-Type
 	plain  []byte
-	packed []byte // gzip; nil where it is not much smaller
+	packed func() []byte // gzip, made when first asked for; nil where it is not much smaller
 }
 
 // contentPolicy keeps the page to its own origin. The component library writes style
@@ -32,7 +33,7 @@ type asset struct {
 const contentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
 	"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 
-// newUI reads and compresses the files of assets once; there are few and they are small.
+// newUI reads the files of assets once; there are few and they are small.
 func newUI(assets fs.FS) (*ui, error) {
 	u := &ui{files: map[string]asset{}}
 	if assets == nil {
@@ -60,12 +61,15 @@ func newAsset(name string, b []byte) asset {
 	if a.kind == "" {
 		a.kind = http.DetectContentType(b)
 	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write(b)
-	if errors.Join(err, z.Close()) == nil && packed.Len() < len(b)*9/10 {
-		a.packed = packed.Bytes()
-	}
+	a.packed = sync.OnceValue(func() []byte {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		_, err := z.Write(b)
+		if errors.Join(err, z.Close()) != nil || packed.Len() >= len(b)*9/10 {
+			return nil
+		}
+		return packed.Bytes()
+	})
 	return a
 }
 
@@ -96,11 +100,11 @@ func (u *ui) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer") // links to the page may carry one-time tokens
 	header.Set("X-Frame-Options", "SAMEORIGIN")
 	body := a.plain
-	if a.packed != nil {
+	if packed := a.packed(); packed != nil {
 		header.Set("Vary", "Accept-Encoding")
 		if acceptsGzip(r) {
 			header.Set("Content-Encoding", "gzip")
-			body = a.packed
+			body = packed
 		}
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))

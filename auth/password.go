@@ -46,10 +46,13 @@ func HashPassword(password string, p Params, random io.Reader) (string, error) {
 	if _, err := io.ReadFull(random, salt); err != nil {
 		return "", fmt.Errorf("auth: read randomness for a salt: %w", err)
 	}
-	sum := argon2.IDKey([]byte(password), salt, p.Passes, p.MemoryKiB, lanes, hashBytes)
+	return formatHash(p, salt, argon2.IDKey([]byte(password), salt, p.Passes, p.MemoryKiB, lanes, hashBytes)), nil
+}
+
+func formatHash(p Params, salt, sum []byte) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.MemoryKiB, p.Passes, lanes,
-		b64.EncodeToString(salt), b64.EncodeToString(sum)), nil
+		b64.EncodeToString(salt), b64.EncodeToString(sum))
 }
 
 // CheckPassword reports whether encoded is the hash of password. The error is about a
@@ -107,14 +110,13 @@ type hasher struct {
 }
 
 func newHasher(p Params, random io.Reader, slots int) (*hasher, error) {
-	var secret [saltBytes]byte
-	if _, err := io.ReadFull(random, secret[:]); err != nil {
+	// Random bytes in place of a hash: no password that is known leads to them, and a start
+	// does not wait for one to be hashed.
+	var noise [saltBytes + hashBytes]byte
+	if _, err := io.ReadFull(random, noise[:]); err != nil {
 		return nil, fmt.Errorf("auth: read randomness: %w", err)
 	}
-	dummy, err := HashPassword(string(secret[:]), p, random)
-	if err != nil {
-		return nil, err
-	}
+	dummy := formatHash(p, noise[:saltBytes], noise[saltBytes:])
 	return &hasher{params: p, random: random, slots: make(chan struct{}, slots), dummy: dummy}, nil
 }
 

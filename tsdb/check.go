@@ -249,8 +249,8 @@ func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
 // depends on how they were cut, closely.
 func sameSummary(a, b *summary.Summary) bool {
 	var x, y model.Bucket
-	a.Bucket(&x)
-	b.Bucket(&y)
+	a.Bucket(&x, model.Sum|model.Avg)
+	b.Bucket(&y, model.Sum|model.Avg)
 	counts := a.Nulls == b.Nulls && a.Bools == b.Bools && a.Ints == b.Ints && a.Floats == b.Floats && a.Strings == b.Strings && a.JSONs == b.JSONs
 	return counts && x.Min == y.Min && x.Max == y.Max && closeTo(x.Sum, y.Sum) && closeTo(x.Avg, y.Avg) &&
 		x.First.TS == y.First.TS && x.Last.TS == y.Last.TS

@@ -31,6 +31,7 @@ type DB struct {
 	applied atomic.Uint64 // position of the last visible entry
 	flushed atomic.Uint64 // position of the last entry in row groups
 	fatal   atomic.Pointer[error]
+	opening atomic.Bool
 	stats   counters
 
 	gate      *gate
@@ -83,7 +84,9 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db := &DB{options: o, dir: dir}
-	db.store, db.unlock, err = openStore(dir, o, db.fail)
+	db.opening.Store(true)
+	defer db.opening.Store(false)
+	db.store, db.unlock, err = openStore(dir, o, &db.opening, db.fail)
 	if err != nil {
 		return nil, err
 	}

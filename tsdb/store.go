@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -54,7 +55,9 @@ func parseFlushState(b []byte) (flushState, error) {
 }
 
 // openStore opens the Pebble store in dir with the options that were measured to matter.
-func openStore(dir string, o Options, failed func(error)) (store *pebble.DB, unlock func() error, err error) {
+// What Pebble would tidy up in the background waits while opening is set, and then for its
+// next flush: it would take from a start the processors and the disk.
+func openStore(dir string, o Options, opening *atomic.Bool, failed func(error)) (store *pebble.DB, unlock func() error, err error) {
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
 	}
@@ -80,9 +83,14 @@ func openStore(dir string, o Options, failed func(error)) (store *pebble.DB, unl
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1 << 20, // back-pressure is the head's: Pebble must not stall a commit
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		MaxOpenFiles:                1000,
-		BytesPerSync:                1 << 20,
+		CompactionConcurrencyRange: func() (int, int) {
+			if opening.Load() {
+				return 0, 1
+			}
+			return 1, 2
+		},
+		MaxOpenFiles: 1000,
+		BytesPerSync: 1 << 20,
 	}
 	for i := range po.Levels {
 		po.Levels[i].BlockSize = 32 << 10

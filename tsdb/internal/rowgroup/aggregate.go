@@ -95,26 +95,35 @@ func (c *columnReader) addValues(k, from, to int, s *scaledSums) {
 		return
 	}
 	v := c.regularStep(k)[from:to]
-	lo, hi := v[0], v[0]
-	var sum uint64
-	for _, x := range v {
-		lo, hi = min(lo, x), max(hi, x)
-		sum += uint64(x)
-	}
+	lo, hi, sum := spanAndSum(v)
 	switch {
 	case c.rule == ruleInt:
 		s.ints += int64(len(v))
 	case c.rule == ruleWhenIntegral && c.heads.ints[k] != 0:
-		pow := int64(codec.Pow10(c.digits))
-		for _, x := range v {
-			if x%pow == 0 {
-				s.ints++
-			}
-		}
+		s.ints += int64(codec.CountMultiples(v, c.digits))
 	}
 	s.bound(lo, hi)
 	s.cells += int64(len(v))
 	s.sum.Add(summary.FromInt64(int64(sum)))
+}
+
+// spanAndSum returns the least and the greatest value of v, which is not empty, and the sum of
+// all. Even and odd places have their own bounds: a step then waits for one comparison and
+// not for two.
+func spanAndSum(v []int64) (lo, hi int64, sum uint64) {
+	lo, hi = v[0], v[0]
+	lo2, hi2 := lo, hi
+	for ; len(v) >= 2; v = v[2:] {
+		a, b := v[0], v[1]
+		lo, hi = min(lo, a), max(hi, a)
+		lo2, hi2 = min(lo2, b), max(hi2, b)
+		sum += uint64(a) + uint64(b)
+	}
+	for _, a := range v {
+		lo, hi = min(lo, a), max(hi, a)
+		sum += uint64(a)
+	}
+	return min(lo, lo2), max(hi, hi2), sum
 }
 
 func (s *scaledSums) bound(lo, hi int64) {

@@ -193,8 +193,8 @@ func randomTable(rng *rand.Rand, rows int) *column.Table {
 // without a short decimal.
 func sameBucket(got, want *summary.Summary) error {
 	var a, b model.Bucket
-	got.Bucket(&a)
-	want.Bucket(&b)
+	got.Bucket(&a, model.Sum|model.Avg)
+	want.Bucket(&b, model.Sum|model.Avg)
 	if got.Bools != want.Bools || got.Ints != want.Ints || got.Floats != want.Floats || got.Nulls != want.Nulls ||
 		got.Strings != want.Strings || got.JSONs != want.JSONs || got.First != want.First || got.Last != want.Last {
 		return fmt.Errorf("counts, first or last:\n got %+v\nwant %+v", got, want)

@@ -16,6 +16,7 @@ type fold struct {
 	cut    bucket.Cutter
 	memory memory
 	hidden []span
+	want   model.Aggregates
 	text   bool // texts count: MIN, MAX, FIRST or LAST is wanted
 
 	sum        summary.Summary
@@ -38,6 +39,7 @@ func (f *fold) reset(s Series, cut *bucket.Cutter, want model.Aggregates, from, 
 	f.column, f.cut, f.part = s.Column, *cut, nil
 	f.memory.reset(s.Source.Heads(), s.Column, from, to, false)
 	f.hidden = hiddenSpans(f.hidden, s.Source.Deleted(), s.Column, from, to)
+	f.want = want
 	f.text = want&(model.Min|model.Max|model.First|model.Last) != 0
 	f.sum, f.start, f.end = summary.Summary{}, from, from
 	f.texts.any = false
@@ -80,7 +82,7 @@ func (f *fold) close() {
 		}
 		b := &f.buckets[len(f.buckets)-1]
 		b.From, b.To = f.start, f.end
-		f.sum.Bucket(b) // sets all the rest
+		f.sum.Bucket(b, f.want) // sets all the rest
 		if f.text && f.sum.Texts() > 0 {
 			f.texts.fill(b, &f.sum)
 			f.held = true

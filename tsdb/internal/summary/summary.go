@@ -257,10 +257,10 @@ func (s *Summary) Bounds() (lo, hi float64) {
 	return math.Float64frombits(s.Min), math.Float64frombits(s.Max)
 }
 
-// Bucket fills Count, Sum, Avg, Min, Max, First and Last of b by contract thingsboard 9.2.
-// The value of a First or Last that is text, and Min and Max where [Summary.NeedsText],
+// Bucket fills Count, Sum, Avg, Min, Max, First and Last of b by contract thingsboard 9.2;
+// Sum and Avg only if want has them, for they take a division. The value of a First or Last that is text, and Min and Max where [Summary.NeedsText],
 // are left of TypeNone for the scan to fill.
-func (s *Summary) Bucket(b *model.Bucket) {
+func (s *Summary) Bucket(b *model.Bucket, want model.Aggregates) {
 	b.Count = s.Count()
 	b.Sum, b.Avg, b.Min, b.Max = model.Value{}, model.Value{}, model.Value{}, model.Value{}
 	b.First, b.Last = s.First.point(), s.Last.point()
@@ -273,15 +273,22 @@ func (s *Summary) Bucket(b *model.Bucket) {
 		lo, hi := s.Bounds()
 		b.Min, b.Max = model.Float(lo), model.Float(hi)
 	}
+	if want&(model.Sum|model.Avg) == 0 {
+		return
+	}
 	exact := totalOf(s.IntSum, s.DecimalSum)
-	n := float64(s.Numbers())
 	rest := s.Hi + s.Lo
-	b.Sum = model.Float(finite(exact.float(1) + rest + s.Huge*0x1p64))
-	b.Avg = model.Float(finite(exact.float(uint64(s.Numbers())) + rest/n + s.Huge/n*0x1p64))
-	if s.Floats == 0 {
-		if v, ok := s.IntSum.Int64(); ok {
-			b.Sum = model.Int(v)
-		}
+	if want.Has(model.Avg) {
+		n := float64(s.Numbers())
+		b.Avg = model.Float(finite(exact.float(uint64(s.Numbers())) + rest/n + s.Huge/n*0x1p64))
+	}
+	if !want.Has(model.Sum) {
+		return
+	}
+	if v, ok := s.IntSum.Int64(); ok && s.Floats == 0 {
+		b.Sum = model.Int(v)
+	} else {
+		b.Sum = model.Float(finite(exact.float(1) + rest + s.Huge*0x1p64))
 	}
 }
 
