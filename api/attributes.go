@@ -108,7 +108,7 @@ func (s *Server) saveAttributes(ctx context.Context, t EntityType, id model.ID, 
 	}
 	return s.write(ctx, e, body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
 		return p.Attributes(raw, scope, s.Now().UnixMilli(), s.parseOptions(true))
-	})
+	}, s.Writer.Save)
 }
 
 // DeleteDeviceAttributes answers DELETE …/{deviceId}/{scope}.
@@ -143,5 +143,5 @@ func (s *Server) deleteAttributes(ctx context.Context, t EntityType, id model.ID
 	if err != nil {
 		return err
 	}
-	return s.Writer.Write(ctx, e, set)
+	return s.Writer.Save(ctx, e, set)
 }

@@ -14,6 +14,7 @@ import (
 type swallow struct{}
 
 func (swallow) Write(context.Context, *model.Entity, ...*model.WriteSet) error { return nil }
+func (swallow) Save(context.Context, *model.Entity, ...*model.WriteSet) error  { return nil }
 
 // nowhere is a response nobody reads.
 type nowhere struct{ header http.Header }

@@ -92,10 +92,13 @@ type Store interface {
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
 }
 
-// Writer is the one way in. Sets are the caller's again when Write returns, which is when
+// Writer is the one way in. Sets are the caller's again when a method returns, which is when
 // they are durable and visible.
 type Writer interface {
+	// Write takes what the entity says itself: a sign that a device lives.
 	Write(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error
+	// Save takes what somebody else says of it.
+	Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error
 }
 
 // Activity answers from memory when a device was last heard; false when it never was.

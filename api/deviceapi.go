@@ -47,7 +47,7 @@ func (s *Server) post(ctx context.Context, token string, body io.Reader, parse p
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, e, body, parse)
+	return s.write(ctx, e, body, parse, s.Writer.Write)
 }
 
 // GetDeviceAttributes answers GET /api/v1/{deviceToken}/attributes.

@@ -37,9 +37,12 @@ func (g giants) enter(ctx context.Context, n int) (done func(), err error) {
 // A parseBody makes a write set of a body, which it may keep views into until the set is written.
 type parseBody = func(*thingsboard.Parser, []byte) (*model.WriteSet, error)
 
+// A deliver is one of the two methods of Writer.
+type deliver = func(context.Context, *model.Entity, ...*model.WriteSet) error
+
 // write is the way of every body with telemetry or attributes: read, wait for a turn if it
 // is a giant, parse, hand to the pipeline.
-func (s *Server) write(ctx context.Context, e *model.Entity, body io.Reader, parse parseBody) error {
+func (s *Server) write(ctx context.Context, e *model.Entity, body io.Reader, parse parseBody, to deliver) error {
 	b := borrow()
 	defer b.giveBack()
 	raw, err := b.read(body)
@@ -55,7 +58,7 @@ func (s *Server) write(ctx context.Context, e *model.Entity, body io.Reader, par
 	if err != nil {
 		return err
 	}
-	return s.Writer.Write(ctx, e, set)
+	return to(ctx, e, set)
 }
 
 // parseOptions are the server's switches for a body.

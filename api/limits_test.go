@@ -60,6 +60,10 @@ func (c crowd) Write(context.Context, *model.Entity, ...*model.WriteSet) error {
 	return nil
 }
 
+func (c crowd) Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	return c.Write(ctx, e, sets...)
+}
+
 func TestLargeBodiesTakeTurnsAndSmallOnesDoNotWait(t *testing.T) {
 	c := crowd{in: make(chan struct{}), free: make(chan struct{})}
 	w := newWorld(t, func(d *api.Deps) { d.Writer, d.Limits.Timeout = c, 50*time.Millisecond })
@@ -188,4 +192,8 @@ func (never) Write(ctx context.Context, _ *model.Entity, _ ...*model.WriteSet) e
 		runtime.Gosched()
 	}
 	return ctx.Err()
+}
+
+func (n never) Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	return n.Write(ctx, e, sets...)
 }

@@ -125,7 +125,7 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 			set.TTL = min(ttl, math.MaxInt64/1000) * 1000
 		}
 		return set, err
-	})
+	}, s.Writer.Save)
 }
 
 // DeleteTimeseries answers DELETE …/timeseries/delete.

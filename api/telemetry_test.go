@@ -364,3 +364,17 @@ func TestACompressedBodyIsReadWithinTheLimit(t *testing.T) {
 	post(padded(1000), 9).text(400, "The body is not valid gzip")
 	w.call("POST", "/api/v1/owned-token/telemetry", "", `{}`, "Content-Encoding", "br").is(415)
 }
+
+// A user who loads a history says nothing of whether the device lives (contract 3.6).
+func TestOnlyADeviceItselfIsActive(t *testing.T) {
+	w := newWorld(t)
+	w.save(`{"ts":1262304000000,"values":{"t":1}}`)
+	w.call("POST", w.at("/SERVER_SCOPE"), w.adminA, `{"a":1}`).is(200, "")
+	if a, heard := w.pipeline.Activity(w.owned); heard && a.LastActivity != 0 {
+		t.Errorf("active after a user's save: %+v", a)
+	}
+	w.call("POST", "/api/v1/owned-token/telemetry", "", `{"t":2}`).is(200, "")
+	if a, heard := w.pipeline.Activity(w.owned); !heard || !a.Active {
+		t.Errorf("not active after its own message: %+v", a)
+	}
+}

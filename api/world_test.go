@@ -99,6 +99,13 @@ func (b *broken) Write(ctx context.Context, e *model.Entity, sets ...*model.Writ
 	return b.Writer.Write(ctx, e, sets...)
 }
 
+func (b *broken) Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.Writer.Save(ctx, e, sets...)
+}
+
 func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{ms: 1_700_000_000_000}, logged: new(strings.Builder)}
