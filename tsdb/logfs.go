@@ -1,0 +1,165 @@
+package tsdb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A logFS is the file system as Pebble sees it. Pebble cannot go on when its log fails: it
+// panics with a mutex in disorder where it changes to a new file, and says that a batch is
+// committed where the hook that has to end the process returns. So the first error of the
+// log is taken here: failed is told, and from then on nothing more reaches the log, whose
+// file stays a prefix of what was written, while Pebble believes that all is well.
+// [DB.commitBatch] is who does not believe it.
+//
+// A log is not there before its directory is synced, so that is taken here too. Tables share
+// the directory: once it failed, no manifest may name them.
+type logFS struct {
+	vfs.FS
+	failed func(error)
+	dead   func() bool // failed was called, by whomever
+	lied   atomic.Bool // a sync of the directory failed, and Pebble was told that it did not
+}
+
+// Unwrap implements vfs.FS.
+func (l *logFS) Unwrap() vfs.FS { return l.FS }
+
+// Create implements vfs.FS.
+func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	switch {
+	case isManifest(name):
+		f, err := l.FS.Create(name, c)
+		if err = errors.Join(err, l.lie()); err != nil {
+			return nil, err
+		}
+		return &manifest{f, l}, nil
+	case !isLog(name):
+		return l.FS.Create(name, c)
+	}
+	return l.file(name, func() (vfs.File, error) { return l.FS.Create(name, c) })
+}
+
+// ReuseForWrite implements vfs.FS.
+func (l *logFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if !isLog(to) {
+		return l.FS.ReuseForWrite(from, to, c)
+	}
+	return l.file(to, func() (vfs.File, error) { return l.FS.ReuseForWrite(from, to, c) })
+}
+
+// OpenDir implements vfs.FS.
+func (l *logFS) OpenDir(name string) (vfs.File, error) {
+	f, err := l.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &directory{f, l, name}, nil
+}
+
+func (l *logFS) lie() error {
+	if l.lied.Load() {
+		return errDirectory
+	}
+	return nil
+}
+
+var errDirectory = errors.New("tsdb: the directory could not be synced")
+
+// isManifest reports whether name is that of a manifest, or of the marker of the one in use.
+func isManifest(name string) bool { return strings.Contains(name, "MANIFEST-") }
+
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+
+func (l *logFS) file(name string, create func() (vfs.File, error)) (vfs.File, error) {
+	f := &logFile{File: vfs.NewMemFile(nil), fs: l, name: name}
+	return f, l.try("create", name, func() error {
+		file, err := create()
+		if err == nil {
+			f.File = file
+		}
+		return err
+	})
+}
+
+// try runs do, unless the log has failed, and never fails itself.
+func (l *logFS) try(what, name string, do func() error) error {
+	if l.dead() {
+		return nil
+	}
+	if err := do(); err != nil {
+		l.failed(fmt.Errorf("tsdb: %s %s: %w", what, name, err))
+	}
+	return nil
+}
+
+// A logFile is a file of the log.
+type logFile struct {
+	vfs.File
+	fs   *logFS
+	name string
+}
+
+// Write implements vfs.File.
+func (f *logFile) Write(p []byte) (int, error) {
+	return len(p), f.fs.try("write", f.name, func() error { _, err := f.File.Write(p); return err })
+}
+
+// Preallocate implements vfs.File.
+func (f *logFile) Preallocate(offset, length int64) error {
+	return f.fs.try("preallocate", f.name, func() error { return f.File.Preallocate(offset, length) })
+}
+
+// Sync implements vfs.File.
+func (f *logFile) Sync() error { return f.fs.try("sync", f.name, f.File.Sync) }
+
+// SyncData implements vfs.File.
+func (f *logFile) SyncData() error { return f.fs.try("sync", f.name, f.File.SyncData) }
+
+// SyncTo implements vfs.File.
+func (f *logFile) SyncTo(length int64) (full bool, err error) {
+	err = f.fs.try("sync", f.name, func() error { full, err = f.File.SyncTo(length); return err })
+	return full, err
+}
+
+// Close implements vfs.File. What was to be durable is: an error changes nothing.
+func (f *logFile) Close() error {
+	_ = f.File.Close()
+	return nil
+}
+
+// A directory is where the log and everything else is.
+type directory struct {
+	vfs.File
+	fs   *logFS
+	name string
+}
+
+// Sync implements vfs.File.
+func (d *directory) Sync() error {
+	if err := d.File.Sync(); err != nil {
+		d.fs.lied.Store(true)
+		d.fs.failed(fmt.Errorf("tsdb: sync directory %s: %w", d.name, err))
+	}
+	return nil
+}
+
+// A manifest names the tables there are.
+type manifest struct {
+	vfs.File
+	fs *logFS
+}
+
+// Write implements vfs.File.
+func (m *manifest) Write(p []byte) (int, error) {
+	if err := m.fs.lie(); err != nil {
+		return 0, err
+	}
+	return m.File.Write(p)
+}
+
+// Sync implements vfs.File.
+func (m *manifest) Sync() error { return errors.Join(m.fs.lie(), m.File.Sync()) }
