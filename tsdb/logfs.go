@@ -36,7 +36,7 @@ func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 		if err = errors.Join(err, l.lie()); err != nil {
 			return nil, err
 		}
-		return &manifest{f, l}, nil
+		return &manifest{File: f, fs: l, name: name}, nil
 	case !isLog(name):
 		return l.FS.Create(name, c)
 	}
@@ -147,10 +147,14 @@ func (d *directory) Sync() error {
 	return nil
 }
 
-// A manifest names the tables there are.
+// A manifest names the tables there are. The marker that points at it is created before the
+// directory is synced: a cut may keep the marker and lose the manifest, and the store could
+// not be opened any more. So the first sync of a manifest is one of its directory as well.
 type manifest struct {
 	vfs.File
-	fs *logFS
+	fs     *logFS
+	name   string
+	synced bool
 }
 
 // Write implements vfs.File.
@@ -162,4 +166,15 @@ func (m *manifest) Write(p []byte) (int, error) {
 }
 
 // Sync implements vfs.File.
-func (m *manifest) Sync() error { return errors.Join(m.fs.lie(), m.File.Sync()) }
+func (m *manifest) Sync() error {
+	if err := errors.Join(m.fs.lie(), m.File.Sync()); err != nil || m.synced {
+		return err
+	}
+	d, err := m.fs.FS.OpenDir(m.fs.PathDir(m.name))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(d.Sync(), d.Close())
+	m.synced = err == nil
+	return err
+}

@@ -284,8 +284,9 @@ func (h *harness) compareLog() {
 }
 
 func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
+	defer func() { t.Logf("%d scripts struck under each options", seeds(t, 3)) }()
 	for name, o := range optionSets {
-		for seed := range uint64(3) {
+		for seed := range seeds(t, 3) {
 			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) {
 				h := newHarness(t, o, seed)
 				for range 250 {
@@ -300,7 +301,8 @@ func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
 
 // A power cut may take anything that was not acknowledged, and nothing that was.
 func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
-	for seed := range uint64(30) {
+	defer func() { t.Logf("%d power cuts struck after random scripts", seeds(t, 30)) }()
+	for seed := range seeds(t, 30) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1}, 1000+seed)
 			for range 1 + h.script.rng.IntN(60) {
