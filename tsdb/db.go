@@ -31,7 +31,8 @@ type DB struct {
 	applied atomic.Uint64 // position of the last visible entry
 	flushed atomic.Uint64 // position of the last entry in row groups
 	fatal   atomic.Pointer[error]
-	serving atomic.Bool // Open is through: a failure has to be told, not returned
+	failed  chan struct{} // closed by fail
+	serving atomic.Bool   // Open is through: a failure has to be told, not returned
 	stats   counters
 
 	gate      *gate
@@ -83,7 +84,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes)}
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{})}
 	o.FS = &logFS{FS: o.FS, failed: db.fail, dead: func() bool { return db.failure() != nil }}
 	db.store, db.unlock, err = openStore(dir, o, db.fail)
 	if err != nil {
@@ -177,6 +178,7 @@ func (db *DB) fail(err error) {
 	if !db.fatal.CompareAndSwap(nil, &err) {
 		return
 	}
+	close(db.failed)
 	db.gate.close(err)
 	switch {
 	case !db.serving.Load():
@@ -217,13 +219,16 @@ func (db *DB) Close() error {
 
 // flushStore writes Pebble's memtables, so that the next Open replays nothing.
 func (db *DB) flushStore() error {
-	if db.failure() != nil {
-		return nil // Close has it from the flusher
-	}
-	if err := errors.Join(db.store.Flush(), db.failure()); err != nil {
+	flushed, err := db.store.AsyncFlush()
+	if err != nil {
 		return fmt.Errorf("flush the store: %w", err)
 	}
-	return nil
+	select {
+	case <-flushed:
+		return db.failure()
+	case <-db.failed: // Pebble would try for ever
+		return db.failure()
+	}
 }
 
 // Stats returns counters and gauges.

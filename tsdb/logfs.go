@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -16,13 +15,12 @@ import (
 // file stays a prefix of what was written, while Pebble believes that all is well.
 // [DB.commitBatch] is who does not believe it.
 //
-// A log is not there before its directory is synced, so that is taken here too. Tables share
-// the directory: once it failed, no manifest may name them.
+// A log is not there before its directory is synced, and Pebble cannot go on when a manifest
+// fails either: both are taken here too. What the manifest on disk names is not removed then.
 type logFS struct {
 	vfs.FS
 	failed func(error)
 	dead   func() bool // failed was called, by whomever
-	lied   atomic.Bool // a sync of the directory failed, and Pebble was told that it did not
 }
 
 // Unwrap implements vfs.FS.
@@ -30,17 +28,18 @@ func (l *logFS) Unwrap() vfs.FS { return l.FS }
 
 // Create implements vfs.FS.
 func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	switch {
-	case isManifest(name):
-		f, err := l.FS.Create(name, c)
-		if err = errors.Join(err, l.lie()); err != nil {
-			return nil, err
-		}
-		return &manifest{File: f, fs: l, name: name}, nil
-	case !isLog(name):
+	if !isLog(name) && !isManifest(name) {
 		return l.FS.Create(name, c)
 	}
 	return l.file(name, func() (vfs.File, error) { return l.FS.Create(name, c) })
+}
+
+// Remove implements vfs.FS.
+func (l *logFS) Remove(name string) error {
+	if l.dead() {
+		return nil
+	}
+	return l.FS.Remove(name)
 }
 
 // ReuseForWrite implements vfs.FS.
@@ -60,22 +59,13 @@ func (l *logFS) OpenDir(name string) (vfs.File, error) {
 	return &directory{f, l, name}, nil
 }
 
-func (l *logFS) lie() error {
-	if l.lied.Load() {
-		return errDirectory
-	}
-	return nil
-}
-
-var errDirectory = errors.New("tsdb: the directory could not be synced")
-
 // isManifest reports whether name is that of a manifest, or of the marker of the one in use.
 func isManifest(name string) bool { return strings.Contains(name, "MANIFEST-") }
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
 func (l *logFS) file(name string, create func() (vfs.File, error)) (vfs.File, error) {
-	f := &logFile{File: vfs.NewMemFile(nil), fs: l, name: name}
+	f := &logFile{File: vfs.NewMemFile(nil), fs: l, name: name, named: !isManifest(name)}
 	return f, l.try("create", name, func() error {
 		file, err := create()
 		if err == nil {
@@ -96,11 +86,15 @@ func (l *logFS) try(what, name string, do func() error) error {
 	return nil
 }
 
-// A logFile is a file of the log.
+// A logFile is a file of the log, or a manifest. The marker that points at a manifest is
+// created before the directory is synced: a cut may keep the marker and lose the manifest,
+// and the store could not be opened any more. So the first sync of a manifest is one of its
+// directory as well.
 type logFile struct {
 	vfs.File
-	fs   *logFS
-	name string
+	fs    *logFS
+	name  string
+	named bool // in the directory for good, or Pebble sees to it
 }
 
 // Write implements vfs.File.
@@ -114,7 +108,20 @@ func (f *logFile) Preallocate(offset, length int64) error {
 }
 
 // Sync implements vfs.File.
-func (f *logFile) Sync() error { return f.fs.try("sync", f.name, f.File.Sync) }
+func (f *logFile) Sync() error {
+	return f.fs.try("sync", f.name, func() error {
+		if err := f.File.Sync(); err != nil || f.named {
+			return err
+		}
+		d, err := f.fs.FS.OpenDir(f.fs.PathDir(f.name))
+		if err != nil {
+			return err
+		}
+		err = errors.Join(d.Sync(), d.Close())
+		f.named = err == nil
+		return err
+	})
+}
 
 // SyncData implements vfs.File.
 func (f *logFile) SyncData() error { return f.fs.try("sync", f.name, f.File.SyncData) }
@@ -139,42 +146,4 @@ type directory struct {
 }
 
 // Sync implements vfs.File.
-func (d *directory) Sync() error {
-	if err := d.File.Sync(); err != nil {
-		d.fs.lied.Store(true)
-		d.fs.failed(fmt.Errorf("tsdb: sync directory %s: %w", d.name, err))
-	}
-	return nil
-}
-
-// A manifest names the tables there are. The marker that points at it is created before the
-// directory is synced: a cut may keep the marker and lose the manifest, and the store could
-// not be opened any more. So the first sync of a manifest is one of its directory as well.
-type manifest struct {
-	vfs.File
-	fs     *logFS
-	name   string
-	synced bool
-}
-
-// Write implements vfs.File.
-func (m *manifest) Write(p []byte) (int, error) {
-	if err := m.fs.lie(); err != nil {
-		return 0, err
-	}
-	return m.File.Write(p)
-}
-
-// Sync implements vfs.File.
-func (m *manifest) Sync() error {
-	if err := errors.Join(m.fs.lie(), m.File.Sync()); err != nil || m.synced {
-		return err
-	}
-	d, err := m.fs.FS.OpenDir(m.fs.PathDir(m.name))
-	if err != nil {
-		return err
-	}
-	err = errors.Join(d.Sync(), d.Close())
-	m.synced = err == nil
-	return err
-}
+func (d *directory) Sync() error { return d.fs.try("sync", d.name, d.File.Sync) }
