@@ -110,7 +110,13 @@ func (db *DB) submit(ctx context.Context, r *request, size int64) (model.Positio
 	db.committer.put(r)
 	<-r.done // the entry may be in the log already, so ctx ends nothing here
 	db.gate.leave(size)
-	return r.position, r.err
+	if r.err == nil {
+		r.err = db.failure() // it is in the log, and yet: nothing is acknowledged after Fatal
+	}
+	if r.err != nil {
+		return 0, r.err
+	}
+	return r.position, nil
 }
 
 // checkSet verifies what a caller must not send; the messages are for clients.

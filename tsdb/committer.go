@@ -96,6 +96,13 @@ func (c *committer) commit(queue []*request) int {
 	db := c.db
 	db.commit.Lock()
 	defer db.commit.Unlock()
+	if err := db.failure(); err != nil {
+		for _, r := range queue {
+			r.err = err
+			r.done <- struct{}{}
+		}
+		return len(queue)
+	}
 	c.begin()
 	taken := 0
 	for taken < len(queue) && len(c.buf) < maxGroup {
@@ -248,10 +255,12 @@ func checkTwice(names []string) error {
 func (c *committer) write() error {
 	batch := c.db.store.NewBatchWithSize(len(c.buf)+64, pebble.WithMaxRetainedSizeBytes(4*maxGroup))
 	err := batch.Set(keys.AppendLog(make([]byte, 0, 16), c.first), c.buf, nil)
-	if err == nil {
-		err = batch.Commit(pebble.Sync)
+	if err != nil {
+		err = errors.Join(err, batch.Close())
+	} else {
+		err = c.db.commitBatch(batch, pebble.Sync)
 	}
-	if err = errors.Join(err, batch.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("write the log at position %d: %w", c.first, err)
 	}
 	return nil
@@ -298,6 +307,7 @@ func (c *committer) end(err error) {
 			r.err = err
 		}
 		db.fail(err) // what is in the log now is unknown: nothing may be acknowledged after it
+		return
 	}
 	db.applied.Store(uint64(c.next - 1))
 	db.stats.syncs.Add(1)

@@ -31,7 +31,8 @@ type DB struct {
 	applied atomic.Uint64 // position of the last visible entry
 	flushed atomic.Uint64 // position of the last entry in row groups
 	fatal   atomic.Pointer[error]
-	opening atomic.Bool
+	failed  chan struct{} // closed by fail
+	serving atomic.Bool   // Open is through: a failure has to be told, not returned
 	stats   counters
 
 	gate      *gate
@@ -83,10 +84,9 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, dir: dir}
-	db.opening.Store(true)
-	defer db.opening.Store(false)
-	db.store, db.unlock, err = openStore(dir, o, &db.opening, db.fail)
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{})}
+	o.FS = &logFS{FS: o.FS, failed: db.fail, dead: func() bool { return db.failure() != nil }}
+	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		random = rand.Reader
 	}
 	var flush flushState
-	db.epoch, flush, err = loadMeta(db.store, random)
+	db.epoch, flush, err = loadMeta(db.store, random, db.commitBatch)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
@@ -111,7 +111,10 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := db.replay(flush); err != nil {
 		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)
 	}
-	db.gate = newGate(o.PendingBytes)
+	db.serving.Store(true)
+	if err := db.failure(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
 	db.flusher = startFlusher(db, flush)
 	db.committer = startCommitter(db)
 	db.wakeFlusher()
@@ -135,13 +138,13 @@ func (db *DB) Flush(ctx context.Context) error {
 
 // enter keeps Close waiting until leave; it fails once the DB is closed.
 func (db *DB) enter() error {
-	if failed := db.fatal.Load(); failed != nil {
-		return *failed
-	}
 	db.calls.Lock()
 	defer db.calls.Unlock()
 	if db.calls.closed {
 		return ErrClosed
+	}
+	if err := db.failure(); err != nil {
+		return err
 	}
 	db.calls.inside++
 	return nil
@@ -168,21 +171,45 @@ func (db *DB) refuse() {
 	<-db.calls.empty
 }
 
-// fail is where a store that cannot be written any more ends. It does not return.
+// fail is where a store that cannot be written any more ends: who waits is told, who comes
+// is refused, and Events.Fatal ends the process. Only the first failure is told. It is called
+// by Pebble too, from any goroutine and with locks of its own held.
 func (db *DB) fail(err error) {
-	db.fatal.CompareAndSwap(nil, &err)
-	if db.options.Events.Fatal != nil {
-		db.options.Events.Fatal(err)
+	if !db.fatal.CompareAndSwap(nil, &err) {
+		return
 	}
-	panic(err)
+	close(db.failed)
+	db.gate.close(err)
+	switch {
+	case !db.serving.Load():
+	case db.options.Events.Fatal != nil:
+		db.options.Events.Fatal(err)
+	default:
+		panic(err)
+	}
+}
+
+// failure returns what fail was first called with, or nil.
+func (db *DB) failure() error {
+	if err := db.fatal.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// commitBatch commits and closes b. Every batch is committed here, because Pebble does not
+// say that its log has failed.
+func (db *DB) commitBatch(b *pebble.Batch, o *pebble.WriteOptions) error {
+	err := b.Commit(o)
+	return errors.Join(err, b.Close(), db.failure())
 }
 
 // Close waits for the calls that are running, refuses new ones, flushes, joins what is left
 // small, and closes the store. It drains against the direction of the data: writers first,
-// files last.
+// files last. After a failure of the log it writes nothing and returns the failure.
 func (db *DB) Close() error {
 	db.closeOnce.Do(func() {
-		db.gate.close()
+		db.gate.close(ErrClosed)
 		db.refuse()
 		db.committer.close()
 		db.closeErr = errors.Join(db.flusher.close(), db.flushStore(), db.store.Close(), db.unlock())
@@ -192,10 +219,16 @@ func (db *DB) Close() error {
 
 // flushStore writes Pebble's memtables, so that the next Open replays nothing.
 func (db *DB) flushStore() error {
-	if err := db.store.Flush(); err != nil {
+	flushed, err := db.store.AsyncFlush()
+	if err != nil {
 		return fmt.Errorf("flush the store: %w", err)
 	}
-	return nil
+	select {
+	case <-flushed:
+		return db.failure()
+	case <-db.failed: // Pebble would try for ever
+		return db.failure()
+	}
 }
 
 // Stats returns counters and gauges.

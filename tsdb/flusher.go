@@ -76,6 +76,9 @@ func (f *flusher) loop(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
+		if f.db.failure() != nil {
+			return // Fatal has been told
+		}
 		if f.db.options.Events.Failed != nil {
 			f.db.options.Events.Failed(fmt.Errorf("tsdb: flush: %w", err))
 		}
@@ -124,6 +127,9 @@ func (f *flusher) close() error {
 func (f *flusher) flush(ctx context.Context) error {
 	f.run.Lock()
 	defer f.run.Unlock()
+	if err := f.db.failure(); err != nil {
+		return err
+	}
 	defer f.db.recheck()
 	if f.run.frozen != nil {
 		if err := f.write(ctx, f.run.frozen); err != nil {
@@ -191,7 +197,7 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 		return err
 	}
 	// What the batch says is in the log already, and whatever is written behind it syncs it.
-	if err := w.batch.Commit(pebble.NoSync); err != nil {
+	if err := w.commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("commit flush at position %d: %w", h.state.position, err)
 	}
 	w.committed()

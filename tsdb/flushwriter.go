@@ -36,6 +36,13 @@ func newFlushWriter(db *DB) *flushWriter {
 	return &flushWriter{db: db, batch: db.store.NewBatch(), began: db.options.Now()}
 }
 
+// commit commits what was gathered and begins anew.
+func (w *flushWriter) commit(o *pebble.WriteOptions) error {
+	batch := w.batch
+	w.batch = w.db.store.NewBatch()
+	return w.db.commitBatch(batch, o)
+}
+
 func (w *flushWriter) close() error { return w.batch.Close() }
 
 // committed makes the new tails known.

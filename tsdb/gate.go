@@ -14,8 +14,8 @@ type gate struct {
 	mu    struct {
 		sync.Mutex
 		pending int64
-		full    bool // the head has no room until the flush is through
-		closed  bool
+		full    bool  // the head has no room until the flush is through
+		closed  error // what to turn away with
 		waiting int
 		changed chan struct{} // closed and replaced when there may be room for who waits
 	}
@@ -31,9 +31,9 @@ func newGate(limit int64) *gate {
 func (g *gate) enter(ctx context.Context, n int64) error {
 	for {
 		g.mu.Lock()
-		if g.mu.closed {
+		if err := g.mu.closed; err != nil {
 			g.mu.Unlock()
-			return ErrClosed
+			return err
 		}
 		if !g.mu.full && (g.mu.pending == 0 || g.mu.pending+n <= g.limit) {
 			g.mu.pending += n
@@ -72,10 +72,12 @@ func (g *gate) setFull(full bool) {
 	g.mu.Unlock()
 }
 
-// close turns everybody away.
-func (g *gate) close() {
+// close turns everybody away with err, unless it was closed before.
+func (g *gate) close(err error) {
 	g.mu.Lock()
-	g.mu.closed = true
+	if g.mu.closed == nil {
+		g.mu.closed = err
+	}
 	g.wakeLocked()
 	g.mu.Unlock()
 }

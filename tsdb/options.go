@@ -40,6 +40,8 @@ type Options struct {
 	FS     vfs.FS           // pebble's seam for tests; nil means the operating system
 	Now    func() time.Time // the clock of expiry and statistics; nil means time.Now
 	Random io.Reader        // makes the epoch; nil means crypto/rand
+
+	memTable uint64 // bytes of Pebble's memtable and log file; zero means 64 MiB; small in tests
 }
 
 // Limits bounds what one call may carry. An error names the limit and its value.
@@ -76,6 +78,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.Buckets = cmp.Or(o.Limits.Buckets, 1_000_000)
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
+	o.memTable = cmp.Or(o.memTable, 64<<20)
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
@@ -122,7 +125,9 @@ type Events struct {
 	// Damaged is called when bytes on disk turned out to be damaged.
 	Damaged func(error)
 	// Fatal is called when the log cannot be written any more, ENOSPC included: nothing is
-	// acknowledged after it, and it must end the process. Nil panics.
+	// acknowledged after it, and it must see to it that the process ends. It is called
+	// once, by any goroutine; when it returns, every call fails with the error until Close.
+	// Nil panics.
 	Fatal func(error)
 }
 

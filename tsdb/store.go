@@ -55,9 +55,9 @@ func parseFlushState(b []byte) (flushState, error) {
 }
 
 // openStore opens the Pebble store in dir with the options that were measured to matter.
-// What Pebble would tidy up in the background waits while opening is set, and then for its
+// What Pebble would tidy up in the background waits until serving is set, and then for its
 // next flush: it would take from a start the processors and the disk.
-func openStore(dir string, o Options, opening *atomic.Bool, failed func(error)) (store *pebble.DB, unlock func() error, err error) {
+func openStore(dir string, o Options, serving *atomic.Bool, failed func(error)) (store *pebble.DB, unlock func() error, err error) {
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
 	}
@@ -79,12 +79,12 @@ func openStore(dir string, o Options, opening *atomic.Bool, failed func(error)) 
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      logger{failed},
 		EventListener:               listener(o.Events),
-		MemTableSize:                64 << 20,
+		MemTableSize:                o.memTable,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1 << 20, // back-pressure is the head's: Pebble must not stall a commit
 		CompactionConcurrencyRange: func() (int, int) {
-			if opening.Load() {
+			if !serving.Load() {
 				return 0, 1
 			}
 			return 1, 2
@@ -153,8 +153,10 @@ func get(r pebble.Reader, key []byte, fn func([]byte) error) (found bool, err er
 	return true, fn(value)
 }
 
+type commitFunc func(*pebble.Batch, *pebble.WriteOptions) error
+
 // loadMeta reads the meta rows, writing them first into a new store.
-func loadMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushState, err error) {
+func loadMeta(store *pebble.DB, random io.Reader, commit commitFunc) (epoch uint64, flush flushState, err error) {
 	var version uint32
 	found, err := get(store, keys.AppendMeta(nil, metaVersion), func(b []byte) error {
 		if len(b) != 4 {
@@ -167,7 +169,7 @@ func loadMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushStat
 	case err != nil:
 		return 0, flush, fmt.Errorf("read format version: %w", err)
 	case !found:
-		return newMeta(store, random)
+		return newMeta(store, random, commit)
 	case version != formatVersion:
 		return 0, flush, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, version, formatVersion)
 	}
@@ -184,7 +186,7 @@ func loadMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushStat
 	return epoch, flush, err
 }
 
-func newMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushState, err error) {
+func newMeta(store *pebble.DB, random io.Reader, commit commitFunc) (epoch uint64, flush flushState, err error) {
 	var seed [8]byte
 	if _, err := io.ReadFull(random, seed[:]); err != nil {
 		return 0, flush, fmt.Errorf("make epoch: %w", err)
@@ -197,13 +199,15 @@ func newMeta(store *pebble.DB, random io.Reader) (epoch uint64, flush flushState
 		batch.Set(keys.AppendMeta(nil, metaEpoch), binary.LittleEndian.AppendUint64(nil, epoch), nil),
 		batch.Set(keys.AppendMeta(nil, metaFlush), flush.append(nil), nil),
 	)
-	if err == nil {
-		err = batch.Commit(pebble.Sync)
+	if err != nil {
+		err = errors.Join(err, batch.Close())
+	} else {
+		err = commit(batch, pebble.Sync)
 	}
 	if err != nil {
-		return 0, flush, fmt.Errorf("write meta rows: %w", errors.Join(err, batch.Close()))
+		return 0, flush, fmt.Errorf("write meta rows: %w", err)
 	}
-	return epoch, flush, batch.Close()
+	return epoch, flush, nil
 }
 
 var metaFlushKey = string(keys.AppendMeta(nil, metaFlush))

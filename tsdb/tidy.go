@@ -42,18 +42,14 @@ func (f *flusher) tidy() (err error) {
 		if w.batch.Len() < tidyBytes {
 			continue
 		}
-		if err := w.batch.Commit(pebble.NoSync); err != nil {
+		if err := w.commit(pebble.NoSync); err != nil {
 			return fmt.Errorf("commit joins: %w", err)
 		}
-		if err := w.close(); err != nil {
-			return err
-		}
-		w.batch = f.db.store.NewBatch()
 	}
 	if err := iter.Error(); err != nil {
 		return err
 	}
-	if err := w.batch.Commit(pebble.Sync); err != nil {
+	if err := w.commit(pebble.Sync); err != nil {
 		return fmt.Errorf("commit joins: %w", err)
 	}
 	return nil
