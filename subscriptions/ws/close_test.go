@@ -369,6 +369,7 @@ func TestRightsThatGoEndTheSubscriptionWithinFiveSeconds(t *testing.T) {
 		w.allowed.Store(true)
 		c.subscribe("TIMESERIES", 8, "")
 		c.wantData(8, `{}`, `{}`)
+		synctest.Wait() // the first frame is sent before the subscription is listed
 		w.allowed.Store(false)
 		begun = time.Now()
 		w.server.Recheck()
