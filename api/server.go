@@ -113,11 +113,9 @@ const (
 	idleTimeout   = 2 * time.Minute
 )
 
-// Serve answers on l until ctx ends, then refuses new connections, lets open requests end,
-// and returns nil. Sockets, which are hijacked connections, are the owner's of Deps.Live to
-// close.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
+// httpServer bounds everything a connection may take: Go's own defaults bound nothing.
+func (s *Server) httpServer() *http.Server {
+	return &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -127,6 +125,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		// Broken handshakes and clients that hang up are their own problem.
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+}
+
+// Serve answers on l until ctx ends, then refuses new connections, lets open requests end,
+// and returns nil. Sockets, which are hijacked connections, are the owner's of Deps.Live to
+// close.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := s.httpServer()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
