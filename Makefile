@@ -11,7 +11,7 @@ DATA  ?= data
 GOFLAGS := -buildvcs=false
 export GOFLAGS
 
-.PHONY: run test bench soak generate lint build web unit e2e browser-e2e clean
+.PHONY: run test bench soak generate lint build web unit e2e clean
 
 run: build
 	@echo "==> starting Tidewire on http://$(ADDR), data in $(DATA)/ (Ctrl-C ends it)"

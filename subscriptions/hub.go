@@ -73,7 +73,7 @@ func New(o Options) *Hub {
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.shards = make([]*shard, h.options.Shards)
 	for i := range h.shards {
-		h.shards[i] = newShard(h, i)
+		h.shards[i] = newShard(h)
 	}
 	return h
 }

@@ -48,7 +48,7 @@ type changeKey struct {
 	scope model.Scope
 }
 
-func newShard(h *Hub, _ int) *shard {
+func newShard(h *Hub) *shard {
 	s := &shard{hub: h, wake: make(chan struct{}, 1), groups: make(map[topicKey][]*model.Change)}
 	s.topics.m = make(map[topicKey]*topic)
 	return s

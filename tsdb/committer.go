@@ -282,7 +282,7 @@ func (c *committer) apply() {
 			db.stats.points.Add(int64(len(r.set.Cells)))
 			db.publishSet(&r.view, r.position, r.record)
 		default:
-			if err := db.applyRare(r.position, c.rare(r), true); err != nil {
+			if err := db.applyRare(r.position, c.rare(), true); err != nil {
 				r.err = err
 			}
 		}
@@ -293,7 +293,7 @@ func (c *committer) apply() {
 }
 
 // rare returns the entry of a delete, which is alone in its group.
-func (c *committer) rare(*request) []byte {
+func (c *committer) rare() []byte {
 	var b []byte
 	_ = entry.Each(c.first, c.buf, func(_ model.Position, e []byte) error { b = e; return nil })
 	return b
