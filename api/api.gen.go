@@ -90,15 +90,18 @@ func (e Authority) Valid() bool {
 
 // Defines values for CredentialsType.
 const (
-	CredentialsTypeACCESSTOKEN     CredentialsType = "ACCESS_TOKEN"
-	CredentialsTypeMQTTBASIC       CredentialsType = "MQTT_BASIC"
-	CredentialsTypeX509CERTIFICATE CredentialsType = "X509_CERTIFICATE"
+	CredentialsTypeACCESSTOKEN      CredentialsType = "ACCESS_TOKEN"
+	CredentialsTypeLWM2MCREDENTIALS CredentialsType = "LWM2M_CREDENTIALS"
+	CredentialsTypeMQTTBASIC        CredentialsType = "MQTT_BASIC"
+	CredentialsTypeX509CERTIFICATE  CredentialsType = "X509_CERTIFICATE"
 )
 
 // Valid indicates whether the value is a known member of the CredentialsType enum.
 func (e CredentialsType) Valid() bool {
 	switch e {
 	case CredentialsTypeACCESSTOKEN:
+		return true
+	case CredentialsTypeLWM2MCREDENTIALS:
 		return true
 	case CredentialsTypeMQTTBASIC:
 		return true
@@ -190,11 +193,37 @@ func (e IntervalType) Valid() bool {
 	}
 }
 
+// Defines values for ProvisionType.
+const (
+	ProvisionTypeALLOWCREATENEWDEVICES      ProvisionType = "ALLOW_CREATE_NEW_DEVICES"
+	ProvisionTypeCHECKPREPROVISIONEDDEVICES ProvisionType = "CHECK_PRE_PROVISIONED_DEVICES"
+	ProvisionTypeDISABLED                   ProvisionType = "DISABLED"
+	ProvisionTypeX509CERTIFICATECHAIN       ProvisionType = "X509_CERTIFICATE_CHAIN"
+)
+
+// Valid indicates whether the value is a known member of the ProvisionType enum.
+func (e ProvisionType) Valid() bool {
+	switch e {
+	case ProvisionTypeALLOWCREATENEWDEVICES:
+		return true
+	case ProvisionTypeCHECKPREPROVISIONEDDEVICES:
+		return true
+	case ProvisionTypeDISABLED:
+		return true
+	case ProvisionTypeX509CERTIFICATECHAIN:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TransportType.
 const (
 	TransportTypeCOAP    TransportType = "COAP"
 	TransportTypeDEFAULT TransportType = "DEFAULT"
+	TransportTypeLWM2M   TransportType = "LWM2M"
 	TransportTypeMQTT    TransportType = "MQTT"
+	TransportTypeSNMP    TransportType = "SNMP"
 )
 
 // Valid indicates whether the value is a known member of the TransportType enum.
@@ -204,7 +233,11 @@ func (e TransportType) Valid() bool {
 		return true
 	case TransportTypeDEFAULT:
 		return true
+	case TransportTypeLWM2M:
+		return true
 	case TransportTypeMQTT:
+		return true
+	case TransportTypeSNMP:
 		return true
 	default:
 		return false
@@ -423,9 +456,12 @@ type DashboardRequest struct {
 	Configuration FreeObject `json:"configuration,omitempty"`
 
 	// ID A reference to an entity.
-	ID      *EntityID `json:"id,omitempty"`
-	Title   string    `json:"title"`
-	Version *int64    `json:"version,omitempty"`
+	ID          *EntityID `json:"id,omitempty"`
+	Image       *string   `json:"image,omitempty"`
+	MobileHide  *bool     `json:"mobileHide,omitempty"`
+	MobileOrder *int32    `json:"mobileOrder,omitempty"`
+	Title       string    `json:"title"`
+	Version     *int64    `json:"version,omitempty"`
 }
 
 // Device defines model for Device.
@@ -492,7 +528,7 @@ type DeviceCredentialsRequest struct {
 	CredentialsID   *string         `json:"credentialsId,omitempty"`
 	CredentialsType CredentialsType `json:"credentialsType"`
 
-	// CredentialsValue The PEM text, or for MQTT_BASIC an object as JSON text.
+	// CredentialsValue The PEM text, or for MQTT_BASIC and LWM2M_CREDENTIALS an object as JSON text.
 	CredentialsValue *string `json:"credentialsValue,omitempty"`
 
 	// DeviceID A reference to an entity.
@@ -556,9 +592,9 @@ type DeviceProfile struct {
 	CreatedTime    int64      `json:"createdTime"`
 	Default        bool       `json:"default"`
 
-	// DefaultDashboardID An object whose members belong to the client.
-	DefaultDashboardID FreeObject `json:"defaultDashboardId"`
-	DefaultQueueName   *string    `json:"defaultQueueName"`
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId"`
+	DefaultQueueName   *string           `json:"defaultQueueName"`
 
 	// DefaultRuleChainID An object whose members belong to the client.
 	DefaultRuleChainID FreeObject `json:"defaultRuleChainId"`
@@ -579,8 +615,8 @@ type DeviceProfile struct {
 	ProfileData        FreeObject `json:"profileData"`
 	ProvisionDeviceKey *string    `json:"provisionDeviceKey"`
 
-	// ProvisionType Always `DISABLED` in this version.
-	ProvisionType string `json:"provisionType"`
+	// ProvisionType How devices of the profile may make themselves known.
+	ProvisionType ProvisionType `json:"provisionType"`
 
 	// SoftwareID An object whose members belong to the client.
 	SoftwareID FreeObject `json:"softwareId"`
@@ -596,8 +632,8 @@ type DeviceProfile struct {
 
 // DeviceProfileInfo defines model for DeviceProfileInfo.
 type DeviceProfileInfo struct {
-	// DefaultDashboardID An object whose members belong to the client.
-	DefaultDashboardID FreeObject `json:"defaultDashboardId"`
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId"`
 
 	// ID A reference to an entity.
 	ID    EntityID `json:"id"`
@@ -614,14 +650,23 @@ type DeviceProfileInfo struct {
 type DeviceProfileRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
-	Description    *string    `json:"description,omitempty"`
+
+	// DefaultDashboardID A reference to an entity.
+	DefaultDashboardID *EntityID `json:"defaultDashboardId,omitempty"`
+	DefaultQueueName   *string   `json:"defaultQueueName,omitempty"`
+	Description        *string   `json:"description,omitempty"`
 
 	// ID A reference to an entity.
-	ID   *EntityID `json:"id,omitempty"`
-	Name string    `json:"name"`
+	ID    *EntityID `json:"id,omitempty"`
+	Image *string   `json:"image,omitempty"`
+	Name  string    `json:"name"`
 
 	// ProfileData An object whose members belong to the client.
-	ProfileData   FreeObject     `json:"profileData,omitempty"`
+	ProfileData        FreeObject `json:"profileData,omitempty"`
+	ProvisionDeviceKey *string    `json:"provisionDeviceKey,omitempty"`
+
+	// ProvisionType How devices of the profile may make themselves known.
+	ProvisionType *ProvisionType `json:"provisionType,omitempty"`
 	TransportType *TransportType `json:"transportType,omitempty"`
 	Version       *int64         `json:"version,omitempty"`
 }
@@ -694,6 +739,15 @@ type LoginRequest struct {
 	Username string `json:"username"`
 }
 
+// NullableEntityID A reference to an entity, or none.
+type NullableEntityID struct {
+	// EntityType Kind of an entity.
+	EntityType EntityType `json:"entityType"`
+
+	// ID The UUID.
+	ID model.ID `json:"id"`
+}
+
 // PageCustomer defines model for PageCustomer.
 type PageCustomer struct {
 	Data          []Customer `json:"data"`
@@ -757,6 +811,9 @@ type PageUser struct {
 	TotalElements int64  `json:"totalElements"`
 	TotalPages    int    `json:"totalPages"`
 }
+
+// ProvisionType How devices of the profile may make themselves known.
+type ProvisionType string
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
@@ -1140,6 +1197,18 @@ type SaveDeviceParams struct {
 	AccessToken *string `form:"accessToken,omitempty" json:"accessToken,omitempty"`
 }
 
+// GetDeviceProfileAttributeKeysParams defines parameters for GetDeviceProfileAttributeKeys.
+type GetDeviceProfileAttributeKeysParams struct {
+	// DeviceProfileID Only devices of this profile. Unset means all.
+	DeviceProfileID *model.ID `form:"deviceProfileId,omitempty" json:"deviceProfileId,omitempty"`
+}
+
+// GetDeviceProfileTimeseriesKeysParams defines parameters for GetDeviceProfileTimeseriesKeys.
+type GetDeviceProfileTimeseriesKeysParams struct {
+	// DeviceProfileID Only devices of this profile. Unset means all.
+	DeviceProfileID *model.ID `form:"deviceProfileId,omitempty" json:"deviceProfileId,omitempty"`
+}
+
 // GetDeviceProfileInfosParams defines parameters for GetDeviceProfileInfos.
 type GetDeviceProfileInfosParams struct {
 	// PageSize Elements of a page.
@@ -1462,6 +1531,12 @@ type SaveUserParams struct {
 	SendActivationMail *bool `form:"sendActivationMail,omitempty" json:"sendActivationMail,omitempty"`
 }
 
+// SetUserCredentialsEnabledParams defines parameters for SetUserCredentialsEnabled.
+type SetUserCredentialsEnabledParams struct {
+	// UserCredentialsEnabled Whether the user may log in.
+	UserCredentialsEnabled *bool `form:"userCredentialsEnabled,omitempty" json:"userCredentialsEnabled,omitempty"`
+}
+
 // GetUsersParams defines parameters for GetUsers.
 type GetUsersParams struct {
 	// PageSize Elements of a page.
@@ -1613,6 +1688,12 @@ type ServerInterface interface {
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx echo.Context, deviceID DeviceID) error
+	// UnassignDashboardFromPublicCustomer Show a dashboard to everybody no longer
+	// (DELETE /api/customer/public/dashboard/{dashboardId})
+	UnassignDashboardFromPublicCustomer(ctx echo.Context, dashboardID DashboardID) error
+	// AssignDashboardToPublicCustomer Show a dashboard to everybody
+	// (POST /api/customer/public/dashboard/{dashboardId})
+	AssignDashboardToPublicCustomer(ctx echo.Context, dashboardID DashboardID) error
 	// AssignDeviceToPublicCustomer Assign a device to the public customer
 	// (POST /api/customer/public/device/{deviceId})
 	AssignDeviceToPublicCustomer(ctx echo.Context, deviceID DeviceID) error
@@ -1700,9 +1781,27 @@ type ServerInterface interface {
 	// SaveDeviceProfile Create or update a device profile
 	// (POST /api/deviceProfile)
 	SaveDeviceProfile(ctx echo.Context) error
+	// GetDeviceProfileAttributeKeys Keys of the attributes of the devices of a profile
+	// (GET /api/deviceProfile/devices/keys/attributes)
+	GetDeviceProfileAttributeKeys(ctx echo.Context, params GetDeviceProfileAttributeKeysParams) error
+	// GetDeviceProfileTimeseriesKeys Keys of the telemetry of the devices of a profile
+	// (GET /api/deviceProfile/devices/keys/timeseries)
+	GetDeviceProfileTimeseriesKeys(ctx echo.Context, params GetDeviceProfileTimeseriesKeysParams) error
+	// DeleteDeviceProfile Delete a device profile
+	// (DELETE /api/deviceProfile/{deviceProfileId})
+	DeleteDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error
 	// GetDeviceProfile Read a device profile
 	// (GET /api/deviceProfile/{deviceProfileId})
 	GetDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error
+	// SetDefaultDeviceProfile Make a device profile that of devices which name none
+	// (POST /api/deviceProfile/{deviceProfileId}/default)
+	SetDefaultDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error
+	// GetDefaultDeviceProfileInfo The device profile of devices that name none, in short
+	// (GET /api/deviceProfileInfo/default)
+	GetDefaultDeviceProfileInfo(ctx echo.Context) error
+	// GetDeviceProfileInfo Read a device profile in short
+	// (GET /api/deviceProfileInfo/{deviceProfileId})
+	GetDeviceProfileInfo(ctx echo.Context, deviceProfileID DeviceProfileID) error
 	// GetDeviceProfileInfos List the device profiles in short
 	// (GET /api/deviceProfileInfos)
 	GetDeviceProfileInfos(ctx echo.Context, params GetDeviceProfileInfosParams) error
@@ -1814,6 +1913,12 @@ type ServerInterface interface {
 	// GetActivationLink The link under which a new user sets the first password
 	// (GET /api/user/{userId}/activationLink)
 	GetActivationLink(ctx echo.Context, userID UserID) error
+	// GetUserToken Log in as another user
+	// (GET /api/user/{userId}/token)
+	GetUserToken(ctx echo.Context, userID UserID) error
+	// SetUserCredentialsEnabled Let a user log in, or no longer
+	// (POST /api/user/{userId}/userCredentialsEnabled)
+	SetUserCredentialsEnabled(ctx echo.Context, userID UserID, params SetUserCredentialsEnabledParams) error
 	// GetUsers List the users one may see
 	// (GET /api/users)
 	GetUsers(ctx echo.Context, params GetUsersParams) error
@@ -1900,6 +2005,38 @@ func (w *ServerInterfaceWrapper) UnassignDeviceFromCustomer(ctx echo.Context) er
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UnassignDeviceFromCustomer(ctx, deviceID)
+	return err
+}
+
+// UnassignDashboardFromPublicCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) UnassignDashboardFromPublicCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "dashboardId" -------------
+	var dashboardID DashboardID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dashboardId", ctx.Param("dashboardId"), &dashboardID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dashboardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnassignDashboardFromPublicCustomer(ctx, dashboardID)
+	return err
+}
+
+// AssignDashboardToPublicCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignDashboardToPublicCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "dashboardId" -------------
+	var dashboardID DashboardID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dashboardId", ctx.Param("dashboardId"), &dashboardID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dashboardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignDashboardToPublicCustomer(ctx, dashboardID)
 	return err
 }
 
@@ -2550,6 +2687,58 @@ func (w *ServerInterfaceWrapper) SaveDeviceProfile(ctx echo.Context) error {
 	return err
 }
 
+// GetDeviceProfileAttributeKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeviceProfileAttributeKeys(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDeviceProfileAttributeKeysParams
+	// ------------- Optional query parameter "deviceProfileId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "deviceProfileId", ctx.QueryParams(), &params.DeviceProfileID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeviceProfileAttributeKeys(ctx, params)
+	return err
+}
+
+// GetDeviceProfileTimeseriesKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeviceProfileTimeseriesKeys(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDeviceProfileTimeseriesKeysParams
+	// ------------- Optional query parameter "deviceProfileId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "deviceProfileId", ctx.QueryParams(), &params.DeviceProfileID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeviceProfileTimeseriesKeys(ctx, params)
+	return err
+}
+
+// DeleteDeviceProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDeviceProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceProfileId" -------------
+	var deviceProfileID DeviceProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceProfileId", ctx.Param("deviceProfileId"), &deviceProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDeviceProfile(ctx, deviceProfileID)
+	return err
+}
+
 // GetDeviceProfile converts echo context to params.
 func (w *ServerInterfaceWrapper) GetDeviceProfile(ctx echo.Context) error {
 	var err error
@@ -2563,6 +2752,47 @@ func (w *ServerInterfaceWrapper) GetDeviceProfile(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDeviceProfile(ctx, deviceProfileID)
+	return err
+}
+
+// SetDefaultDeviceProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDefaultDeviceProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceProfileId" -------------
+	var deviceProfileID DeviceProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceProfileId", ctx.Param("deviceProfileId"), &deviceProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDefaultDeviceProfile(ctx, deviceProfileID)
+	return err
+}
+
+// GetDefaultDeviceProfileInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDefaultDeviceProfileInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDefaultDeviceProfileInfo(ctx)
+	return err
+}
+
+// GetDeviceProfileInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeviceProfileInfo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "deviceProfileId" -------------
+	var deviceProfileID DeviceProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceProfileId", ctx.Param("deviceProfileId"), &deviceProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeviceProfileInfo(ctx, deviceProfileID)
 	return err
 }
 
@@ -3851,6 +4081,47 @@ func (w *ServerInterfaceWrapper) GetActivationLink(ctx echo.Context) error {
 	return err
 }
 
+// GetUserToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUserToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUserToken(ctx, userID)
+	return err
+}
+
+// SetUserCredentialsEnabled converts echo context to params.
+func (w *ServerInterfaceWrapper) SetUserCredentialsEnabled(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetUserCredentialsEnabledParams
+	// ------------- Optional query parameter "userCredentialsEnabled" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "userCredentialsEnabled", ctx.QueryParams(), &params.UserCredentialsEnabled, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userCredentialsEnabled: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetUserCredentialsEnabled(ctx, userID, params)
+	return err
+}
+
 // GetUsers converts echo context to params.
 func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
 	var err error
@@ -4026,6 +4297,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/customer/:customerId/title", wrapper.GetCustomerTitle, options.OperationMiddlewares["getCustomerTitle"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/users", wrapper.GetCustomerUsers, options.OperationMiddlewares["getCustomerUsers"]...)
 	router.DELETE(options.BaseURL+"/api/customer/device/:deviceId", wrapper.UnassignDeviceFromCustomer, options.OperationMiddlewares["unassignDeviceFromCustomer"]...)
+	router.DELETE(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.UnassignDashboardFromPublicCustomer, options.OperationMiddlewares["unassignDashboardFromPublicCustomer"]...)
+	router.POST(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.AssignDashboardToPublicCustomer, options.OperationMiddlewares["assignDashboardToPublicCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/device/:deviceId", wrapper.AssignDeviceToPublicCustomer, options.OperationMiddlewares["assignDeviceToPublicCustomer"]...)
 	router.GET(options.BaseURL+"/api/customers", wrapper.GetCustomers, options.OperationMiddlewares["getCustomers"]...)
 	router.POST(options.BaseURL+"/api/dashboard", wrapper.SaveDashboard, options.OperationMiddlewares["saveDashboard"]...)
@@ -4044,7 +4317,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/device/info/:deviceId", wrapper.GetDeviceInfo, options.OperationMiddlewares["getDeviceInfo"]...)
 	router.GET(options.BaseURL+"/api/device/types", wrapper.GetDeviceTypes, options.OperationMiddlewares["getDeviceTypes"]...)
 	router.POST(options.BaseURL+"/api/deviceProfile", wrapper.SaveDeviceProfile, options.OperationMiddlewares["saveDeviceProfile"]...)
+	router.DELETE(options.BaseURL+"/api/deviceProfile/:deviceProfileId", wrapper.DeleteDeviceProfile, options.OperationMiddlewares["deleteDeviceProfile"]...)
 	router.GET(options.BaseURL+"/api/deviceProfile/:deviceProfileId", wrapper.GetDeviceProfile, options.OperationMiddlewares["getDeviceProfile"]...)
+	router.POST(options.BaseURL+"/api/deviceProfile/:deviceProfileId/default", wrapper.SetDefaultDeviceProfile, options.OperationMiddlewares["setDefaultDeviceProfile"]...)
+	router.GET(options.BaseURL+"/api/deviceProfile/devices/keys/attributes", wrapper.GetDeviceProfileAttributeKeys, options.OperationMiddlewares["getDeviceProfileAttributeKeys"]...)
+	router.GET(options.BaseURL+"/api/deviceProfile/devices/keys/timeseries", wrapper.GetDeviceProfileTimeseriesKeys, options.OperationMiddlewares["getDeviceProfileTimeseriesKeys"]...)
+	router.GET(options.BaseURL+"/api/deviceProfileInfo/:deviceProfileId", wrapper.GetDeviceProfileInfo, options.OperationMiddlewares["getDeviceProfileInfo"]...)
+	router.GET(options.BaseURL+"/api/deviceProfileInfo/default", wrapper.GetDefaultDeviceProfileInfo, options.OperationMiddlewares["getDefaultDeviceProfileInfo"]...)
 	router.GET(options.BaseURL+"/api/deviceProfileInfos", wrapper.GetDeviceProfileInfos, options.OperationMiddlewares["getDeviceProfileInfos"]...)
 	router.GET(options.BaseURL+"/api/deviceProfiles", wrapper.GetDeviceProfiles, options.OperationMiddlewares["getDeviceProfiles"]...)
 	router.GET(options.BaseURL+"/api/devices", wrapper.GetDevicesByIds, options.OperationMiddlewares["getDevicesByIds"]...)
@@ -4082,6 +4361,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/user/:userId", wrapper.DeleteUser, options.OperationMiddlewares["deleteUser"]...)
 	router.GET(options.BaseURL+"/api/user/:userId", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
 	router.GET(options.BaseURL+"/api/user/:userId/activationLink", wrapper.GetActivationLink, options.OperationMiddlewares["getActivationLink"]...)
+	router.GET(options.BaseURL+"/api/user/:userId/token", wrapper.GetUserToken, options.OperationMiddlewares["getUserToken"]...)
+	router.POST(options.BaseURL+"/api/user/:userId/userCredentialsEnabled", wrapper.SetUserCredentialsEnabled, options.OperationMiddlewares["setUserCredentialsEnabled"]...)
 	router.GET(options.BaseURL+"/api/users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
 	router.GET(options.BaseURL+"/api/v1/:deviceToken/attributes", wrapper.GetDeviceAttributes, options.OperationMiddlewares["getDeviceAttributes"]...)
 	router.POST(options.BaseURL+"/api/v1/:deviceToken/attributes", wrapper.PostDeviceAttributes, options.OperationMiddlewares["postDeviceAttributes"]...)
@@ -4252,6 +4533,50 @@ type UnassignDeviceFromCustomerResponseObject interface {
 type UnassignDeviceFromCustomer200JSONResponse struct{ DeviceJSONResponse }
 
 func (response UnassignDeviceFromCustomer200JSONResponse) VisitUnassignDeviceFromCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnassignDashboardFromPublicCustomerRequestObject struct {
+	DashboardID DashboardID `json:"dashboardId"`
+}
+
+type UnassignDashboardFromPublicCustomerResponseObject interface {
+	VisitUnassignDashboardFromPublicCustomerResponse(w http.ResponseWriter) error
+}
+
+type UnassignDashboardFromPublicCustomer200JSONResponse struct{ DashboardJSONResponse }
+
+func (response UnassignDashboardFromPublicCustomer200JSONResponse) VisitUnassignDashboardFromPublicCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignDashboardToPublicCustomerRequestObject struct {
+	DashboardID DashboardID `json:"dashboardId"`
+}
+
+type AssignDashboardToPublicCustomerResponseObject interface {
+	VisitAssignDashboardToPublicCustomerResponse(w http.ResponseWriter) error
+}
+
+type AssignDashboardToPublicCustomer200JSONResponse struct{ DashboardJSONResponse }
+
+func (response AssignDashboardToPublicCustomer200JSONResponse) VisitAssignDashboardToPublicCustomerResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4885,6 +5210,66 @@ func (response SaveDeviceProfile200JSONResponse) VisitSaveDeviceProfileResponse(
 	return err
 }
 
+type GetDeviceProfileAttributeKeysRequestObject struct {
+	Params GetDeviceProfileAttributeKeysParams
+}
+
+type GetDeviceProfileAttributeKeysResponseObject interface {
+	VisitGetDeviceProfileAttributeKeysResponse(w http.ResponseWriter) error
+}
+
+type GetDeviceProfileAttributeKeys200JSONResponse []string
+
+func (response GetDeviceProfileAttributeKeys200JSONResponse) VisitGetDeviceProfileAttributeKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeviceProfileTimeseriesKeysRequestObject struct {
+	Params GetDeviceProfileTimeseriesKeysParams
+}
+
+type GetDeviceProfileTimeseriesKeysResponseObject interface {
+	VisitGetDeviceProfileTimeseriesKeysResponse(w http.ResponseWriter) error
+}
+
+type GetDeviceProfileTimeseriesKeys200JSONResponse []string
+
+func (response GetDeviceProfileTimeseriesKeys200JSONResponse) VisitGetDeviceProfileTimeseriesKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDeviceProfileRequestObject struct {
+	DeviceProfileID DeviceProfileID `json:"deviceProfileId"`
+}
+
+type DeleteDeviceProfileResponseObject interface {
+	VisitDeleteDeviceProfileResponse(w http.ResponseWriter) error
+}
+
+type DeleteDeviceProfile200Response struct {
+}
+
+func (response DeleteDeviceProfile200Response) VisitDeleteDeviceProfileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
 type GetDeviceProfileRequestObject struct {
 	DeviceProfileID DeviceProfileID `json:"deviceProfileId"`
 }
@@ -4896,6 +5281,71 @@ type GetDeviceProfileResponseObject interface {
 type GetDeviceProfile200JSONResponse struct{ DeviceProfileJSONResponse }
 
 func (response GetDeviceProfile200JSONResponse) VisitGetDeviceProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDefaultDeviceProfileRequestObject struct {
+	DeviceProfileID DeviceProfileID `json:"deviceProfileId"`
+}
+
+type SetDefaultDeviceProfileResponseObject interface {
+	VisitSetDefaultDeviceProfileResponse(w http.ResponseWriter) error
+}
+
+type SetDefaultDeviceProfile200JSONResponse struct{ DeviceProfileJSONResponse }
+
+func (response SetDefaultDeviceProfile200JSONResponse) VisitSetDefaultDeviceProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDefaultDeviceProfileInfoRequestObject struct {
+}
+
+type GetDefaultDeviceProfileInfoResponseObject interface {
+	VisitGetDefaultDeviceProfileInfoResponse(w http.ResponseWriter) error
+}
+
+type GetDefaultDeviceProfileInfo200JSONResponse DeviceProfileInfo
+
+func (response GetDefaultDeviceProfileInfo200JSONResponse) VisitGetDefaultDeviceProfileInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeviceProfileInfoRequestObject struct {
+	DeviceProfileID DeviceProfileID `json:"deviceProfileId"`
+}
+
+type GetDeviceProfileInfoResponseObject interface {
+	VisitGetDeviceProfileInfoResponse(w http.ResponseWriter) error
+}
+
+type GetDeviceProfileInfo200JSONResponse DeviceProfileInfo
+
+func (response GetDeviceProfileInfo200JSONResponse) VisitGetDeviceProfileInfoResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5699,6 +6149,45 @@ func (response GetActivationLink200TextResponse) VisitGetActivationLinkResponse(
 	return err
 }
 
+type GetUserTokenRequestObject struct {
+	UserID UserID `json:"userId"`
+}
+
+type GetUserTokenResponseObject interface {
+	VisitGetUserTokenResponse(w http.ResponseWriter) error
+}
+
+type GetUserToken200JSONResponse struct{ TokenPairJSONResponse }
+
+func (response GetUserToken200JSONResponse) VisitGetUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUserCredentialsEnabledRequestObject struct {
+	UserID UserID `json:"userId"`
+	Params SetUserCredentialsEnabledParams
+}
+
+type SetUserCredentialsEnabledResponseObject interface {
+	VisitSetUserCredentialsEnabledResponse(w http.ResponseWriter) error
+}
+
+type SetUserCredentialsEnabled200Response struct {
+}
+
+func (response SetUserCredentialsEnabled200Response) VisitSetUserCredentialsEnabledResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
 type GetUsersRequestObject struct {
 	Params GetUsersParams
 }
@@ -5803,6 +6292,12 @@ type StrictServerInterface interface {
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx context.Context, request UnassignDeviceFromCustomerRequestObject) (UnassignDeviceFromCustomerResponseObject, error)
+	// UnassignDashboardFromPublicCustomer Show a dashboard to everybody no longer
+	// (DELETE /api/customer/public/dashboard/{dashboardId})
+	UnassignDashboardFromPublicCustomer(ctx context.Context, request UnassignDashboardFromPublicCustomerRequestObject) (UnassignDashboardFromPublicCustomerResponseObject, error)
+	// AssignDashboardToPublicCustomer Show a dashboard to everybody
+	// (POST /api/customer/public/dashboard/{dashboardId})
+	AssignDashboardToPublicCustomer(ctx context.Context, request AssignDashboardToPublicCustomerRequestObject) (AssignDashboardToPublicCustomerResponseObject, error)
 	// AssignDeviceToPublicCustomer Assign a device to the public customer
 	// (POST /api/customer/public/device/{deviceId})
 	AssignDeviceToPublicCustomer(ctx context.Context, request AssignDeviceToPublicCustomerRequestObject) (AssignDeviceToPublicCustomerResponseObject, error)
@@ -5890,9 +6385,27 @@ type StrictServerInterface interface {
 	// SaveDeviceProfile Create or update a device profile
 	// (POST /api/deviceProfile)
 	SaveDeviceProfile(ctx context.Context, request SaveDeviceProfileRequestObject) (SaveDeviceProfileResponseObject, error)
+	// GetDeviceProfileAttributeKeys Keys of the attributes of the devices of a profile
+	// (GET /api/deviceProfile/devices/keys/attributes)
+	GetDeviceProfileAttributeKeys(ctx context.Context, request GetDeviceProfileAttributeKeysRequestObject) (GetDeviceProfileAttributeKeysResponseObject, error)
+	// GetDeviceProfileTimeseriesKeys Keys of the telemetry of the devices of a profile
+	// (GET /api/deviceProfile/devices/keys/timeseries)
+	GetDeviceProfileTimeseriesKeys(ctx context.Context, request GetDeviceProfileTimeseriesKeysRequestObject) (GetDeviceProfileTimeseriesKeysResponseObject, error)
+	// DeleteDeviceProfile Delete a device profile
+	// (DELETE /api/deviceProfile/{deviceProfileId})
+	DeleteDeviceProfile(ctx context.Context, request DeleteDeviceProfileRequestObject) (DeleteDeviceProfileResponseObject, error)
 	// GetDeviceProfile Read a device profile
 	// (GET /api/deviceProfile/{deviceProfileId})
 	GetDeviceProfile(ctx context.Context, request GetDeviceProfileRequestObject) (GetDeviceProfileResponseObject, error)
+	// SetDefaultDeviceProfile Make a device profile that of devices which name none
+	// (POST /api/deviceProfile/{deviceProfileId}/default)
+	SetDefaultDeviceProfile(ctx context.Context, request SetDefaultDeviceProfileRequestObject) (SetDefaultDeviceProfileResponseObject, error)
+	// GetDefaultDeviceProfileInfo The device profile of devices that name none, in short
+	// (GET /api/deviceProfileInfo/default)
+	GetDefaultDeviceProfileInfo(ctx context.Context, request GetDefaultDeviceProfileInfoRequestObject) (GetDefaultDeviceProfileInfoResponseObject, error)
+	// GetDeviceProfileInfo Read a device profile in short
+	// (GET /api/deviceProfileInfo/{deviceProfileId})
+	GetDeviceProfileInfo(ctx context.Context, request GetDeviceProfileInfoRequestObject) (GetDeviceProfileInfoResponseObject, error)
 	// GetDeviceProfileInfos List the device profiles in short
 	// (GET /api/deviceProfileInfos)
 	GetDeviceProfileInfos(ctx context.Context, request GetDeviceProfileInfosRequestObject) (GetDeviceProfileInfosResponseObject, error)
@@ -6004,6 +6517,12 @@ type StrictServerInterface interface {
 	// GetActivationLink The link under which a new user sets the first password
 	// (GET /api/user/{userId}/activationLink)
 	GetActivationLink(ctx context.Context, request GetActivationLinkRequestObject) (GetActivationLinkResponseObject, error)
+	// GetUserToken Log in as another user
+	// (GET /api/user/{userId}/token)
+	GetUserToken(ctx context.Context, request GetUserTokenRequestObject) (GetUserTokenResponseObject, error)
+	// SetUserCredentialsEnabled Let a user log in, or no longer
+	// (POST /api/user/{userId}/userCredentialsEnabled)
+	SetUserCredentialsEnabled(ctx context.Context, request SetUserCredentialsEnabledRequestObject) (SetUserCredentialsEnabledResponseObject, error)
 	// GetUsers List the users one may see
 	// (GET /api/users)
 	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
@@ -6279,6 +6798,56 @@ func (sh *strictHandler) UnassignDeviceFromCustomer(ctx echo.Context, deviceID D
 		return err
 	} else if validResponse, ok := response.(UnassignDeviceFromCustomerResponseObject); ok {
 		return validResponse.VisitUnassignDeviceFromCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnassignDashboardFromPublicCustomer operation middleware
+func (sh *strictHandler) UnassignDashboardFromPublicCustomer(ctx echo.Context, dashboardID DashboardID) error {
+	var request UnassignDashboardFromPublicCustomerRequestObject
+
+	request.DashboardID = dashboardID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnassignDashboardFromPublicCustomer(ctx.Request().Context(), request.(UnassignDashboardFromPublicCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnassignDashboardFromPublicCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnassignDashboardFromPublicCustomerResponseObject); ok {
+		return validResponse.VisitUnassignDashboardFromPublicCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignDashboardToPublicCustomer operation middleware
+func (sh *strictHandler) AssignDashboardToPublicCustomer(ctx echo.Context, dashboardID DashboardID) error {
+	var request AssignDashboardToPublicCustomerRequestObject
+
+	request.DashboardID = dashboardID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignDashboardToPublicCustomer(ctx.Request().Context(), request.(AssignDashboardToPublicCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignDashboardToPublicCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignDashboardToPublicCustomerResponseObject); ok {
+		return validResponse.VisitAssignDashboardToPublicCustomerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7118,6 +7687,81 @@ func (sh *strictHandler) SaveDeviceProfile(ctx echo.Context) error {
 	return nil
 }
 
+// GetDeviceProfileAttributeKeys operation middleware
+func (sh *strictHandler) GetDeviceProfileAttributeKeys(ctx echo.Context, params GetDeviceProfileAttributeKeysParams) error {
+	var request GetDeviceProfileAttributeKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeviceProfileAttributeKeys(ctx.Request().Context(), request.(GetDeviceProfileAttributeKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeviceProfileAttributeKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeviceProfileAttributeKeysResponseObject); ok {
+		return validResponse.VisitGetDeviceProfileAttributeKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeviceProfileTimeseriesKeys operation middleware
+func (sh *strictHandler) GetDeviceProfileTimeseriesKeys(ctx echo.Context, params GetDeviceProfileTimeseriesKeysParams) error {
+	var request GetDeviceProfileTimeseriesKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeviceProfileTimeseriesKeys(ctx.Request().Context(), request.(GetDeviceProfileTimeseriesKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeviceProfileTimeseriesKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeviceProfileTimeseriesKeysResponseObject); ok {
+		return validResponse.VisitGetDeviceProfileTimeseriesKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDeviceProfile operation middleware
+func (sh *strictHandler) DeleteDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error {
+	var request DeleteDeviceProfileRequestObject
+
+	request.DeviceProfileID = deviceProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDeviceProfile(ctx.Request().Context(), request.(DeleteDeviceProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDeviceProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDeviceProfileResponseObject); ok {
+		return validResponse.VisitDeleteDeviceProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetDeviceProfile operation middleware
 func (sh *strictHandler) GetDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error {
 	var request GetDeviceProfileRequestObject
@@ -7137,6 +7781,79 @@ func (sh *strictHandler) GetDeviceProfile(ctx echo.Context, deviceProfileID Devi
 		return err
 	} else if validResponse, ok := response.(GetDeviceProfileResponseObject); ok {
 		return validResponse.VisitGetDeviceProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDefaultDeviceProfile operation middleware
+func (sh *strictHandler) SetDefaultDeviceProfile(ctx echo.Context, deviceProfileID DeviceProfileID) error {
+	var request SetDefaultDeviceProfileRequestObject
+
+	request.DeviceProfileID = deviceProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDefaultDeviceProfile(ctx.Request().Context(), request.(SetDefaultDeviceProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDefaultDeviceProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDefaultDeviceProfileResponseObject); ok {
+		return validResponse.VisitSetDefaultDeviceProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDefaultDeviceProfileInfo operation middleware
+func (sh *strictHandler) GetDefaultDeviceProfileInfo(ctx echo.Context) error {
+	var request GetDefaultDeviceProfileInfoRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDefaultDeviceProfileInfo(ctx.Request().Context(), request.(GetDefaultDeviceProfileInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDefaultDeviceProfileInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDefaultDeviceProfileInfoResponseObject); ok {
+		return validResponse.VisitGetDefaultDeviceProfileInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeviceProfileInfo operation middleware
+func (sh *strictHandler) GetDeviceProfileInfo(ctx echo.Context, deviceProfileID DeviceProfileID) error {
+	var request GetDeviceProfileInfoRequestObject
+
+	request.DeviceProfileID = deviceProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeviceProfileInfo(ctx.Request().Context(), request.(GetDeviceProfileInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeviceProfileInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeviceProfileInfoResponseObject); ok {
+		return validResponse.VisitGetDeviceProfileInfoResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8192,6 +8909,57 @@ func (sh *strictHandler) GetActivationLink(ctx echo.Context, userID UserID) erro
 		return err
 	} else if validResponse, ok := response.(GetActivationLinkResponseObject); ok {
 		return validResponse.VisitGetActivationLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUserToken operation middleware
+func (sh *strictHandler) GetUserToken(ctx echo.Context, userID UserID) error {
+	var request GetUserTokenRequestObject
+
+	request.UserID = userID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserToken(ctx.Request().Context(), request.(GetUserTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUserTokenResponseObject); ok {
+		return validResponse.VisitGetUserTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetUserCredentialsEnabled operation middleware
+func (sh *strictHandler) SetUserCredentialsEnabled(ctx echo.Context, userID UserID, params SetUserCredentialsEnabledParams) error {
+	var request SetUserCredentialsEnabledRequestObject
+
+	request.UserID = userID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetUserCredentialsEnabled(ctx.Request().Context(), request.(SetUserCredentialsEnabledRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetUserCredentialsEnabled")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetUserCredentialsEnabledResponseObject); ok {
+		return validResponse.VisitSetUserCredentialsEnabledResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

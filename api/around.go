@@ -60,6 +60,7 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 		return s.page(c, next)
 	}
 	header["Cache-Control"] = noStore
+	dropEmpty(r.URL)
 	if cors(header, r) {
 		c.Response().WriteHeader(http.StatusNoContent)
 		return nil

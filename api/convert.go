@@ -36,6 +36,14 @@ func customerRef(id model.CustomerID) EntityID {
 	return wireID(EntityTypeCUSTOMER, id)
 }
 
+// refOrNull returns a reference clients see, nil, null on the wire, for none.
+func refOrNull[T ~[16]byte](t EntityType, id T) *NullableEntityID {
+	if model.ID(id).IsZero() {
+		return nil
+	}
+	return &NullableEntityID{EntityType: t, ID: model.ID(id)}
+}
+
 // orNull returns nil, null on the wire, for an empty text.
 func orNull(s string) *string {
 	if s == "" {
@@ -53,9 +61,13 @@ func orEmpty(s *string) string {
 }
 
 // versionOf returns the version a client read; zero, which is not checked, where it sent none.
+// Versions begin at 1: what is less was never read, and -1 conflicts with every version.
 func versionOf(v *int64) int64 {
 	if v == nil {
 		return 0
+	}
+	if *v < 1 {
+		return -1
 	}
 	return *v
 }

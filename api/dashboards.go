@@ -19,7 +19,10 @@ func (s *Server) wireDashboardInfo(ctx context.Context, seen customers, d *model
 	info := DashboardInfo{
 		ID: wireID(EntityTypeDASHBOARD, d.ID), CreatedTime: d.Created, Version: d.Version,
 		TenantID: tenantRef(d.Tenant), Title: d.Title, Name: d.Title,
-		AssignedCustomers: []AssignedCustomer{},
+		Image: orNull(d.Image), MobileHide: d.MobileHide, AssignedCustomers: []AssignedCustomer{},
+	}
+	if d.MobileOrder != nil {
+		info.MobileOrder = new(int(*d.MobileOrder))
 	}
 	for _, id := range d.Customers {
 		if p := caller(ctx); p.Authority == model.CustomerUser && id != p.Customer {
@@ -76,6 +79,16 @@ func (a dashboardAnswer) VisitAssignDashboardToCustomerResponse(w http.ResponseW
 	return a.write(w)
 }
 
+// VisitAssignDashboardToPublicCustomerResponse implements AssignDashboardToPublicCustomerResponseObject.
+func (a dashboardAnswer) VisitAssignDashboardToPublicCustomerResponse(w http.ResponseWriter) error {
+	return a.write(w)
+}
+
+// VisitUnassignDashboardFromPublicCustomerResponse implements UnassignDashboardFromPublicCustomerResponseObject.
+func (a dashboardAnswer) VisitUnassignDashboardFromPublicCustomerResponse(w http.ResponseWriter) error {
+	return a.write(w)
+}
+
 // VisitUnassignDashboardFromCustomerResponse implements UnassignDashboardFromCustomerResponseObject.
 func (a dashboardAnswer) VisitUnassignDashboardFromCustomerResponse(w http.ResponseWriter) error {
 	return a.write(w)
@@ -102,6 +115,7 @@ func (s *Server) SaveDashboard(ctx context.Context, req SaveDashboardRequestObje
 		return nil, err
 	}
 	d.Title, d.Version = b.Title, versionOf(b.Version)
+	d.Image, d.MobileHide, d.MobileOrder = orEmpty(b.Image), valueOf(b.MobileHide), b.MobileOrder
 	if err := s.Registry.SaveDashboard(ctx, d); err != nil {
 		return nil, err
 	}
@@ -209,6 +223,28 @@ func (s *Server) AssignDashboardToCustomer(ctx context.Context, req AssignDashbo
 // UnassignDashboardFromCustomer answers DELETE /api/customer/{customerId}/dashboard/{dashboardId}.
 func (s *Server) UnassignDashboardFromCustomer(ctx context.Context, req UnassignDashboardFromCustomerRequestObject) (UnassignDashboardFromCustomerResponseObject, error) {
 	return s.assignDashboard(ctx, req.CustomerID, req.DashboardID, false)
+}
+
+// AssignDashboardToPublicCustomer answers POST /api/customer/public/dashboard/{dashboardId}.
+func (s *Server) AssignDashboardToPublicCustomer(ctx context.Context, req AssignDashboardToPublicCustomerRequestObject) (AssignDashboardToPublicCustomerResponseObject, error) {
+	return s.publishDashboard(ctx, req.DashboardID, true)
+}
+
+// UnassignDashboardFromPublicCustomer answers DELETE /api/customer/public/dashboard/{dashboardId}.
+func (s *Server) UnassignDashboardFromPublicCustomer(ctx context.Context, req UnassignDashboardFromPublicCustomerRequestObject) (UnassignDashboardFromPublicCustomerResponseObject, error) {
+	return s.publishDashboard(ctx, req.DashboardID, false)
+}
+
+func (s *Server) publishDashboard(ctx context.Context, dashboard model.ID, shown bool) (dashboardAnswer, error) {
+	e, err := s.dashboard(ctx, auth.Assign, dashboard)
+	if err != nil {
+		return dashboardAnswer{}, err
+	}
+	c, err := s.Registry.PublicCustomer(ctx, e.Tenant)
+	if err != nil {
+		return dashboardAnswer{}, err
+	}
+	return s.assignDashboard(ctx, model.ID(c.ID), dashboard, shown)
 }
 
 func (s *Server) assignDashboard(ctx context.Context, customer, dashboard model.ID, assigned bool) (dashboardAnswer, error) {

@@ -39,6 +39,8 @@ type Deps struct {
 	// PublicURL is the address clients reach the server under, for links it hands out. ""
 	// means the one the request came to.
 	PublicURL string
+	// UserTokens lets administrators log in as the users below them.
+	UserTokens bool
 	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count.
 	// None means that the peer is the client.
 	TrustedProxies []netip.Prefix
@@ -148,6 +150,7 @@ type Customers interface {
 type Users interface {
 	SaveUser(context.Context, *model.User) error
 	User(context.Context, model.TenantID, model.UserID) (*model.User, error)
+	EnableUser(ctx context.Context, t model.TenantID, id model.UserID, enabled bool) error
 	DeleteUser(context.Context, model.TenantID, model.UserID) error
 	Users(context.Context, model.TenantID, model.UserFilter, model.PageLink) (model.Page[model.User], error)
 }
@@ -163,7 +166,8 @@ type Devices interface {
 	Devices(context.Context, model.TenantID, model.DeviceFilter, model.PageLink) (model.Page[model.Device], error)
 	DeleteDevice(context.Context, model.TenantID, model.EntityID) error
 	AssignDevice(context.Context, model.TenantID, model.EntityID, model.CustomerID) (*model.Device, error)
-	DeviceTypes(model.TenantID) []string
+	// DeviceTypes returns the types in use; of the devices of one customer when c is one.
+	DeviceTypes(t model.TenantID, c model.CustomerID) []string
 }
 
 // Credentials are kept in the registry.
@@ -177,6 +181,9 @@ type DeviceProfiles interface {
 	SaveDeviceProfile(context.Context, *model.DeviceProfile) error
 	DeviceProfile(context.Context, model.TenantID, model.ID) (*model.DeviceProfile, error)
 	DeviceProfiles(context.Context, model.TenantID, model.DeviceProfileFilter, model.PageLink) (model.Page[model.DeviceProfile], error)
+	DefaultDeviceProfile(context.Context, model.TenantID) (*model.DeviceProfile, error)
+	SetDefaultDeviceProfile(context.Context, model.TenantID, model.ID) (*model.DeviceProfile, error)
+	DeleteDeviceProfile(context.Context, model.TenantID, model.ID) error
 }
 
 // Dashboards are kept in the registry; lists carry no configuration.

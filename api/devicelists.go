@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/tidewire/tidewire/auth"
@@ -116,34 +115,17 @@ func (s *Server) GetDevicesList(ctx context.Context, req GetDevicesListRequestOb
 
 // devicesByIDs returns those of the devices that the caller may read.
 func (s *Server) devicesByIDs(ctx context.Context, list string) ([]Device, error) {
-	p := caller(ctx)
-	if err := auth.Require(p, model.TenantAdmin, model.CustomerUser); err != nil {
-		return nil, err
-	}
-	if err := require("deviceIds", list); err != nil {
-		return nil, err
-	}
-	var ids []model.EntityID
-	for text := range strings.SplitSeq(list, ",") {
-		id, err := model.ParseID(text)
-		if err != nil {
-			return nil, err
-		}
-		e, err := s.device(ctx, auth.Read, id)
-		switch {
-		case err == nil:
-			ids = append(ids, e.ID)
-		case model.KindOf(err) != model.NotFound && model.KindOf(err) != model.Denied:
-			return nil, err
-		}
-	}
-	found, err := s.Registry.DevicesByID(ctx, p.Tenant, ids)
+	ids, err := idsOf("deviceIds", list)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(found, func(a, b model.Device) int {
-		return slices.Index(ids, a.ID) - slices.Index(ids, b.ID)
-	})
+	if ids, err = s.readable(ctx, model.EntityDevice, ids); err != nil {
+		return nil, err
+	}
+	found, err := s.Registry.DevicesByID(ctx, caller(ctx).Tenant, ids)
+	if err != nil {
+		return nil, err
+	}
 	return each(found, wireDevice), nil
 }
 
@@ -153,19 +135,46 @@ func (s *Server) GetDeviceTypes(ctx context.Context, _ GetDeviceTypesRequestObje
 	if err := auth.Require(p, model.TenantAdmin, model.CustomerUser); err != nil {
 		return nil, err
 	}
-	var names []string
-	if p.Authority == model.TenantAdmin {
-		names = s.Registry.DeviceTypes(p.Tenant)
-	} else {
-		for e := range s.Registry.Entities(p.Tenant, model.EntityDevice) {
-			if e.Customer == p.Customer && e.Profile != "" {
-				names = append(names, e.Profile)
-			}
-		}
-		slices.Sort(names)
-		names = slices.Compact(names)
+	return GetDeviceTypes200JSONResponse(wireTypes(p, EntityTypeDEVICE, s.Registry.DeviceTypes(p.Tenant, p.Customer))), nil
+}
+
+// wireTypes returns the names of types as clients see them.
+func wireTypes(p model.Principal, t EntityType, names []string) []EntitySubtype {
+	return each(names, func(name *string) EntitySubtype {
+		return EntitySubtype{TenantID: tenantRef(p.Tenant), EntityType: t, Type: *name}
+	})
+}
+
+// idsOf reads ids separated by commas.
+func idsOf(name, list string) ([]model.EntityID, error) {
+	if err := require(name, list); err != nil {
+		return nil, err
 	}
-	return GetDeviceTypes200JSONResponse(each(names, func(name *string) EntitySubtype {
-		return EntitySubtype{TenantID: tenantRef(p.Tenant), EntityType: EntityTypeDEVICE, Type: *name}
-	})), nil
+	var ids []model.EntityID
+	for text := range strings.SplitSeq(list, ",") {
+		id, err := model.ParseID(text)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, model.EntityID(id))
+	}
+	return ids, nil
+}
+
+// readable keeps of ids those of entities of a type that the caller may read.
+func (s *Server) readable(ctx context.Context, t model.EntityType, ids []model.EntityID) ([]model.EntityID, error) {
+	if err := auth.Require(caller(ctx), model.TenantAdmin, model.CustomerUser); err != nil {
+		return nil, err
+	}
+	var out []model.EntityID
+	for _, id := range ids {
+		e, err := s.guard.Allow(caller(ctx), auth.Read, model.EntityRef{Type: t, ID: id})
+		switch {
+		case err == nil:
+			out = append(out, e.ID)
+		case model.KindOf(err) != model.NotFound && model.KindOf(err) != model.Denied:
+			return nil, err
+		}
+	}
+	return out, nil
 }

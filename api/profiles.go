@@ -16,7 +16,9 @@ func wireProfile(p *model.DeviceProfile) DeviceProfile {
 	w := DeviceProfile{
 		ID: wireID(EntityTypeDEVICEPROFILE, p.ID), CreatedTime: p.Created, Version: p.Version,
 		TenantID: tenantRef(p.Tenant), Name: p.Name, Description: orNull(p.Description),
-		Type: "DEFAULT", TransportType: wireTransport(p.Transport), ProvisionType: "DISABLED",
+		Type: "DEFAULT", TransportType: wireTransport(p.Transport), ProvisionType: ProvisionType(p.ProvisionType),
+		ProvisionDeviceKey: orNull(p.ProvisionKey), DefaultDashboardID: refOrNull(EntityTypeDASHBOARD, p.Dashboard),
+		DefaultQueueName: orNull(p.Queue), Image: orNull(p.Image),
 		ProfileData: free(p.Data), Default: p.Default, AdditionalInfo: free(p.Info),
 	}
 	if w.ProfileData == nil {
@@ -36,6 +38,7 @@ func wireProfileInfo(p *model.DeviceProfile) DeviceProfileInfo {
 	return DeviceProfileInfo{
 		ID: wireID(EntityTypeDEVICEPROFILE, p.ID), TenantID: tenantRef(p.Tenant), Name: p.Name,
 		Type: "DEFAULT", TransportType: wireTransport(p.Transport),
+		Image: orNull(p.Image), DefaultDashboardID: refOrNull(EntityTypeDASHBOARD, p.Dashboard),
 	}
 }
 
@@ -70,6 +73,15 @@ func (s *Server) SaveDeviceProfile(ctx context.Context, req SaveDeviceProfileReq
 	}
 	d.Name, d.Description, d.Version = b.Name, orEmpty(b.Description), versionOf(b.Version)
 	d.Transport = string(transport)
+	provision := ProvisionTypeDISABLED
+	if b.ProvisionType != nil {
+		provision = *b.ProvisionType
+	}
+	if !provision.Valid() {
+		return nil, model.Invalidf("Invalid provision type '%.64s'", provision)
+	}
+	d.ProvisionType, d.ProvisionKey = string(provision), orEmpty(b.ProvisionDeviceKey)
+	d.Dashboard, d.Queue, d.Image = idOf[model.EntityID](b.DefaultDashboardID), orEmpty(b.DefaultQueueName), orEmpty(b.Image)
 	if d.Data, err = object("profileData", b.ProfileData); err != nil {
 		return nil, err
 	}
@@ -126,4 +138,49 @@ func (s *Server) profiles(ctx context.Context, size, number int, search, propert
 	}
 	list, err = s.Registry.DeviceProfiles(ctx, caller(ctx).Tenant, model.DeviceProfileFilter{}, link)
 	return list, link, err
+}
+
+// DeleteDeviceProfile answers DELETE /api/deviceProfile/{deviceProfileId}.
+func (s *Server) DeleteDeviceProfile(ctx context.Context, req DeleteDeviceProfileRequestObject) (DeleteDeviceProfileResponseObject, error) {
+	p, err := s.profile(ctx, auth.Delete, req.DeviceProfileID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Registry.DeleteDeviceProfile(ctx, p.Tenant, p.ID); err != nil {
+		return nil, err
+	}
+	return DeleteDeviceProfile200Response{}, nil
+}
+
+// SetDefaultDeviceProfile answers POST /api/deviceProfile/{deviceProfileId}/default.
+func (s *Server) SetDefaultDeviceProfile(ctx context.Context, req SetDefaultDeviceProfileRequestObject) (SetDefaultDeviceProfileResponseObject, error) {
+	p, err := s.profile(ctx, auth.Write, req.DeviceProfileID)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = s.Registry.SetDefaultDeviceProfile(ctx, p.Tenant, p.ID); err != nil {
+		return nil, err
+	}
+	return SetDefaultDeviceProfile200JSONResponse{DeviceProfileJSONResponse(wireProfile(p))}, nil
+}
+
+// GetDeviceProfileInfo answers GET /api/deviceProfileInfo/{deviceProfileId}.
+func (s *Server) GetDeviceProfileInfo(ctx context.Context, req GetDeviceProfileInfoRequestObject) (GetDeviceProfileInfoResponseObject, error) {
+	p, err := s.profile(ctx, auth.Read, req.DeviceProfileID)
+	if err != nil {
+		return nil, err
+	}
+	return GetDeviceProfileInfo200JSONResponse(wireProfileInfo(p)), nil
+}
+
+// GetDefaultDeviceProfileInfo answers GET /api/deviceProfileInfo/default.
+func (s *Server) GetDefaultDeviceProfileInfo(ctx context.Context, _ GetDefaultDeviceProfileInfoRequestObject) (GetDefaultDeviceProfileInfoResponseObject, error) {
+	if err := auth.Require(caller(ctx), model.TenantAdmin, model.CustomerUser); err != nil {
+		return nil, err
+	}
+	p, err := s.Registry.DefaultDeviceProfile(ctx, caller(ctx).Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return GetDefaultDeviceProfileInfo200JSONResponse(wireProfileInfo(p)), nil
 }

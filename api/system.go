@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/tidewire/tidewire/model"
 )
 
 // maxDatapoints is the most points a chart of a stock client asks for (contract thingsboard 17).
@@ -19,10 +21,11 @@ func (s *Server) GetMaxDatapointsLimit(context.Context, GetMaxDatapointsLimitReq
 }
 
 // GetSystemParams answers GET /api/system/params: what stock clients switch on is absent.
-func (s *Server) GetSystemParams(context.Context, GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error) {
+func (s *Server) GetSystemParams(ctx context.Context, _ GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error) {
 	return GetSystemParams200JSONResponse{
-		AllowedDashboardIds: []string{},
-		UserSettings:        json.RawMessage("{}"),
-		MaxDatapointsLimit:  maxDatapoints,
+		UserTokenAccessEnabled: s.UserTokens && caller(ctx).Authority != model.CustomerUser,
+		AllowedDashboardIds:    []string{},
+		UserSettings:           json.RawMessage("{}"),
+		MaxDatapointsLimit:     maxDatapoints,
 	}, nil
 }

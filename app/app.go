@@ -22,6 +22,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -127,7 +128,8 @@ type parts struct {
 	live     *ws.Server
 	demo     *demonstration
 
-	failed chan error // of the engine's log; at most one
+	failed  chan error  // of the engine's log; at most one
+	serving atomic.Bool // live is there: the registry changes before it is
 }
 
 // open opens the parts from the bottom up and pushes what closes them.
@@ -157,7 +159,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		return nil, fmt.Errorf("open the keys: %w", err)
 	}
 	if p.registry, err = registry.Open(ctx, registry.Options{
-		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now,
+		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now, RightsChanged: p.recheck,
 		EraseFailed: func(e model.EntityID, err error) {
 			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
 		},
@@ -189,6 +191,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 
 	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Now: cfg.Now, Log: log,
 		Limits: ws.Limits{Buckets: cfg.MaxBuckets}})
+	p.serving.Store(true)
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
 	if cfg.Demo {
 		p.demo = &demonstration{registry: p.registry, auth: p.auth, pipeline: p.pipeline, log: log, dataDir: cfg.DataDir}
@@ -224,6 +227,13 @@ func (p *parts) failure(ctx context.Context) error {
 	}
 }
 
+// recheck has open sockets ask again for what they may see.
+func (p *parts) recheck() {
+	if p.serving.Load() {
+		p.live.Recheck()
+	}
+}
+
 // allowLive is the guard as the sockets see it.
 func (p *parts) allowLive(who model.Principal, a ws.Access, ref model.EntityRef) (*model.Entity, error) {
 	op := auth.ReadTelemetry
@@ -242,7 +252,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
 		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
-		SetupToken: setupToken, PublicURL: public, TrustedProxies: proxies,
+		SetupToken: setupToken, PublicURL: public, UserTokens: cfg.UserTokens, TrustedProxies: proxies,
 		Ready: func() error {
 			if ctx.Err() != nil {
 				return errors.New("stopping")

@@ -20,6 +20,8 @@ type Config struct {
 	URL string
 	// TLSCert and TLSKey are PEM files. Both empty means plain HTTP.
 	TLSCert, TLSKey string
+	// UserTokens lets administrators log in as the users below them.
+	UserTokens bool
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Empty means nobody's.
 	TrustedProxies []string
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's

@@ -194,6 +194,7 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.clock.add(refreshGrace)
 	_, err = f.Refresh(t.Context(), first.RefreshToken)
 	wantError(t, err, model.Expired, "Token has expired")
 	_, err = f.Refresh(t.Context(), second.RefreshToken)
@@ -203,6 +204,35 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	if _, err := f.Verify(other.Token); err != nil {
 		t.Errorf("another session of the user ended too: %v", err)
 	}
+}
+
+// Two tabs that refresh at the same moment both go on, with the same token to refresh next.
+func TestRefreshesAtOnceShareTheNewToken(t *testing.T) {
+	f := setup(t)
+	first := f.login(t)
+	one, err := f.Refresh(t.Context(), first.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clock.add(refreshGrace - time.Second)
+	two, err := f.Refresh(t.Context(), first.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, errA := f.signer.parse(one.RefreshToken)
+	b, errB := f.signer.parse(two.RefreshToken)
+	if errA != nil || errB != nil || a.ID != b.ID {
+		t.Errorf("%v, %v: %v %v", a, b, errA, errB)
+	}
+	if _, err := f.Refresh(t.Context(), two.RefreshToken); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Refresh(t.Context(), one.RefreshToken); err != nil {
+		t.Error(err)
+	}
+	f.clock.add(time.Second) // the first token has two successors now
+	_, err = f.Refresh(t.Context(), first.RefreshToken)
+	wantError(t, err, model.Expired, "Token has expired")
 }
 
 func TestLogoutKillsEveryTokenOfTheSession(t *testing.T) {

@@ -26,9 +26,11 @@ type Users interface {
 // Sessions keeps logins.
 type Sessions interface {
 	CreateSession(context.Context, *model.Session) error
-	// RotateSession exchanges the hash of the refresh token, from by to. It returns NotFound
-	// when the session has ended, and ends it with Conflict when from is not the newest.
-	RotateSession(ctx context.Context, id model.ID, from, to [32]byte, expires int64) error
+	// RotateSession exchanges the hash of the refresh token, from by to, and prolongs the
+	// session to expires. It returns NotFound when the session has ended, and ends it with
+	// Conflict when from is not the newest. When that very exchange was made less than grace
+	// ms ago, it succeeds and changes nothing.
+	RotateSession(ctx context.Context, id model.ID, from, to [32]byte, expires, grace int64) error
 	EndSession(context.Context, model.ID) error
 }
 

@@ -73,12 +73,15 @@ func (m *memory) CreateSession(_ context.Context, s *model.Session) error {
 	return m.err
 }
 
-func (m *memory) RotateSession(_ context.Context, id model.ID, from, to [32]byte, expires int64) error {
+func (m *memory) RotateSession(_ context.Context, id model.ID, from, to [32]byte, expires, grace int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.sessions[id]
 	if s == nil {
 		return model.NotFoundf("Session is not found")
+	}
+	if s.Refresh == to && expires-s.Expires < grace {
+		return m.err
 	}
 	if s.Refresh != from {
 		delete(m.sessions, id)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,6 +87,17 @@ func (s *signer) refresh(u *model.User, session, id model.ID) (string, error) {
 	c.Scopes = []string{refreshScope}
 	c.ID = id.String()
 	return s.sign(&c)
+}
+
+// successor is the id of the refresh token that follows another: who exchanges the same token
+// twice gets the same one, and only who holds the key can tell which.
+func (s *signer) successor(session, old model.ID) (next model.ID) {
+	h := hmac.New(sha256.New, s.key)
+	h.Write([]byte("tidewire: the refresh token after"))
+	h.Write(session[:])
+	h.Write(old[:])
+	copy(next[:], h.Sum(nil))
+	return next
 }
 
 // tenantClaim writes "no tenant" as clients know it: by the constant of contract

@@ -45,6 +45,8 @@ type User struct {
 	LastName  string
 	Phone     string
 	Enabled   bool
+	// Activated says that the user has chosen a password. It changes by activation only.
+	Activated bool
 	Info      []byte
 }
 
@@ -57,7 +59,13 @@ type DeviceProfile struct {
 	Name        string
 	Description string
 	Default     bool
-	Transport   string // DEFAULT, MQTT, COAP
+	Transport   string // DEFAULT, MQTT, COAP, LWM2M, SNMP
+	// ProvisionType says how devices may make themselves known, with ProvisionKey.
+	ProvisionType string
+	ProvisionKey  string   // unique among all tenants; "" is none
+	Dashboard     EntityID // what a device of the profile opens; zero is none
+	Queue         string
+	Image         string
 	// Data is the client's "profileData", kept as sent; nil means the default one.
 	Data []byte
 	Info []byte
@@ -87,6 +95,7 @@ const (
 	AccessToken     CredentialsType = "ACCESS_TOKEN"
 	X509Certificate CredentialsType = "X509_CERTIFICATE"
 	MQTTBasic       CredentialsType = "MQTT_BASIC"
+	LwM2M           CredentialsType = "LWM2M_CREDENTIALS"
 )
 
 // Credentials let one device in.
@@ -97,8 +106,8 @@ type Credentials struct {
 	Created int64 // ms
 	Version int64
 	Type    CredentialsType
-	Key     string // "credentialsId": the token, the certificate's hash, the derived name
-	Value   string // "credentialsValue": the PEM or the MQTT triple as JSON; "" for tokens
+	Key     string // "credentialsId": the token, the certificate's hash, the derived name, the endpoint
+	Value   string // "credentialsValue": the PEM, the MQTT triple or the LwM2M keys as JSON; "" for tokens
 }
 
 // A DashboardRecord is a dashboard; its configuration belongs to the client and comes back
@@ -109,6 +118,9 @@ type DashboardRecord struct {
 	Created       int64 // ms
 	Version       int64
 	Title         string
+	Image         string
+	MobileHide    bool
+	MobileOrder   *int32 // nil is none
 	Customers     []CustomerID
 	Configuration []byte
 }

@@ -14,7 +14,7 @@ func accountWhere(ctx context.Context, q queryer, where string, arg any) (*model
 	a, err := first(ctx, q, func(s scanner) (*model.Account, error) {
 		var a model.Account
 		return &a, s.Scan(append(userFields(&a.User), &a.Password)...)
-	}, "SELECT "+userColumns+", password FROM users WHERE "+where, arg)
+	}, "SELECT "+userSelect+", password FROM users WHERE "+where, arg)
 	if err != nil {
 		return nil, fmt.Errorf("registry: read account: %w", err)
 	}

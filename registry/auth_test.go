@@ -2,6 +2,7 @@ package registry
 
 import (
 	"testing"
+	"time"
 
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/model"
@@ -36,6 +37,18 @@ func TestRegistryIsTheStoreOfAuth(t *testing.T) {
 	}
 	next, err := s.Refresh(t.Context(), pair.RefreshToken)
 	check(t, err)
+	twin, err := s.Refresh(t.Context(), pair.RefreshToken) // another tab woke up, too
+	check(t, err)
+	for _, token := range []string{next.Token, twin.Token} {
+		if _, err := s.Verify(token); err != nil {
+			t.Error(err)
+		}
+	}
+	next, err = s.Refresh(t.Context(), twin.RefreshToken)
+	check(t, err)
+	_, err = s.Refresh(t.Context(), next.RefreshToken)
+	check(t, err)
+	f.clock.add(time.Minute)
 	_, err = s.Refresh(t.Context(), pair.RefreshToken)
 	wantError(t, err, model.Expired, "Token has expired")
 	_, err = s.Verify(next.Token)

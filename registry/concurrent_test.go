@@ -148,3 +148,39 @@ func TestPanicInAWriteGivesTheTurnBack(t *testing.T) {
 	}()
 	f.addDevice(t, "a")
 }
+
+// Open sockets are rechecked when somebody's rights change, and left alone otherwise.
+func TestChangesOfRightsAreTold(t *testing.T) {
+	f := open(t)
+	told := 0
+	f.opts.RightsChanged = func() { told++ }
+	f.reopen(t)
+	c, d := f.addCustomer(t, "Shop"), f.addDevice(t, "a")
+	u := f.addUser(t, "u@example.org", c)
+	board := &model.DashboardRecord{Tenant: f.tenant, Title: "x"}
+	check(t, f.SaveDashboard(t.Context(), board))
+	check(t, f.CreateSession(t.Context(), &model.Session{ID: model.ID{1}, User: u.ID, Expires: 1 << 60}))
+	expect := func(what string, want bool, do func() error) {
+		t.Helper()
+		told = 0
+		check(t, do())
+		if told > 0 != want {
+			t.Errorf("%s: told %d times", what, told)
+		}
+	}
+	expect("a label", false, func() error { d.Label = "x"; return f.SaveDevice(t.Context(), d) })
+	expect("an assignment", true, func() error { _, err := f.AssignDevice(t.Context(), f.tenant, d.ID, c); return err })
+	expect("a dashboard", true, func() error {
+		_, err := f.AssignDashboard(t.Context(), f.tenant, board.ID, c, true)
+		return err
+	})
+	expect("a credential", true, func() error {
+		v, err := f.Credentials(t.Context(), f.tenant, d.ID)
+		check(t, err)
+		v.Key = "fresh"
+		return f.SaveCredentials(t.Context(), v)
+	})
+	expect("a logout", true, func() error { return f.EndSession(t.Context(), model.ID{1}) })
+	expect("a deletion", true, func() error { return f.DeleteDevice(t.Context(), f.tenant, d.ID) })
+	expect("a customer's end", true, func() error { return f.DeleteCustomer(t.Context(), f.tenant, c) })
+}

@@ -62,6 +62,10 @@ func completeCredentials(c *model.Credentials) error {
 		if err := completeMQTT(c); err != nil {
 			return err
 		}
+	case model.LwM2M: // the client names the endpoint; what opens it is its own JSON
+		if c.Value != "" && !json.Valid([]byte(c.Value)) {
+			return model.Invalidf("Invalid credentials body for LwM2M credentials!")
+		}
 	default:
 		return model.Invalidf("Unsupported credentials type '%s'!", c.Type)
 	}
@@ -214,6 +218,7 @@ func (r *Registry) putCredentials(tx *tx, c *model.Credentials, statement string
 	if err != nil {
 		return fmt.Errorf("registry: save credentials: %w", err)
 	}
+	tx.rights = true
 	device, typ := c.Device, c.Type
 	tx.then(func() { r.dir.setCredential(device, l, typ) })
 	return nil

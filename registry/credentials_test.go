@@ -143,7 +143,7 @@ func TestDerivedCredentialIDs(t *testing.T) {
 	try(token, "", "", "", "Device credentials id should be specified!")
 	try(token, strings.Repeat("x", 256), "", "", "Validation error: credentialsId length must be equal or less than 255")
 	try(x509, "", strings.Repeat("x", 1<<17), "", "Validation error: credentialsValue length must be equal or less than 65536")
-	try("LWM2M_CREDENTIALS", "x", "{}", "", "Unsupported credentials type 'LWM2M_CREDENTIALS'!")
+	try("CARRIER_PIGEON", "x", "{}", "", "Unsupported credentials type 'CARRIER_PIGEON'!")
 }
 
 func TestDeviceWithCredentials(t *testing.T) {

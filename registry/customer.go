@@ -154,7 +154,7 @@ func (r *Registry) DeleteCustomer(ctx context.Context, t model.TenantID, id mode
 		if err := tx.execOne("DELETE FROM customers WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete customer %s: %w", id, err)
 		}
-		tx.then(func() { r.dir.remove(model.EntityID(id)) })
+		r.hide(tx, model.EntityID(id))
 		return nil
 	})
 	r.outbox.poke()
@@ -181,6 +181,7 @@ func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {
 			return err
 		}
 	}
+	tx.rights = true
 	tx.then(func() {
 		for _, d := range devices {
 			r.dir.change(model.EntityID(d), func(e *model.Entity) { e.Customer = model.NoCustomer })

@@ -1,24 +1,28 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/tidewire/tidewire/model"
 )
 
-const dashboardColumns = `id, tenant_id, created, version, title`
+const dashboardColumns = `id, tenant_id, created, version, title, image, mobile_hide, mobile_order`
 
 func scanDashboard(s scanner) (*model.DashboardRecord, error) {
 	var d model.DashboardRecord
-	return &d, s.Scan(idText{(*model.ID)(&d.ID)}, idText{(*model.ID)(&d.Tenant)}, &d.Created, &d.Version, &d.Title)
+	return &d, s.Scan(dashboardFields(&d)...)
+}
+
+// dashboardFields are the targets of dashboardColumns.
+func dashboardFields(d *model.DashboardRecord) []any {
+	return []any{idText{(*model.ID)(&d.ID)}, idText{(*model.ID)(&d.Tenant)}, &d.Created, &d.Version, &d.Title, &d.Image,
+		&d.MobileHide, &d.MobileOrder}
 }
 
 func scanWholeDashboard(s scanner) (*model.DashboardRecord, error) {
 	var d model.DashboardRecord
-	return &d, s.Scan(idText{(*model.ID)(&d.ID)}, idText{(*model.ID)(&d.Tenant)}, &d.Created, &d.Version, &d.Title,
-		jsonText{&d.Configuration})
+	return &d, s.Scan(append(dashboardFields(&d), jsonText{&d.Configuration})...)
 }
 
 func dashboardByID(ctx context.Context, q queryer, t model.TenantID, id model.EntityID) (*model.DashboardRecord, error) {
@@ -59,8 +63,8 @@ func (r *Registry) SaveDashboard(ctx context.Context, d *model.DashboardRecord) 
 			return err
 		}
 		next.Created, next.Version, next.Customers = old.Created, old.Version+1, old.Customers
-		err = tx.execOne("UPDATE dashboards SET version = $2, title = $3, configuration = $4 WHERE id = $1", next.ID.String(),
-			next.Version, next.Title, jsonArg(next.Configuration))
+		err = tx.execOne("UPDATE dashboards SET version = $2, title = $3, configuration = $4, image = $5, mobile_hide = $6, mobile_order = $7 WHERE id = $1",
+			next.ID.String(), next.Version, next.Title, jsonArg(next.Configuration), next.Image, next.MobileHide, next.MobileOrder)
 		if err != nil {
 			return fmt.Errorf("registry: update dashboard %s: %w", next.ID, err)
 		}
@@ -78,8 +82,8 @@ func (r *Registry) insertDashboard(tx *tx, d *model.DashboardRecord) error {
 		return err
 	}
 	d.ID, d.Created, d.Version, d.Customers = model.EntityID(r.newID()), r.now(), 1, nil
-	err := tx.exec("INSERT INTO dashboards ("+dashboardColumns+", configuration) VALUES ("+placeholders(1, 6)+")", d.ID.String(),
-		d.Tenant.String(), d.Created, d.Version, d.Title, jsonArg(d.Configuration))
+	err := tx.exec("INSERT INTO dashboards ("+dashboardColumns+", configuration) VALUES ("+placeholders(1, 9)+")", d.ID.String(),
+		d.Tenant.String(), d.Created, d.Version, d.Title, d.Image, d.MobileHide, d.MobileOrder, jsonArg(d.Configuration))
 	if err != nil {
 		return fmt.Errorf("registry: insert dashboard: %w", err)
 	}
@@ -118,6 +122,7 @@ func (r *Registry) AssignDashboard(ctx context.Context, t model.TenantID, id mod
 		if err := tx.execOne("UPDATE dashboards SET version = version + 1 WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: count the change of dashboard %s: %w", id, err)
 		}
+		tx.rights = true
 		tx.then(func() { r.dir.assign(id, c, assigned) })
 		d, err = dashboardByID(tx.ctx, tx.sql, t, id)
 		return err
@@ -140,7 +145,7 @@ func (r *Registry) DeleteDashboard(ctx context.Context, t model.TenantID, id mod
 		if err := tx.execOne("DELETE FROM dashboards WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete dashboard %s: %w", id, err)
 		}
-		tx.then(func() { r.dir.remove(id) })
+		r.hide(tx, id)
 		return nil
 	})
 	r.outbox.poke()
@@ -150,30 +155,21 @@ func (r *Registry) DeleteDashboard(ctx context.Context, t model.TenantID, id mod
 // Dashboards lists the dashboards of a tenant without their configurations; sortable by
 // createdTime, title, name.
 func (r *Registry) Dashboards(ctx context.Context, t model.TenantID, f model.DashboardFilter, l model.PageLink) (model.Page[model.DashboardRecord], error) {
-	byTitle := func(a, b *model.DashboardRecord) int { return compareText(a.Title, b.Title) }
-	by := order[model.DashboardRecord]{
-		"createdTime": func(a, b *model.DashboardRecord) int { return cmp.Compare(a.Created, b.Created) },
-		"title":       byTitle,
-		"name":        byTitle,
-	}
-	if err := checkLink(l, by); err != nil {
+	by := entityOrder()
+	delete(by, "type")
+	delete(by, "label")
+	chosen, err := r.choose(t, model.EntityDashboard, l, by, func(e *model.Entity) bool {
+		return f.Customer == (model.CustomerID{}) || r.Assigned(e.ID, f.Customer)
+	})
+	if err != nil {
 		return model.Page[model.DashboardRecord]{}, err
 	}
-	all, err := collect(ctx, r.reader, scanDashboard, "SELECT "+dashboardColumns+" FROM dashboards WHERE tenant_id = $1", t.String())
-	if err != nil {
-		return model.Page[model.DashboardRecord]{}, fmt.Errorf("registry: list dashboards: %w", err)
+	found, err := byIDs(ctx, r.reader, scanDashboard, "SELECT "+dashboardColumns+" FROM dashboards WHERE id IN", chosen.Data,
+		func(d *model.DashboardRecord) (model.ID, bool) { return model.ID(d.ID), d.Tenant == t })
+	for i := range found {
+		found[i].Customers, _ = r.dir.dashboards.get(found[i].ID)
 	}
-	n := newNeedle(l.Search)
-	found := keep(all, func(d *model.DashboardRecord) bool {
-		return n.in(d.Title) && (f.Customer == (model.CustomerID{}) || r.Assigned(d.ID, f.Customer))
-	})
-	page := paginate(found, l, by, func(a, b *model.DashboardRecord) int {
-		return newestFirst(a.Created, b.Created, model.ID(a.ID), model.ID(b.ID))
-	})
-	for _, d := range page.Data {
-		d.Customers, _ = r.dir.dashboards.get(d.ID)
-	}
-	return values(page), nil
+	return model.Page[model.DashboardRecord]{Data: found, Total: chosen.Total}, err
 }
 
 // loadDashboards fills the directory's part of assigned dashboards.

@@ -210,6 +210,7 @@ func (r *Registry) AssignDevice(ctx context.Context, t model.TenantID, id model.
 		if err := tx.execOne("UPDATE devices SET customer_id = $2, version = $3 WHERE id = $1", id.String(), customerArg(c), d.Version); err != nil {
 			return fmt.Errorf("registry: assign device %s: %w", id, err)
 		}
+		tx.rights = true
 		tx.then(func() { r.dir.change(id, func(e *model.Entity) { e.Customer = c }) })
 		return nil
 	})
@@ -231,7 +232,7 @@ func (r *Registry) DeleteDevice(ctx context.Context, t model.TenantID, id model.
 		if err := tx.execOne("DELETE FROM devices WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete device %s: %w", id, err)
 		}
-		tx.then(func() { r.dir.remove(id) })
+		r.hide(tx, id)
 		return nil
 	})
 	r.outbox.poke()

@@ -58,7 +58,7 @@ func TestTypeSelectsOrCreatesTheProfile(t *testing.T) {
 	if again.ProfileID != byType.ProfileID || byID.Profile != "pump" {
 		t.Errorf("one profile per name: %+v %+v", again, byID)
 	}
-	if got := f.DeviceTypes(f.tenant); !slices.Equal(got, []string{"default", "pump"}) {
+	if got := f.DeviceTypes(f.tenant, model.NoCustomer); !slices.Equal(got, []string{"default", "pump"}) {
 		t.Errorf("types %q", got)
 	}
 	other := f.addTenant(t, "Other")

@@ -155,6 +155,12 @@ func (r *Registry) erase(tx *tx, t model.TenantID, id model.EntityID) error {
 	return nil
 }
 
+// hide takes an entity out of the directory when tx is committed.
+func (r *Registry) hide(tx *tx, id model.EntityID) {
+	tx.rights = true
+	tx.then(func() { r.dir.remove(id) })
+}
+
 // eraseAll puts every entity of a tenant that a query of $1, the tenant, yields into the
 // outbox.
 func (r *Registry) eraseAll(tx *tx, query string, t model.TenantID) error {

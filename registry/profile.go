@@ -4,17 +4,18 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/tidewire/tidewire/model"
 )
 
-const profileColumns = `id, tenant_id, created, version, name, description, is_default, transport, data, info`
+const profileColumns = `id, tenant_id, created, version, name, description, is_default, transport, data, info,
+	provision_type, provision_key, dashboard_id, queue, image`
 
 func scanProfile(s scanner) (*model.DeviceProfile, error) {
 	var p model.DeviceProfile
 	return &p, s.Scan(idText{&p.ID}, idText{(*model.ID)(&p.Tenant)}, &p.Created, &p.Version, &p.Name, &p.Description,
-		&p.Default, &p.Transport, jsonText{&p.Data}, jsonText{&p.Info})
+		&p.Default, &p.Transport, jsonText{&p.Data}, jsonText{&p.Info}, &p.ProvisionType, nullText{&p.ProvisionKey},
+		idText{(*model.ID)(&p.Dashboard)}, &p.Queue, &p.Image)
 }
 
 func profileWhere(ctx context.Context, q queryer, where string, args ...any) (*model.DeviceProfile, error) {
@@ -42,26 +43,35 @@ func defaultProfile(ctx context.Context, q queryer, t model.TenantID) (*model.De
 }
 
 func checkProfile(p *model.DeviceProfile) error {
-	if err := cmp.Or(required("Device profile", field{"name", p.Name}), checkTexts(field{"transportType", p.Transport})); err != nil {
+	if err := cmp.Or(required("Device profile", field{"name", p.Name}), checkTexts(field{"defaultQueueName", p.Queue},
+		field{"provisionDeviceKey", p.ProvisionKey})); err != nil {
 		return err
 	}
 	switch p.Transport {
-	case "DEFAULT", "MQTT", "COAP":
+	case "DEFAULT", "MQTT", "COAP", "LWM2M", "SNMP":
+	default:
+		return model.Invalidf("Unsupported transport type '%s'!", p.Transport)
+	}
+	switch p.ProvisionType {
+	case "DISABLED", "ALLOW_CREATE_NEW_DEVICES", "CHECK_PRE_PROVISIONED_DEVICES", "X509_CERTIFICATE_CHAIN":
 		return nil
 	}
-	return model.Invalidf("Unsupported transport type '%s'!", p.Transport)
+	return model.Invalidf("Unsupported provision type '%s'!", p.ProvisionType)
 }
 
 // SaveDeviceProfile creates a device profile when its ID is zero and updates it otherwise.
-// An empty Transport means DEFAULT. Default only changes by SetDefaultDeviceProfile. It
-// fills ID, Created, Version, Transport and Default.
+// An empty Transport means DEFAULT, an empty ProvisionType DISABLED. Default only changes by
+// SetDefaultDeviceProfile. It fills ID, Created, Version, Transport, ProvisionType and Default.
 func (r *Registry) SaveDeviceProfile(ctx context.Context, p *model.DeviceProfile) error {
 	next := *p
-	next.Transport = cmp.Or(next.Transport, "DEFAULT")
+	next.Transport, next.ProvisionType = cmp.Or(next.Transport, "DEFAULT"), cmp.Or(next.ProvisionType, "DISABLED")
 	if err := checkProfile(&next); err != nil {
 		return err
 	}
 	err := r.write(ctx, func(tx *tx) error {
+		if err := dashboardExists(tx, "Device profile", next.Tenant, next.Dashboard); err != nil {
+			return err
+		}
 		if !p.ID.IsZero() {
 			return r.updateProfile(tx, &next)
 		}
@@ -81,8 +91,9 @@ func (r *Registry) SaveDeviceProfile(ctx context.Context, p *model.DeviceProfile
 
 func (r *Registry) insertProfile(tx *tx, p *model.DeviceProfile) error {
 	p.ID, p.Created, p.Version = r.newID(), r.now(), 1
-	err := tx.exec(`INSERT INTO device_profiles (`+profileColumns+`) VALUES (`+placeholders(1, 10)+`)`, p.ID.String(),
-		p.Tenant.String(), p.Created, p.Version, p.Name, p.Description, p.Default, p.Transport, jsonArg(p.Data), jsonArg(p.Info))
+	err := tx.exec(`INSERT INTO device_profiles (`+profileColumns+`) VALUES (`+placeholders(1, 15)+`)`, p.ID.String(),
+		p.Tenant.String(), p.Created, p.Version, p.Name, p.Description, p.Default, p.Transport, jsonArg(p.Data), jsonArg(p.Info),
+		cmp.Or(p.ProvisionType, "DISABLED"), textArg(p.ProvisionKey), idArg(model.ID(p.Dashboard)), p.Queue, p.Image)
 	if err != nil {
 		return profileSaveError(err)
 	}
@@ -103,7 +114,9 @@ func (r *Registry) updateProfile(tx *tx, p *model.DeviceProfile) error {
 	}
 	p.Created, p.Version, p.Default = old.Created, old.Version+1, old.Default
 	err = tx.execOne(`UPDATE device_profiles SET version = $2, name = $3, description = $4, transport = $5, data = $6,
-		info = $7 WHERE id = $1`, p.ID.String(), p.Version, p.Name, p.Description, p.Transport, jsonArg(p.Data), jsonArg(p.Info))
+		info = $7, provision_type = $8, provision_key = $9, dashboard_id = $10, queue = $11, image = $12 WHERE id = $1`,
+		p.ID.String(), p.Version, p.Name, p.Description, p.Transport, jsonArg(p.Data), jsonArg(p.Info),
+		p.ProvisionType, textArg(p.ProvisionKey), idArg(model.ID(p.Dashboard)), p.Queue, p.Image)
 	if err != nil {
 		return profileSaveError(err)
 	}
@@ -123,9 +136,27 @@ func (r *Registry) updateProfile(tx *tx, p *model.DeviceProfile) error {
 
 func profileSaveError(err error) error {
 	if isDuplicate(err) {
+		if duplicates(err, "provision_key") {
+			return model.Invalidf("Device profile with such provision device key already exists!")
+		}
 		return model.Invalidf("Device profile with such name already exists!")
 	}
 	return fmt.Errorf("registry: save device profile: %w", err)
+}
+
+// dashboardExists refuses a reference to a dashboard that is not the tenant's.
+func dashboardExists(tx *tx, what string, t model.TenantID, id model.EntityID) error {
+	if id == (model.EntityID{}) {
+		return nil
+	}
+	ok, err := tx.exists("SELECT id FROM dashboards WHERE tenant_id = $1 AND id = $2", t.String(), id.String())
+	if err != nil {
+		return fmt.Errorf("registry: look for dashboard %s: %w", id, err)
+	}
+	if !ok {
+		return model.Invalidf("%s is referencing to non-existent dashboard!", what)
+	}
+	return nil
 }
 
 // DeviceProfile returns a device profile of a tenant.
@@ -214,18 +245,4 @@ func (r *Registry) DeviceProfiles(ctx context.Context, t model.TenantID, _ model
 	return values(paginate(found, l, by, func(a, b *model.DeviceProfile) int {
 		return newestFirst(a.Created, b.Created, a.ID, b.ID)
 	})), nil
-}
-
-// DeviceTypes returns the names of the profiles a tenant's devices have, sorted.
-func (r *Registry) DeviceTypes(t model.TenantID) []string {
-	seen := map[string]bool{}
-	for e := range r.Entities(t, model.EntityDevice) {
-		seen[e.Profile] = true
-	}
-	types := make([]string, 0, len(seen))
-	for name := range seen {
-		types = append(types, name)
-	}
-	slices.Sort(types)
-	return types
 }

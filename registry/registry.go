@@ -21,6 +21,9 @@ type Options struct {
 	Now    func() time.Time // nil means time.Now
 	Random io.Reader        // nil means crypto/rand; read by one goroutine at a time
 
+	// RightsChanged is called after a change of who may do what: a session that ended, an
+	// assignment, a deletion, a credential. It must not block. Nil means nobody looks.
+	RightsChanged func()
 	// EraseFailed observes erasures the engine refused; they are tried again. Nil means
 	// nobody looks.
 	EraseFailed func(model.EntityID, error)
@@ -40,6 +43,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.Random = rand.Reader
 	}
 	o.Random = &lockedReader{r: o.Random}
+	if o.RightsChanged == nil {
+		o.RightsChanged = func() {}
+	}
 	if o.EraseFailed == nil {
 		o.EraseFailed = func(model.EntityID, error) {}
 	}

@@ -159,12 +159,19 @@ func join[T any](p model.Page[T], name func(T) string) string {
 
 func TestDeviceProfileRules(t *testing.T) {
 	f := open(t)
-	p := &model.DeviceProfile{Tenant: f.tenant, Name: "pump", Description: "d", Data: []byte(`{"x":1}`), Info: []byte(`{}`)}
+	board := &model.DashboardRecord{Tenant: f.tenant, Title: "x"}
+	check(t, f.SaveDashboard(t.Context(), board))
+	p := &model.DeviceProfile{Tenant: f.tenant, Name: "pump", Description: "d", Data: []byte(`{"x":1}`), Info: []byte(`{}`), Transport: "SNMP",
+		ProvisionType: "ALLOW_CREATE_NEW_DEVICES", ProvisionKey: "key", Dashboard: board.ID, Queue: "Main", Image: "data:"}
 	check(t, f.SaveDeviceProfile(t.Context(), p))
 	got, err := f.DeviceProfile(t.Context(), f.tenant, p.ID)
 	check(t, err)
-	if diff := cmp.Diff(p, got); diff != "" || p.Transport != "DEFAULT" {
+	if diff := cmp.Diff(p, got); diff != "" {
 		t.Errorf("-saved +found:\n%s", diff)
+	}
+	check(t, f.DeleteDashboard(t.Context(), f.tenant, board.ID))
+	if got, err = f.DeviceProfile(t.Context(), f.tenant, p.ID); err != nil || got.Dashboard != (model.EntityID{}) {
+		t.Errorf("a deleted dashboard is still the profile's: %+v, %v", got, err)
 	}
 	refuse := func(v model.DeviceProfile, kind model.Kind, text string) {
 		t.Helper()
@@ -173,7 +180,10 @@ func TestDeviceProfileRules(t *testing.T) {
 	}
 	refuse(model.DeviceProfile{Name: "pump"}, model.Invalid, "Device profile with such name already exists!")
 	refuse(model.DeviceProfile{}, model.Invalid, "Device profile name should be specified!")
-	refuse(model.DeviceProfile{Name: "x", Transport: "SNMP"}, model.Invalid, "Unsupported transport type 'SNMP'!")
+	refuse(model.DeviceProfile{Name: "x", Transport: "PIGEON"}, model.Invalid, "Unsupported transport type 'PIGEON'!")
+	refuse(model.DeviceProfile{Name: "x", ProvisionType: "MAGIC"}, model.Invalid, "Unsupported provision type 'MAGIC'!")
+	refuse(model.DeviceProfile{Name: "x", Dashboard: model.EntityID{9}}, model.Invalid, "Device profile is referencing to non-existent dashboard!")
+	refuse(model.DeviceProfile{Name: "x", ProvisionKey: "key"}, model.Invalid, "Device profile with such provision device key already exists!")
 	refuse(model.DeviceProfile{Name: "x", Default: true}, model.Invalid, "Another default device profile is present in scope of current tenant!")
 	refuse(model.DeviceProfile{Name: "x", ID: p.ID, Version: 7}, model.Conflict, "Device profile was already changed by someone else")
 	refuse(model.DeviceProfile{Name: "x", ID: model.ID{9}}, model.NotFound, "")

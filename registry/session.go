@@ -44,17 +44,22 @@ func (r *Registry) CreateSession(ctx context.Context, s *model.Session) error {
 
 // RotateSession exchanges the refresh token hash of a session and prolongs it. NotFound when
 // the session has ended. When from is not the session's newest hash, somebody uses an old
-// token again: the session ends and the answer is Conflict.
-func (r *Registry) RotateSession(ctx context.Context, id model.ID, from, to [32]byte, expires int64) error {
+// token again: the session ends and the answer is Conflict; but nothing happens when the
+// newest is to and became so less than grace ms ago.
+func (r *Registry) RotateSession(ctx context.Context, id model.ID, from, to [32]byte, expires, grace int64) error {
 	reused := false
 	err := r.write(ctx, func(tx *tx) error {
 		var current string
-		err := tx.row("SELECT refresh FROM sessions WHERE id = $1 AND expires > $2", id.String(), r.now()).Scan(&current)
+		var until int64
+		err := tx.row("SELECT refresh, expires FROM sessions WHERE id = $1 AND expires > $2", id.String(), r.now()).Scan(&current, &until)
 		if errors.Is(err, sql.ErrNoRows) {
 			return model.NotFoundf("Session is not found")
 		}
 		if err != nil {
 			return fmt.Errorf("registry: read session %s: %w", id, err)
+		}
+		if current == hashText(to) && expires-until < grace { // both ends lie one life behind their exchange
+			return nil
 		}
 		if reused = current != hashText(from); reused {
 			return r.endSessions(tx, "SELECT id FROM sessions WHERE id = $1", id.String())
@@ -102,6 +107,7 @@ func (r *Registry) endSessions(tx *tx, query string, args ...any) error {
 			return fmt.Errorf("registry: end session %s: %w", id, err)
 		}
 	}
+	tx.rights = tx.rights || len(ids) > 0
 	tx.then(func() {
 		for _, id := range ids {
 			r.dir.sessions.remove(id)

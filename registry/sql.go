@@ -76,6 +76,8 @@ type tx struct {
 	ctx   context.Context
 	sql   *sql.Tx
 	after []func()
+	// rights says that somebody may do something no longer, or from now on.
+	rights bool
 }
 
 // then registers what the commit means for the directory.
@@ -150,6 +152,9 @@ func (r *Registry) write(ctx context.Context, fn func(*tx) error) (err error) {
 	for _, f := range t.after {
 		f()
 	}
+	if t.rights {
+		r.opts.RightsChanged()
+	}
 	return nil
 }
 
@@ -193,6 +198,9 @@ func isDuplicate(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
+
+// duplicates reports whether err, of which isDuplicate is true, names a column.
+func duplicates(err error, column string) bool { return strings.Contains(err.Error(), column) }
 
 // idText scans an id column; NULL is the zero id.
 type idText struct{ id *model.ID }
@@ -241,6 +249,37 @@ func jsonArg(b []byte) any {
 		return nil
 	}
 	return string(b)
+}
+
+// nullText scans a text column; NULL is "".
+type nullText struct{ s *string }
+
+func (t nullText) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		*t.s = ""
+	case string:
+		*t.s = v
+	default:
+		return fmt.Errorf("text column holds a %T", v)
+	}
+	return nil
+}
+
+// textArg is the argument for a column that nullText scans.
+func textArg(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// idArg is the argument for a column that idText scans.
+func idArg(id model.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id.String()
 }
 
 // customerArg is the argument for a column that customerText scans.

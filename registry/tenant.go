@@ -109,6 +109,7 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 		if err := tx.execOne("DELETE FROM tenants WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete tenant %s: %w", id, err)
 		}
+		tx.rights = true
 		tx.then(func() { r.dir.removeTenant(id) })
 		return nil
 	})

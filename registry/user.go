@@ -11,10 +11,12 @@ import (
 
 const userColumns = `id, tenant_id, customer_id, created, version, email, authority, first_name, last_name, phone, enabled, info`
 
-// userFields are the targets of userColumns.
+// userSelect is what is read of a user; userFields are its targets.
+const userSelect = userColumns + `, password <> ''`
+
 func userFields(u *model.User) []any {
 	return []any{idText{(*model.ID)(&u.ID)}, idText{(*model.ID)(&u.Tenant)}, customerText{&u.Customer}, &u.Created,
-		&u.Version, &u.Email, &u.Authority, &u.FirstName, &u.LastName, &u.Phone, &u.Enabled, jsonText{&u.Info}}
+		&u.Version, &u.Email, &u.Authority, &u.FirstName, &u.LastName, &u.Phone, &u.Enabled, jsonText{&u.Info}, &u.Activated}
 }
 
 func scanUser(s scanner) (*model.User, error) {
@@ -27,7 +29,7 @@ func scanUser(s scanner) (*model.User, error) {
 const whereUser = "id = $1 AND (tenant_id = $2 OR (tenant_id IS NULL AND $2 IS NULL))"
 
 func userByID(ctx context.Context, q queryer, t model.TenantID, id model.UserID) (*model.User, error) {
-	u, err := first(ctx, q, scanUser, "SELECT "+userColumns+" FROM users WHERE "+whereUser, id.String(), tenantArg(t))
+	u, err := first(ctx, q, scanUser, "SELECT "+userSelect+" FROM users WHERE "+whereUser, id.String(), tenantArg(t))
 	if err != nil {
 		return nil, fmt.Errorf("registry: read user %s: %w", id, err)
 	}
@@ -45,9 +47,8 @@ func checkUser(u *model.User) error {
 		field{"lastName", u.LastName}, field{"phone", u.Phone})); err != nil {
 		return err
 	}
-	name, host, ok := strings.Cut(u.Email, "@")
-	if !ok || name == "" || host == "" || strings.ContainsAny(u.Email, " \t<>,;\"") || strings.Contains(host, "@") {
-		return model.Invalidf("Invalid email address format '%s'!", u.Email)
+	if err := checkEmail(u.Email); err != nil {
+		return err
 	}
 	system, customer := u.Tenant == (model.TenantID{}), !isNobody(u.Customer)
 	switch u.Authority {
@@ -107,7 +108,7 @@ func (r *Registry) SaveUser(ctx context.Context, u *model.User) error {
 }
 
 func (r *Registry) insertUser(tx *tx, u *model.User) error {
-	u.ID, u.Created, u.Version = model.UserID(r.newID()), r.now(), 1
+	u.ID, u.Created, u.Version, u.Activated = model.UserID(r.newID()), r.now(), 1, false
 	err := tx.exec("INSERT INTO users ("+userColumns+", email_key, password) VALUES ("+placeholders(1, 14)+")", u.ID.String(),
 		tenantArg(u.Tenant), customerArg(u.Customer), u.Created, u.Version, u.Email, u.Authority, u.FirstName, u.LastName,
 		u.Phone, u.Enabled, jsonArg(u.Info), emailKey(u.Email), "")
@@ -129,7 +130,7 @@ func (r *Registry) updateUser(tx *tx, u *model.User) error {
 	if err := checkVersion("User", u.Version, old.Version); err != nil {
 		return err
 	}
-	u.Created, u.Version = old.Created, old.Version+1
+	u.Created, u.Version, u.Activated = old.Created, old.Version+1, old.Activated
 	err = tx.execOne(`UPDATE users SET customer_id = $2, version = $3, email = $4, authority = $5, first_name = $6,
 		last_name = $7, phone = $8, enabled = $9, info = $10, email_key = $11 WHERE id = $1`, u.ID.String(),
 		customerArg(u.Customer), u.Version, u.Email, u.Authority, u.FirstName, u.LastName, u.Phone, u.Enabled,
@@ -158,6 +159,30 @@ func userSaveError(u *model.User, err error) error {
 // User returns a user of a tenant; the zero tenant holds the system administrators.
 func (r *Registry) User(ctx context.Context, t model.TenantID, id model.UserID) (*model.User, error) {
 	return userByID(ctx, r.reader, t, id)
+}
+
+// EnableUser lets a user log in, or no longer, which ends all its sessions. A user without a
+// password is not enabled by it.
+func (r *Registry) EnableUser(ctx context.Context, t model.TenantID, id model.UserID, enabled bool) error {
+	return r.write(ctx, func(tx *tx) error {
+		u, err := userByID(tx.ctx, tx.sql, t, id)
+		if err != nil {
+			return err
+		}
+		if enabled && !u.Activated {
+			return model.Invalidf("Enabled user credentials should have password!")
+		}
+		if u.Enabled == enabled {
+			return nil
+		}
+		if err := tx.execOne("UPDATE users SET enabled = $2, version = version + 1 WHERE id = $1", id.String(), enabled); err != nil {
+			return fmt.Errorf("registry: enable user %s: %w", id, err)
+		}
+		if enabled {
+			return nil
+		}
+		return r.endSessions(tx, sessionsOfUser, id.String())
+	})
 }
 
 // UserCount returns how many users there are at all: none at the first run.
@@ -196,7 +221,7 @@ func (r *Registry) deleteUsers(tx *tx, t model.TenantID, query string, args ...a
 		if err := tx.execOne("DELETE FROM users WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete user %s: %w", id, err)
 		}
-		tx.then(func() { r.dir.remove(model.EntityID(id)) })
+		r.hide(tx, model.EntityID(id))
 	}
 	return nil
 }
@@ -216,7 +241,7 @@ func (r *Registry) Users(ctx context.Context, t model.TenantID, f model.UserFilt
 	if err := checkLink(l, by); err != nil {
 		return model.Page[model.User]{}, err
 	}
-	all, err := collect(ctx, r.reader, scanUser, "SELECT "+userColumns+
+	all, err := collect(ctx, r.reader, scanUser, "SELECT "+userSelect+
 		" FROM users WHERE (tenant_id = $1 OR (tenant_id IS NULL AND $1 IS NULL))", tenantArg(t))
 	if err != nil {
 		return model.Page[model.User]{}, fmt.Errorf("registry: list users: %w", err)

@@ -144,17 +144,18 @@ func TestSessionRotatesOnceAndExpires(t *testing.T) {
 		return s
 	}
 	s := open(1)
-	check(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{2}, now+90_000))
+	check(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{2}, now+90_000, 10_000))
 	f.reopen(t)
+	check(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{2}, now+99_000, 10_000)) // a moment later: the same
 	f.clock.add(70 * time.Second)
 	if !f.SessionAlive(s.ID) {
 		t.Error("the rotation did not prolong the session")
 	}
-	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{3}, now+99_000), model.Conflict, "")
+	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{3}, now+99_000, 10_000), model.Conflict, "")
 	if f.SessionAlive(s.ID) {
 		t.Error("the session lives although an old token was used")
 	}
-	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{2}, [32]byte{3}, now+99_000), model.NotFound, "")
+	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{2}, [32]byte{3}, now+99_000, 10_000), model.NotFound, "")
 
 	now = f.clock.now().UnixMilli()
 	s = open(2)
@@ -162,7 +163,7 @@ func TestSessionRotatesOnceAndExpires(t *testing.T) {
 	if f.SessionAlive(s.ID) {
 		t.Error("an expired session lives")
 	}
-	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{2}, 1<<60), model.NotFound, "")
+	wantError(t, f.RotateSession(t.Context(), s.ID, [32]byte{1}, [32]byte{2}, 1<<60, 10_000), model.NotFound, "")
 	now = f.clock.now().UnixMilli()
 	open(3) // sweeps
 	var n int

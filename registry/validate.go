@@ -52,9 +52,22 @@ func hasHTML(s string) bool {
 
 // checkContact checks the texts of a contact.
 func checkContact(c *model.Contact) error {
-	return checkTexts(field{"country", c.Country}, field{"state", c.State}, field{"city", c.City},
+	err := checkTexts(field{"country", c.Country}, field{"state", c.State}, field{"city", c.City},
 		field{"address", c.Address}, field{"address2", c.Address2}, field{"zip", c.Zip},
 		field{"phone", c.Phone}, field{"email", c.Email})
+	if err == nil && c.Email != "" {
+		err = checkEmail(c.Email)
+	}
+	return err
+}
+
+// checkEmail refuses what cannot be an address: no name, no host, or characters that end one.
+func checkEmail(email string) error {
+	name, host, ok := strings.Cut(email, "@")
+	if !ok || name == "" || host == "" || strings.ContainsAny(email, " \t<>,;\"") || strings.Contains(host, "@") {
+		return model.Invalidf("Invalid email address format '%s'!", email)
+	}
+	return nil
 }
 
 // checkVersion compares the version a client saw with the stored one. Zero is not checked.

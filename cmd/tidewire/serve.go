@@ -15,6 +15,7 @@ type serveCmd struct {
 	URL            string        `help:"How browsers reach the server, for the links it prints." placeholder:"URL"`
 	TLSCert        string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
 	TLSKey         string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
+	UserTokens     bool          `help:"Let administrators log in as the users below them."`
 	TrustedProxies []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	HeadSize       int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
 	MaxBuckets     int64         `help:"Most buckets of one aggregated answer." default:"700"`
@@ -33,7 +34,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	}
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
-		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
 		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets, Drain: c.Drain,
 	}, slog.New(handler), s.out)
 }

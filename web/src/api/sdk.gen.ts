@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantErrors, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveTenantData, SaveTenantErrors, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses } from './types.gen';
+import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDashboardToPublicCustomerData, AssignDashboardToPublicCustomerErrors, AssignDashboardToPublicCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceProfileData, DeleteDeviceProfileErrors, DeleteDeviceProfileResponses, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDefaultDeviceProfileInfoData, GetDefaultDeviceProfileInfoErrors, GetDefaultDeviceProfileInfoResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileAttributeKeysData, GetDeviceProfileAttributeKeysErrors, GetDeviceProfileAttributeKeysResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfoData, GetDeviceProfileInfoErrors, GetDeviceProfileInfoResponses, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceProfileTimeseriesKeysData, GetDeviceProfileTimeseriesKeysErrors, GetDeviceProfileTimeseriesKeysResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantErrors, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, GetUserTokenData, GetUserTokenErrors, GetUserTokenResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveTenantData, SaveTenantErrors, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, SetDefaultDeviceProfileData, SetDefaultDeviceProfileErrors, SetDefaultDeviceProfileResponses, SetUserCredentialsEnabledData, SetUserCredentialsEnabledErrors, SetUserCredentialsEnabledResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDashboardFromPublicCustomerData, UnassignDashboardFromPublicCustomerErrors, UnassignDashboardFromPublicCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -35,7 +35,7 @@ export const login = <ThrowOnError extends boolean = true>(options: Options<Logi
 /**
  * Exchange a refresh token for a new pair
  *
- * Both tokens rotate. A refresh token that is used twice ends its session.
+ * Both tokens rotate. A refresh token that is used again more than ten seconds later ends its session.
  */
 export const refreshToken = <ThrowOnError extends boolean = true>(options: Options<RefreshTokenData, ThrowOnError>): RequestResult<RefreshTokenResponses, RefreshTokenErrors, ThrowOnError> => (options.client ?? client).post<RefreshTokenResponses, RefreshTokenErrors, ThrowOnError>({
     url: '/api/auth/token',
@@ -289,6 +289,26 @@ export const getActivationLink = <ThrowOnError extends boolean = true>(options: 
 });
 
 /**
+ * Log in as another user
+ *
+ * For administrators of the user, where the server was started with `--user-tokens`.
+ */
+export const getUserToken = <ThrowOnError extends boolean = true>(options: Options<GetUserTokenData, ThrowOnError>): RequestResult<GetUserTokenResponses, GetUserTokenErrors, ThrowOnError> => (options.client ?? client).get<GetUserTokenResponses, GetUserTokenErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/user/{userId}/token',
+    ...options
+});
+
+/**
+ * Let a user log in, or no longer
+ */
+export const setUserCredentialsEnabled = <ThrowOnError extends boolean = true>(options: Options<SetUserCredentialsEnabledData, ThrowOnError>): RequestResult<SetUserCredentialsEnabledResponses, SetUserCredentialsEnabledErrors, ThrowOnError> => (options.client ?? client).post<SetUserCredentialsEnabledResponses, SetUserCredentialsEnabledErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/user/{userId}/userCredentialsEnabled',
+    ...options
+});
+
+/**
  * List the users one may see
  *
  * All of the tenant for its administrator, those of the own customer for a customer user.
@@ -523,11 +543,49 @@ export const saveDeviceProfile = <ThrowOnError extends boolean = true>(options: 
 });
 
 /**
+ * Delete a device profile
+ *
+ * Refused for the default profile and for one that devices have.
+ */
+export const deleteDeviceProfile = <ThrowOnError extends boolean = true>(options: Options<DeleteDeviceProfileData, ThrowOnError>): RequestResult<DeleteDeviceProfileResponses, DeleteDeviceProfileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteDeviceProfileResponses, DeleteDeviceProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfile/{deviceProfileId}',
+    ...options
+});
+
+/**
  * Read a device profile
  */
 export const getDeviceProfile = <ThrowOnError extends boolean = true>(options: Options<GetDeviceProfileData, ThrowOnError>): RequestResult<GetDeviceProfileResponses, GetDeviceProfileErrors, ThrowOnError> => (options.client ?? client).get<GetDeviceProfileResponses, GetDeviceProfileErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
     url: '/api/deviceProfile/{deviceProfileId}',
+    ...options
+});
+
+/**
+ * Make a device profile that of devices which name none
+ */
+export const setDefaultDeviceProfile = <ThrowOnError extends boolean = true>(options: Options<SetDefaultDeviceProfileData, ThrowOnError>): RequestResult<SetDefaultDeviceProfileResponses, SetDefaultDeviceProfileErrors, ThrowOnError> => (options.client ?? client).post<SetDefaultDeviceProfileResponses, SetDefaultDeviceProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfile/{deviceProfileId}/default',
+    ...options
+});
+
+/**
+ * Keys of the telemetry of the devices of a profile
+ */
+export const getDeviceProfileTimeseriesKeys = <ThrowOnError extends boolean = true>(options?: Options<GetDeviceProfileTimeseriesKeysData, ThrowOnError>): RequestResult<GetDeviceProfileTimeseriesKeysResponses, GetDeviceProfileTimeseriesKeysErrors, ThrowOnError> => (options?.client ?? client).get<GetDeviceProfileTimeseriesKeysResponses, GetDeviceProfileTimeseriesKeysErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfile/devices/keys/timeseries',
+    ...options
+});
+
+/**
+ * Keys of the attributes of the devices of a profile
+ */
+export const getDeviceProfileAttributeKeys = <ThrowOnError extends boolean = true>(options?: Options<GetDeviceProfileAttributeKeysData, ThrowOnError>): RequestResult<GetDeviceProfileAttributeKeysResponses, GetDeviceProfileAttributeKeysErrors, ThrowOnError> => (options?.client ?? client).get<GetDeviceProfileAttributeKeysResponses, GetDeviceProfileAttributeKeysErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfile/devices/keys/attributes',
     ...options
 });
 
@@ -546,6 +604,24 @@ export const getDeviceProfiles = <ThrowOnError extends boolean = true>(options: 
 export const getDeviceProfileInfos = <ThrowOnError extends boolean = true>(options: Options<GetDeviceProfileInfosData, ThrowOnError>): RequestResult<GetDeviceProfileInfosResponses, GetDeviceProfileInfosErrors, ThrowOnError> => (options.client ?? client).get<GetDeviceProfileInfosResponses, GetDeviceProfileInfosErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
     url: '/api/deviceProfileInfos',
+    ...options
+});
+
+/**
+ * The device profile of devices that name none, in short
+ */
+export const getDefaultDeviceProfileInfo = <ThrowOnError extends boolean = true>(options?: Options<GetDefaultDeviceProfileInfoData, ThrowOnError>): RequestResult<GetDefaultDeviceProfileInfoResponses, GetDefaultDeviceProfileInfoErrors, ThrowOnError> => (options?.client ?? client).get<GetDefaultDeviceProfileInfoResponses, GetDefaultDeviceProfileInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfileInfo/default',
+    ...options
+});
+
+/**
+ * Read a device profile in short
+ */
+export const getDeviceProfileInfo = <ThrowOnError extends boolean = true>(options: Options<GetDeviceProfileInfoData, ThrowOnError>): RequestResult<GetDeviceProfileInfoResponses, GetDeviceProfileInfoErrors, ThrowOnError> => (options.client ?? client).get<GetDeviceProfileInfoResponses, GetDeviceProfileInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/deviceProfileInfo/{deviceProfileId}',
     ...options
 });
 
@@ -624,6 +700,26 @@ export const unassignDashboardFromCustomer = <ThrowOnError extends boolean = tru
 export const assignDashboardToCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignDashboardToCustomerData, ThrowOnError>): RequestResult<AssignDashboardToCustomerResponses, AssignDashboardToCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignDashboardToCustomerResponses, AssignDashboardToCustomerErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
     url: '/api/customer/{customerId}/dashboard/{dashboardId}',
+    ...options
+});
+
+/**
+ * Show a dashboard to everybody no longer
+ */
+export const unassignDashboardFromPublicCustomer = <ThrowOnError extends boolean = true>(options: Options<UnassignDashboardFromPublicCustomerData, ThrowOnError>): RequestResult<UnassignDashboardFromPublicCustomerResponses, UnassignDashboardFromPublicCustomerErrors, ThrowOnError> => (options.client ?? client).delete<UnassignDashboardFromPublicCustomerResponses, UnassignDashboardFromPublicCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/public/dashboard/{dashboardId}',
+    ...options
+});
+
+/**
+ * Show a dashboard to everybody
+ *
+ * Assigns it to the public customer, which is created when it is first needed.
+ */
+export const assignDashboardToPublicCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignDashboardToPublicCustomerData, ThrowOnError>): RequestResult<AssignDashboardToPublicCustomerResponses, AssignDashboardToPublicCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignDashboardToPublicCustomerResponses, AssignDashboardToPublicCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/public/dashboard/{dashboardId}',
     ...options
 });
 

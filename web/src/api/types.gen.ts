@@ -46,6 +46,17 @@ export type EntityId = {
 };
 
 /**
+ * A reference to an entity, or none.
+ */
+export type NullableEntityId = {
+    entityType: EntityType;
+    /**
+     * The UUID.
+     */
+    id: string;
+} | null;
+
+/**
  * An object whose members belong to the client.
  */
 export type FreeObject = {
@@ -352,7 +363,7 @@ export type EntitySubtype = {
     type: string;
 };
 
-export type CredentialsType = 'ACCESS_TOKEN' | 'X509_CERTIFICATE' | 'MQTT_BASIC';
+export type CredentialsType = 'ACCESS_TOKEN' | 'X509_CERTIFICATE' | 'MQTT_BASIC' | 'LWM2M_CREDENTIALS';
 
 /**
  * The id of credentials; they are not an entity.
@@ -371,7 +382,7 @@ export type DeviceCredentialsRequest = {
      */
     credentialsId?: string | null;
     /**
-     * The PEM text, or for MQTT_BASIC an object as JSON text.
+     * The PEM text, or for MQTT_BASIC and LWM2M_CREDENTIALS an object as JSON text.
      */
     credentialsValue?: string | null;
 };
@@ -391,7 +402,12 @@ export type DeviceCredentials = {
     credentialsValue: string | null;
 };
 
-export type TransportType = 'DEFAULT' | 'MQTT' | 'COAP';
+export type TransportType = 'DEFAULT' | 'MQTT' | 'COAP' | 'LWM2M' | 'SNMP';
+
+/**
+ * How devices of the profile may make themselves known.
+ */
+export type ProvisionType = 'DISABLED' | 'ALLOW_CREATE_NEW_DEVICES' | 'CHECK_PRE_PROVISIONED_DEVICES' | 'X509_CERTIFICATE_CHAIN';
 
 export type DeviceProfileRequest = {
     id?: EntityId;
@@ -399,6 +415,11 @@ export type DeviceProfileRequest = {
     name: string;
     description?: string | null;
     transportType?: TransportType;
+    provisionType?: ProvisionType;
+    provisionDeviceKey?: string | null;
+    defaultDashboardId?: EntityId;
+    defaultQueueName?: string | null;
+    image?: string | null;
     profileData?: FreeObject;
     additionalInfo?: FreeObject;
 };
@@ -415,13 +436,10 @@ export type DeviceProfile = {
      */
     type: string;
     transportType: TransportType;
-    /**
-     * Always `DISABLED` in this version.
-     */
-    provisionType: string;
+    provisionType: ProvisionType;
     provisionDeviceKey: string | null;
     defaultRuleChainId: FreeObject;
-    defaultDashboardId: FreeObject;
+    defaultDashboardId: NullableEntityId;
     defaultQueueName: string | null;
     profileData: FreeObject;
     firmwareId: FreeObject;
@@ -437,7 +455,7 @@ export type DeviceProfileInfo = {
     tenantId: EntityId;
     name: string;
     image: string | null;
-    defaultDashboardId: FreeObject;
+    defaultDashboardId: NullableEntityId;
     type: string;
     transportType: TransportType;
 };
@@ -466,6 +484,9 @@ export type DashboardRequest = {
     id?: EntityId;
     version?: number | null;
     title: string;
+    image?: string | null;
+    mobileHide?: boolean | null;
+    mobileOrder?: number | null;
     configuration?: FreeObject;
 };
 
@@ -1786,6 +1807,101 @@ export type GetActivationLinkResponses = {
 
 export type GetActivationLinkResponse = GetActivationLinkResponses[keyof GetActivationLinkResponses];
 
+export type GetUserTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: never;
+    url: '/api/user/{userId}/token';
+};
+
+export type GetUserTokenErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetUserTokenError = GetUserTokenErrors[keyof GetUserTokenErrors];
+
+export type GetUserTokenResponses = {
+    /**
+     * Tokens of a login session.
+     */
+    200: TokenPair;
+};
+
+export type GetUserTokenResponse = GetUserTokenResponses[keyof GetUserTokenResponses];
+
+export type SetUserCredentialsEnabledData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: {
+        /**
+         * Whether the user may log in.
+         */
+        userCredentialsEnabled?: boolean;
+    };
+    url: '/api/user/{userId}/userCredentialsEnabled';
+};
+
+export type SetUserCredentialsEnabledErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SetUserCredentialsEnabledError = SetUserCredentialsEnabledErrors[keyof SetUserCredentialsEnabledErrors];
+
+export type SetUserCredentialsEnabledResponses = {
+    /**
+     * It is so. Disabling ends the sessions of the user.
+     */
+    200: unknown;
+};
+
 export type GetUsersData = {
     body?: never;
     path?: never;
@@ -2923,6 +3039,50 @@ export type SaveDeviceProfileResponses = {
 
 export type SaveDeviceProfileResponse = SaveDeviceProfileResponses[keyof SaveDeviceProfileResponses];
 
+export type DeleteDeviceProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the device profile.
+         */
+        deviceProfileId: string;
+    };
+    query?: never;
+    url: '/api/deviceProfile/{deviceProfileId}';
+};
+
+export type DeleteDeviceProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteDeviceProfileError = DeleteDeviceProfileErrors[keyof DeleteDeviceProfileErrors];
+
+export type DeleteDeviceProfileResponses = {
+    /**
+     * The device profile is gone.
+     */
+    200: unknown;
+};
+
 export type GetDeviceProfileData = {
     body?: never;
     path: {
@@ -2968,6 +3128,144 @@ export type GetDeviceProfileResponses = {
 };
 
 export type GetDeviceProfileResponse = GetDeviceProfileResponses[keyof GetDeviceProfileResponses];
+
+export type SetDefaultDeviceProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the device profile.
+         */
+        deviceProfileId: string;
+    };
+    query?: never;
+    url: '/api/deviceProfile/{deviceProfileId}/default';
+};
+
+export type SetDefaultDeviceProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SetDefaultDeviceProfileError = SetDefaultDeviceProfileErrors[keyof SetDefaultDeviceProfileErrors];
+
+export type SetDefaultDeviceProfileResponses = {
+    /**
+     * The device profile.
+     */
+    200: DeviceProfile;
+};
+
+export type SetDefaultDeviceProfileResponse = SetDefaultDeviceProfileResponses[keyof SetDefaultDeviceProfileResponses];
+
+export type GetDeviceProfileTimeseriesKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only devices of this profile. Unset means all.
+         */
+        deviceProfileId?: string;
+    };
+    url: '/api/deviceProfile/devices/keys/timeseries';
+};
+
+export type GetDeviceProfileTimeseriesKeysErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDeviceProfileTimeseriesKeysError = GetDeviceProfileTimeseriesKeysErrors[keyof GetDeviceProfileTimeseriesKeysErrors];
+
+export type GetDeviceProfileTimeseriesKeysResponses = {
+    /**
+     * Names of keys, sorted.
+     */
+    200: Array<string>;
+};
+
+export type GetDeviceProfileTimeseriesKeysResponse = GetDeviceProfileTimeseriesKeysResponses[keyof GetDeviceProfileTimeseriesKeysResponses];
+
+export type GetDeviceProfileAttributeKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only devices of this profile. Unset means all.
+         */
+        deviceProfileId?: string;
+    };
+    url: '/api/deviceProfile/devices/keys/attributes';
+};
+
+export type GetDeviceProfileAttributeKeysErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDeviceProfileAttributeKeysError = GetDeviceProfileAttributeKeysErrors[keyof GetDeviceProfileAttributeKeysErrors];
+
+export type GetDeviceProfileAttributeKeysResponses = {
+    /**
+     * Names of keys, sorted.
+     */
+    200: Array<string>;
+};
+
+export type GetDeviceProfileAttributeKeysResponse = GetDeviceProfileAttributeKeysResponses[keyof GetDeviceProfileAttributeKeysResponses];
 
 export type GetDeviceProfilesData = {
     body?: never;
@@ -3084,6 +3382,85 @@ export type GetDeviceProfileInfosResponses = {
 };
 
 export type GetDeviceProfileInfosResponse = GetDeviceProfileInfosResponses[keyof GetDeviceProfileInfosResponses];
+
+export type GetDefaultDeviceProfileInfoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/deviceProfileInfo/default';
+};
+
+export type GetDefaultDeviceProfileInfoErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDefaultDeviceProfileInfoError = GetDefaultDeviceProfileInfoErrors[keyof GetDefaultDeviceProfileInfoErrors];
+
+export type GetDefaultDeviceProfileInfoResponses = {
+    /**
+     * The device profile.
+     */
+    200: DeviceProfileInfo;
+};
+
+export type GetDefaultDeviceProfileInfoResponse = GetDefaultDeviceProfileInfoResponses[keyof GetDefaultDeviceProfileInfoResponses];
+
+export type GetDeviceProfileInfoData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the device profile.
+         */
+        deviceProfileId: string;
+    };
+    query?: never;
+    url: '/api/deviceProfileInfo/{deviceProfileId}';
+};
+
+export type GetDeviceProfileInfoErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDeviceProfileInfoError = GetDeviceProfileInfoErrors[keyof GetDeviceProfileInfoErrors];
+
+export type GetDeviceProfileInfoResponses = {
+    /**
+     * The device profile.
+     */
+    200: DeviceProfileInfo;
+};
+
+export type GetDeviceProfileInfoResponse = GetDeviceProfileInfoResponses[keyof GetDeviceProfileInfoResponses];
 
 export type SaveDashboardData = {
     body: DashboardRequest;
@@ -3490,6 +3867,98 @@ export type AssignDashboardToCustomerResponses = {
 };
 
 export type AssignDashboardToCustomerResponse = AssignDashboardToCustomerResponses[keyof AssignDashboardToCustomerResponses];
+
+export type UnassignDashboardFromPublicCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the dashboard.
+         */
+        dashboardId: string;
+    };
+    query?: never;
+    url: '/api/customer/public/dashboard/{dashboardId}';
+};
+
+export type UnassignDashboardFromPublicCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type UnassignDashboardFromPublicCustomerError = UnassignDashboardFromPublicCustomerErrors[keyof UnassignDashboardFromPublicCustomerErrors];
+
+export type UnassignDashboardFromPublicCustomerResponses = {
+    /**
+     * The dashboard.
+     */
+    200: Dashboard;
+};
+
+export type UnassignDashboardFromPublicCustomerResponse = UnassignDashboardFromPublicCustomerResponses[keyof UnassignDashboardFromPublicCustomerResponses];
+
+export type AssignDashboardToPublicCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the dashboard.
+         */
+        dashboardId: string;
+    };
+    query?: never;
+    url: '/api/customer/public/dashboard/{dashboardId}';
+};
+
+export type AssignDashboardToPublicCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type AssignDashboardToPublicCustomerError = AssignDashboardToPublicCustomerErrors[keyof AssignDashboardToPublicCustomerErrors];
+
+export type AssignDashboardToPublicCustomerResponses = {
+    /**
+     * The dashboard.
+     */
+    200: Dashboard;
+};
+
+export type AssignDashboardToPublicCustomerResponse = AssignDashboardToPublicCustomerResponses[keyof AssignDashboardToPublicCustomerResponses];
 
 export type GetServerTimeData = {
     body?: never;

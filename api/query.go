@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// typed are the query parameters that are no free text. Where clients leave one empty
+// ("startTs=") they mean what they mean by leaving it out.
+var typed = []string{
+	"active", "agg", "assetProfileId", "deleteAllDataForKeys", "deleteLatest", "deviceProfileId", "endTs", "interval",
+	"intervalType", "limit", "orderBy", "page", "pageSize", "rewriteLatestIfDeleted", "sendActivationMail", "sortOrder",
+	"startTs", "useStrictDataTypes", "userCredentialsEnabled",
+}
+
+// dropEmpty takes typed parameters without a value out of u.
+func dropEmpty(u *url.URL) {
+	if q := u.RawQuery; !strings.HasSuffix(q, "=") && !strings.Contains(q, "=&") {
+		return
+	}
+	parts := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(part string) bool {
+		name, value, _ := strings.Cut(part, "=")
+		return value == "" && slices.Contains(typed, name)
+	})
+	u.RawQuery = strings.Join(parts, "&")
+}
