@@ -15,11 +15,33 @@ type RangeQuery struct {
 	Limit int
 	// Descending turns a raw answer newest first.
 	Descending bool
+	// Cursor is where a page of raw points begins: that of the [RawPage] before, asked for with
+	// the same range, keys and order. "" means at the beginning.
+	Cursor string
 
 	// Every cuts an aggregated answer into buckets.
 	Every Interval
 	// Aggregates names what each bucket needs; the engine may leave the others empty.
 	Aggregates Aggregates
+
+	// Budget bounds what the query may cost. Its zero value means the engine's own budget.
+	Budget Budget
+}
+
+// A RawPage says how a page of raw points ended.
+type RawPage struct {
+	Position Position // what was read holds every set of the entity up to it
+	// Truncated lists the keys that have more points than the limit, in the order asked.
+	Truncated []string
+	// Cursor is where the points left follow; "" when none are. It is by time: points that are
+	// written, replaced or deleted meanwhile make none of the others appear twice or not at all.
+	Cursor string
+}
+
+// A ScopeKey names a series of an entity that is not told.
+type ScopeKey struct {
+	Scope Scope
+	Key   string
 }
 
 // An Interval is the width of the buckets of an aggregate.
@@ -58,10 +80,15 @@ const (
 	Max
 	First
 	Last
+
+	AllAggregates = Count | Sum | Avg | Min | Max | First | Last
 )
 
 // Has reports whether all of f are in a.
 func (a Aggregates) Has(f Aggregates) bool { return a&f == f }
+
+// Any reports whether one of f is in a.
+func (a Aggregates) Any(f Aggregates) bool { return a&f != 0 }
 
 // A Bucket is the aggregate of one series over [From, To), cut to the query's range. Empty
 // buckets are never delivered. Rules of types: contract thingsboard 9.2.

@@ -230,7 +230,7 @@ func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
 		}
 		var want, steps summary.Summary
 		want.AddColumn(times, cells, 0, n)
-		if err := r.Aggregate(col, 0, n, &steps); err != nil {
+		if err := r.Aggregate(col, 0, n, model.AllAggregates, &steps); err != nil {
 			return fmt.Errorf("column %d: %w", col, err)
 		}
 		if !sameSummary(&want, r.Summary(col)) || !sameSummary(&want, &steps) {
@@ -330,7 +330,7 @@ func (c *checker) pageAgrees(i int) bool {
 	}
 	for col := range c.reader.Columns() {
 		var s summary.Summary
-		if err := c.page.Aggregate(col, i, i+1, &s); err != nil || !sameSummary(&s, c.reader.Summary(col)) {
+		if err := c.page.Aggregate(col, i, i+1, model.AllAggregates, &s); err != nil || !sameSummary(&s, c.reader.Summary(col)) {
 			return false
 		}
 	}

@@ -25,6 +25,7 @@
 //     a late one never does, and a delete keeps, drops or rewrites it as asked.
 //   - Latest, Raw and Aggregate answer for one exact position: every set of the entity up to
 //     it, whole, and none behind it. A subscription continues from there.
+//   - A query ends with an error when it meets its budget: of points, bytes, or time.
 //   - Append waits for no reader. When the head is full and the flush is behind it waits as
 //     long as its context, then fails with [model.Overload].
 //

@@ -31,6 +31,10 @@ type Options struct {
 
 	// Limits bounds what one call may carry.
 	Limits Limits
+	// Budget bounds what one query may cost, unless the query brings its own. Zero fields mean
+	// a thousand million points scanned, a hundred million delivered, 64 MiB of buckets held,
+	// and one minute of reading; a negative one bounds nothing.
+	Budget model.Budget
 
 	// Changes is told of every committed entry. Nil means nobody listens.
 	Changes ChangeSink
@@ -78,6 +82,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.Buckets = cmp.Or(o.Limits.Buckets, 1_000_000)
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
+	o.Budget = o.Budget.Or(model.Budget{Scanned: 1e9, Points: 100e6, Bytes: 64 << 20, Time: time.Minute})
 	o.memTable = cmp.Or(o.memTable, 64<<20)
 	if o.FS == nil {
 		o.FS = vfs.Default

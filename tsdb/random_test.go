@@ -128,8 +128,14 @@ func (h *harness) step() {
 		}
 	case n < 83:
 		h.crash()
-	case n < 91:
+	case n < 89:
 		h.compareLatest(h.script.scope())
+	case n < 91:
+		h.compareState(h.script.scope())
+	case n < 93:
+		h.comparePages(h.script.scope())
+	case n < 94:
+		h.compareMany()
 	default:
 		h.compareHistory(h.script.scope(), h.script.key())
 	}
@@ -204,7 +210,7 @@ func (h *harness) compareHistory(s twinScope, key string) {
 	if rng.IntN(3) == 0 {
 		q.Every = model.Interval{Unit: model.Day}
 	}
-	q.Aggregates = model.Count | model.Sum | model.Avg | model.Min | model.Max | model.First | model.Last
+	q.Aggregates = model.AllAggregates
 	buckets := map[string][]string{}
 	if _, err := h.db.Aggregate(h.Context(), q, func(key string, bs []model.Bucket) error {
 		for i := range bs {
@@ -220,6 +226,7 @@ func (h *harness) compareHistory(s twinScope, key string) {
 			h.Fatalf("aggregate %+v of %q (-twin +db):\n%s", q, k, diff)
 		}
 	}
+	h.compareSubset(q)
 }
 
 // compareAll compares everything there is.

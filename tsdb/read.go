@@ -9,7 +9,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
-	"github.com/tidewire/tidewire/tsdb/internal/bucket"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -120,43 +119,6 @@ func (db *DB) done(rec *head.Record) {
 	db.leave()
 }
 
-// Raw calls yield with the points of each key, in the order of q.Keys, in pages of at most
-// 1,024 points. The slice is reused after yield returns, the text of the values is not. Keys
-// without points are left out. An error of yield ends the query and is returned.
-func (db *DB) Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error) {
-	return db.query(ctx, q, func(series []scan.Series) error {
-		return db.scanner.Raw(ctx, q, series, func(i int, points []model.Point) error { return yield(q.Keys[i], points) })
-	})
-}
-
-// Aggregate calls yield once a key that has points, in the order of q.Keys, with its
-// buckets in ascending order; empty ones are left out. The slice is reused after yield
-// returns.
-func (db *DB) Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error) {
-	cut, err := bucket.New(q.From, q.To, q.Every)
-	if err != nil {
-		return 0, err
-	}
-	if n := cut.Count(); n > db.options.Limits.Buckets {
-		return 0, model.Invalidf("%d intervals exceed the limit of %d; please increase the interval", n, db.options.Limits.Buckets)
-	}
-	return db.query(ctx, q, func(series []scan.Series) error {
-		return db.scanner.Aggregate(ctx, q, series, func(i int, buckets []model.Bucket) error { return yield(q.Keys[i], buckets) })
-	})
-}
-
-func (db *DB) query(ctx context.Context, q *model.RangeQuery, run func([]scan.Series) error) (model.Position, error) {
-	if err := db.options.Limits.checkKeys(q.Keys); err != nil {
-		return 0, err
-	}
-	rec, err := db.open(ctx, q.Tenant, q.Entity, q.Scope)
-	if err != nil {
-		return 0, err
-	}
-	defer db.done(rec)
-	return db.read(rec, q.Keys, run)
-}
-
 // read calls run with a source for each of names, all of one position, which it returns.
 func (db *DB) read(rec *head.Record, names []string, run func([]scan.Series) error) (_ model.Position, err error) {
 	v, err := db.view(rec, names)
@@ -174,13 +136,19 @@ type view struct {
 	snapshot *pebble.Snapshot // nil when none of the keys was ever written
 }
 
-// view copies the heads and takes the snapshot under one lock: the answer then holds exactly
-// the sets up to the record's position, in the heads or in row groups. Which heads the
-// snapshot covers is told by the flush position in it.
-func (db *DB) view(rec *head.Record, names []string) (v view, err error) {
-	v.series = make([]scan.Series, len(names))
-	var sources []*source
+// view takes a moment of rec.
+func (db *DB) view(rec *head.Record, names []string) (view, error) {
 	rec.RLock()
+	v, sources := db.look(rec, names)
+	rec.RUnlock()
+	return v, v.resolve(sources)
+}
+
+// look copies the heads and takes the snapshot under one lock, which must be held: the answer
+// then holds exactly the sets up to the record's position, in the heads or in row groups. Which
+// heads the snapshot covers is told by the flush position in it: resolve must follow.
+func (db *DB) look(rec *head.Record, names []string) (v view, sources []*source) {
+	v.series = make([]scan.Series, len(names))
 	for i, name := range names {
 		ref, ok := rec.Find(name)
 		if !ok {
@@ -201,19 +169,23 @@ func (db *DB) view(rec *head.Record, names []string) (v view, err error) {
 	if len(sources) > 0 {
 		v.snapshot = db.store.NewSnapshot()
 	}
-	rec.RUnlock()
+	return v, sources
+}
+
+// resolve leaves out the heads that the snapshot covers. After an error the view is closed.
+func (v *view) resolve(sources []*source) error {
 	if v.snapshot == nil {
-		return v, nil
+		return nil
 	}
 	state, err := readFlushState(v.snapshot)
 	if err != nil {
-		return view{}, errors.Join(err, v.snapshot.Close())
+		return errors.Join(err, v.snapshot.Close())
 	}
 	for _, s := range sources {
 		s.snapshot = v.snapshot
 		s.heads, s.deleted = s.view.Resolve(state.position)
 	}
-	return v, nil
+	return nil
 }
 
 // A source is one group at one moment.
@@ -245,7 +217,7 @@ func (s *source) Cursor(space scan.Space) (scan.Cursor, error) {
 func (db *DB) newestBefore(ctx context.Context, rec *head.Record, key string, before int64) (l catalog.Latest, err error) {
 	q := &model.RangeQuery{Keys: []string{key}, From: minInstant, To: before, Limit: 1, Descending: true}
 	_, err = db.read(rec, q.Keys, func(series []scan.Series) error {
-		return db.scanner.Raw(ctx, q, series, func(_ int, points []model.Point) error {
+		return db.scanner.Raw(ctx, nil, q, series, func(_ int, points []model.Point) error {
 			v := points[0].Value
 			l = catalog.Latest{TS: points[0].TS, Type: v.Type(), Bits: v.Bits(), Text: []byte(v.Text())}
 			return nil

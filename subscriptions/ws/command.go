@@ -3,6 +3,8 @@ package ws
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -204,17 +206,14 @@ func (s *session) history(ctx context.Context, c *thingsboard.WSCommand) error {
 func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64, q *model.RangeQuery) ([]byte, model.Position, error) {
 	var w thingsboard.WSData
 	w.Begin(nil)
-	last, first, total := "", true, 0
-	begin := func(key string, n int) error {
+	last, first := "", true
+	begin := func(key string) {
 		if first || key != last {
 			w.Key(key)
 			last, first = key, false
 		}
-		if total += n; total > s.server.limits.HistoryPoints {
-			return model.Errorf(model.TooLarge, "Result has more than %d points!", s.server.limits.HistoryPoints)
-		}
-		return nil
 	}
+	q.Budget.Points = int64(s.server.limits.HistoryPoints)
 	var p model.Position
 	var err error
 	if q.Aggregates == 0 {
@@ -222,9 +221,7 @@ func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64,
 			if len(points) == 0 {
 				return nil
 			}
-			if err := begin(key, len(points)); err != nil {
-				return err
-			}
+			begin(key)
 			for i := range points {
 				w.Point(points[i].TS, points[i].Value)
 			}
@@ -237,13 +234,14 @@ func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64,
 				if v.IsNone() {
 					continue
 				}
-				if err := begin(key, 1); err != nil {
-					return err
-				}
+				begin(key)
 				w.Point(buckets[i].Mid(), v)
 			}
 			return nil
 		})
+	}
+	if b, ok := errors.AsType[*model.BudgetError](err); ok && b.Kind == model.BudgetPoints {
+		return nil, 0, &model.Error{Kind: model.TooLarge, Message: fmt.Sprintf("Result has more than %d points!", b.Limit), Err: err}
 	}
 	if err != nil {
 		return nil, 0, err

@@ -170,3 +170,40 @@ func TestOverTheEngineDeletesAreTold(t *testing.T) {
 	}
 	c.wantData(2, `{"fw":[[0,""]]}`, `{"fw":0}`)
 }
+
+// What a frame of history may hold is the query's budget, so that too much is refused while it
+// is read and not when it has been gathered.
+func TestOverTheEngineHistoryHasALimit(t *testing.T) {
+	hub := subscriptions.New(subscriptions.Options{})
+	db, err := tsdb.Open("db", tsdb.Options{FS: vfs.NewMem(), Changes: hub})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub.Start(db)
+	w := newWorld(t, func(d *Deps) { d.Hub, d.Limits = hub, Limits{HistoryPoints: 5} })
+	h := httptest.NewServer(w.server)
+	w.url = "ws" + strings.TrimPrefix(h.URL, "http")
+	t.Cleanup(func() {
+		_ = w.server.Shutdown(context.Background())
+		h.Close()
+		hub.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &model.WriteSet{Tenant: tenant, Entity: deviceID, Scope: model.Timeseries, Keys: []string{"t"}}
+	for i := range int64(6) {
+		s.Rows = append(s.Rows, model.Row{TS: i, Cells: 1})
+		s.Cells = append(s.Cells, model.Cell{Value: model.Int(i)})
+	}
+	if _, err := db.Append(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	c := w.open()
+	c.subscribe("TIMESERIES_HISTORY", 1, `"keys":"t","startTs":0,"endTs":5,"limit":100`)
+	c.wantData(1, `{"t":[[4,"4"],[3,"3"],[2,"2"],[1,"1"],[0,"0"]]}`, `{"t":0}`)
+	for id, agg := range []string{"NONE", "SUM"} {
+		c.subscribe("TIMESERIES_HISTORY", 2+id, `"keys":"t","startTs":0,"endTs":6,"limit":100,"interval":1,"agg":"`+agg+`"`)
+		c.wantError(2+id, 2, "Result has more than 5 points!")
+	}
+}

@@ -8,8 +8,18 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
 
-// aggregate adds rows [lo, hi) to acc.
-func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
+// What of a summary costs something to work out, by the aggregates that need it. Counts are
+// always right.
+const (
+	boundsFor = model.Min | model.Max
+	sumFor    = model.Sum | model.Avg
+	endsFor   = model.First | model.Last
+	// typesFor need to know which of the numbers are ints; an average is a float.
+	typesFor = model.Min | model.Max | model.Sum
+)
+
+// aggregate adds rows [lo, hi) to acc, as far as want needs it.
+func (c *columnReader) aggregate(lo, hi int, want model.Aggregates, acc *summary.Summary) error {
 	if err := c.open(); err != nil {
 		return err
 	}
@@ -24,8 +34,12 @@ func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
 		return c.aggregateMixed(lo, hi, acc)
 	}
 	var s summary.Summary
-	s.First = c.regularCell(lo)
-	var sums scaledSums
+	ends := want.Any(endsFor)
+	if ends {
+		s.First = c.regularCell(lo)
+	}
+	last := hi - 1
+	sums := scaledSums{want: want}
 	for lo < hi {
 		k := lo / StepRows
 		end := min(hi, c.stepEnd(k))
@@ -37,7 +51,9 @@ func (c *columnReader) aggregate(lo, hi int, acc *summary.Summary) error {
 		}
 		lo = end
 	}
-	s.Last = c.regularCell(hi - 1)
+	if ends {
+		s.Last = c.regularCell(last)
+	}
 	if c.rule == ruleBool {
 		s.Bools = sums.cells
 	} else {
@@ -65,6 +81,7 @@ func (c *columnReader) regularCell(row int) summary.Cell {
 
 // scaledSums aggregates scaled values; they become a summary once, at the end.
 type scaledSums struct {
+	want        model.Aggregates
 	cells, ints int64
 	min, max    int64
 	sum         summary.Int128
@@ -77,8 +94,7 @@ func (c *columnReader) addStep(k int, s *scaledSums) {
 		return
 	}
 	lo := c.heads.min[k]
-	hi := int64(uint64(lo) + uint64(c.heads.spread[k]))
-	s.bound(lo, hi)
+	s.bound(lo, int64(uint64(lo)+uint64(c.heads.spread[k])))
 	s.cells += int64(n)
 	switch c.rule {
 	case ruleInt:
@@ -91,20 +107,46 @@ func (c *columnReader) addStep(k int, s *scaledSums) {
 
 // addValues adds values [from, to) of step k.
 func (c *columnReader) addValues(k, from, to int, s *scaledSums) {
-	if from == to {
+	n := to - from
+	if n == 0 {
 		return
 	}
-	v := c.regularStep(k)[from:to]
-	lo, hi, sum := spanAndSum(v)
-	switch {
-	case c.rule == ruleInt:
-		s.ints += int64(len(v))
-	case c.rule == ruleWhenIntegral && c.heads.ints[k] != 0:
-		s.ints += int64(codec.CountMultiples(v, c.digits))
+	ints := 0
+	if c.rule == ruleInt {
+		ints = n
 	}
-	s.bound(lo, hi)
-	s.cells += int64(len(v))
-	s.sum.Add(summary.FromInt64(int64(sum)))
+	if s.want.Any(sumFor | boundsFor) {
+		v := c.regularStep(k)[from:to]
+		var sum uint64
+		if s.want.Any(boundsFor) {
+			var lo, hi int64
+			lo, hi, sum = spanAndSum(v)
+			s.bound(lo, hi)
+		} else {
+			sum = sumOf(v)
+		}
+		s.sum.Add(summary.FromInt64(int64(sum)))
+		if c.rule == ruleWhenIntegral && c.heads.ints[k] != 0 && s.want.Any(typesFor) {
+			ints = codec.CountMultiples(v, c.digits)
+		}
+	}
+	s.ints += int64(ints)
+	s.cells += int64(n)
+}
+
+// sumOf returns the sum of v, in four that do not wait for each other.
+func sumOf(v []int64) uint64 {
+	var a, b, c, d uint64
+	for ; len(v) >= 4; v = v[4:] {
+		a += uint64(v[0])
+		b += uint64(v[1])
+		c += uint64(v[2])
+		d += uint64(v[3])
+	}
+	for _, x := range v {
+		a += uint64(x)
+	}
+	return a + b + c + d
 }
 
 // spanAndSum returns the least and the greatest value of v, which is not empty, and the sum of
@@ -126,6 +168,7 @@ func spanAndSum(v []int64) (lo, hi int64, sum uint64) {
 	return min(lo, lo2), max(hi, hi2), sum
 }
 
+// bound widens the bounds; it comes before the cells are counted.
 func (s *scaledSums) bound(lo, hi int64) {
 	if s.cells == 0 {
 		s.min, s.max = lo, hi

@@ -180,7 +180,7 @@ func BenchmarkAggregate(b *testing.B) {
 				for c := range 10 {
 					for lo := -(17 % width); lo < MaxRows; lo += width {
 						var s summary.Summary
-						if err := r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), &s); err != nil {
+						if err := r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), model.AllAggregates, &s); err != nil {
 							b.Fatal(err)
 						}
 					}

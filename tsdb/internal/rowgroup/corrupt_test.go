@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
@@ -65,7 +66,7 @@ func exercise(r *Reader) {
 		}
 		r.Summary(i)
 		var s summary.Summary
-		_ = r.Aggregate(i, r.Rows()/3, r.Rows(), &s)
+		_ = r.Aggregate(i, r.Rows()/3, r.Rows(), model.AllAggregates, &s)
 	}
 	_, _ = r.Search(r.First() + (r.Last()-r.First())/2)
 }
@@ -144,7 +145,7 @@ func exercisePage(p *PageReader) {
 	for c := range p.Columns() + 1 {
 		for i := range p.Len() {
 			var s summary.Summary
-			_ = p.Aggregate(c, i, p.Len(), &s)
+			_ = p.Aggregate(c, i, p.Len(), model.AllAggregates, &s)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (d *dumper) dumpMixed(end, rows int, present []uint64) {
 			var s summary.Summary
 			s.Read(c, int64(k*StepRows), int64((k+1)*StepRows-1))
 			var b model.Bucket
-			s.Bucket(&b, model.Sum|model.Avg)
+			s.Bucket(&b, model.AllAggregates)
 			return fmt.Sprintf("step %d: summary: count %d, nulls %d, min %#v, max %#v, sum %#v, first row %d, last row %d",
 				k, b.Count, s.Nulls, b.Min, b.Max, b.Sum, s.First.TS, s.Last.TS)
 		})

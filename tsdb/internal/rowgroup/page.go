@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/codec"
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
@@ -166,8 +167,9 @@ func (p *PageReader) Last(i int) int64 { return p.last[:p.n][i] }
 func (p *PageReader) Rows(i int) int { return int(p.rows[:p.n][i]) }
 
 // Aggregate adds the summaries of a column of row groups [lo, hi) to acc, whose cells lie
-// before them. A column a row group does not have is empty there.
-func (p *PageReader) Aggregate(col, lo, hi int, acc *summary.Summary) error {
+// before them, as far as want needs it (see Reader.Aggregate). A column a row group does not
+// have is empty there.
+func (p *PageReader) Aggregate(col, lo, hi int, want model.Aggregates, acc *summary.Summary) error {
 	if col < 0 || lo < 0 || lo > hi || hi > p.n {
 		return fmt.Errorf("rowgroup: row groups %d to %d of %d asked of a page", lo, hi, p.n)
 	}
@@ -183,13 +185,20 @@ func (p *PageReader) Aggregate(col, lo, hi int, acc *summary.Summary) error {
 		return c.err
 	}
 	if c.numbers {
-		c.regular.aggregate(p, lo, hi, acc)
+		c.regular.aggregate(p, lo, hi, want, acc)
 		return nil
 	}
 	for i := lo; i < hi; i++ {
 		acc.Merge(&c.each[i])
 	}
 	return nil
+}
+
+// Cells reports whether row group i has cells of a column, nulls among them.
+func (p *PageReader) Cells(col, i int) (bool, error) {
+	var s summary.Summary
+	err := p.Aggregate(col, i, i+1, model.Count, &s)
+	return s.Count()+s.Nulls > 0, err
 }
 
 func (p *PageReader) open(c *pageColumn) error {

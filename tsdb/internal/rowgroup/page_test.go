@@ -66,7 +66,7 @@ func TestPagesAnswerAsTheirRowGroups(t *testing.T) {
 				lo := rng.IntN(len(groups) + 1)
 				hi := lo + rng.IntN(len(groups)-lo+1)
 				var got, want summary.Summary
-				check(t, p.Aggregate(c, lo, hi, &got))
+				check(t, p.Aggregate(c, lo, hi, model.AllAggregates, &got))
 				for _, g := range groups[lo:hi] {
 					if c < len(g.Summaries) {
 						want.Merge(&g.Summaries[c])

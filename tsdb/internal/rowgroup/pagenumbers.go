@@ -108,7 +108,7 @@ func scaleCell(t model.Type, bits uint64, digits uint8) (int64, bool) {
 }
 
 // aggregate adds row groups [lo, hi) to acc.
-func (p *pageNumberColumn) aggregate(page *PageReader, lo, hi int, acc *summary.Summary) {
+func (p *pageNumberColumn) aggregate(page *PageReader, lo, hi int, want model.Aggregates, acc *summary.Summary) {
 	for lo < hi && p.cells[lo] == 0 {
 		lo++
 	}
@@ -118,7 +118,7 @@ func (p *pageNumberColumn) aggregate(page *PageReader, lo, hi int, acc *summary.
 	if lo == hi {
 		return
 	}
-	var sums scaledSums
+	sums := scaledSums{want: want}
 	for i := lo; i < hi; i++ {
 		if n := p.cells[i]; n > 0 {
 			most := int64(uint64(p.min[i]) + uint64(p.spread[i]))
@@ -130,8 +130,10 @@ func (p *pageNumberColumn) aggregate(page *PageReader, lo, hi int, acc *summary.
 	}
 	var s summary.Summary
 	sums.finish(p.digits, &s)
-	s.First = p.cell(p.first[lo], p.firstType[lo], page.first[lo]+p.firstTS[lo])
-	s.Last = p.cell(p.last[hi-1], p.lastType[hi-1], page.last[hi-1]-p.lastTS[hi-1])
+	if want.Any(endsFor) {
+		s.First = p.cell(p.first[lo], p.firstType[lo], page.first[lo]+p.firstTS[lo])
+		s.Last = p.cell(p.last[hi-1], p.lastType[hi-1], page.last[hi-1]-p.lastTS[hi-1])
+	}
 	acc.Merge(&s)
 }
 

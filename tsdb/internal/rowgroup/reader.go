@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/codec"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
@@ -116,7 +117,7 @@ func (r *Reader) Summary(col int) *summary.Summary {
 	if !c.summed {
 		c.summed = true
 		c.summary = summary.Summary{}
-		if err := c.aggregate(0, r.rows, &c.summary); err != nil && r.err == nil {
+		if err := c.aggregate(0, r.rows, model.AllAggregates, &c.summary); err != nil && r.err == nil {
 			r.err = err
 		}
 	}
@@ -152,12 +153,14 @@ func (r *Reader) Decode(col, lo, hi int, dst *column.Column) error {
 }
 
 // Aggregate adds rows [lo, hi) of a column to acc, whose cells lie before them. Whole steps
-// are taken from their summaries, cut ones are decoded. It does not allocate.
-func (r *Reader) Aggregate(col, lo, hi int, acc *summary.Summary) error {
+// are taken from their summaries, cut ones are decoded. Counts are always right, all else
+// only where want has an aggregate that needs it: who asks for AVG does not pay for MIN and
+// MAX. It does not allocate.
+func (r *Reader) Aggregate(col, lo, hi int, want model.Aggregates, acc *summary.Summary) error {
 	if err := r.check(col, lo, hi); err != nil {
 		return err
 	}
-	return r.columns[col].aggregate(lo, hi, acc)
+	return r.columns[col].aggregate(lo, hi, want, acc)
 }
 
 func (r *Reader) check(col, lo, hi int) error {

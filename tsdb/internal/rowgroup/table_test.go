@@ -193,8 +193,8 @@ func randomTable(rng *rand.Rand, rows int) *column.Table {
 // without a short decimal.
 func sameBucket(got, want *summary.Summary) error {
 	var a, b model.Bucket
-	got.Bucket(&a, model.Sum|model.Avg)
-	want.Bucket(&b, model.Sum|model.Avg)
+	got.Bucket(&a, model.AllAggregates)
+	want.Bucket(&b, model.AllAggregates)
 	if got.Bools != want.Bools || got.Ints != want.Ints || got.Floats != want.Floats || got.Nulls != want.Nulls ||
 		got.Strings != want.Strings || got.JSONs != want.JSONs || got.First != want.First || got.Last != want.Last {
 		return fmt.Errorf("counts, first or last:\n got %+v\nwant %+v", got, want)
@@ -274,7 +274,7 @@ func TestTablesRoundTrip(t *testing.T) {
 					check(t, r.Decode(c, lo, hi, &dst))
 					compareColumns(t, &dst, &table.Columns[c], lo, hi)
 					var got, want summary.Summary
-					check(t, r.Aggregate(c, lo, hi, &got))
+					check(t, r.Aggregate(c, lo, hi, model.AllAggregates, &got))
 					want.AddColumn(table.Times, &table.Columns[c], lo, hi)
 					if err := sameBucket(&got, &want); err != nil {
 						t.Fatalf("rows %d to %d of %d: %v", lo, hi, rows, err)
@@ -313,7 +313,7 @@ func TestReadingAndWritingAllocateNothing(t *testing.T) {
 			check(t, r.Reset(keyOf(table), raw[i]))
 			for c := range table.Columns {
 				var s summary.Summary
-				check(t, r.Aggregate(c, 1, r.Rows()-1, &s))
+				check(t, r.Aggregate(c, 1, r.Rows()-1, model.AllAggregates, &s))
 				r.Summary(c)
 				cells.Reset()
 				check(t, r.Decode(c, 0, r.Rows(), &cells))

@@ -10,9 +10,9 @@ import (
 // Aggregate calls yield once for each series that has points in [q.From, q.To), in their
 // order, i being its index, with its buckets in ascending order; empty buckets are left out
 // (contract thingsboard 9). The slice is reused when yield returns, the text in it is not.
-// An unusable q.Every is an Invalid [model.Error]; an error of yield, of ctx or of damaged
-// data ends the query, the latter two before anything is yielded.
-func (s *Scanner) Aggregate(ctx context.Context, q *model.RangeQuery, series []Series, yield func(i int, buckets []model.Bucket) error) error {
+// An unusable q.Every is an Invalid [model.Error]; an error of yield, of ctx, of damaged data
+// or of c's budget ends the query, all but the first one before anything is yielded.
+func (s *Scanner) Aggregate(ctx context.Context, c *Call, q *model.RangeQuery, series []Series, yield func(i int, buckets []model.Bucket) error) error {
 	cut, err := bucket.New(q.From, q.To, q.Every)
 	if err != nil {
 		return err
@@ -25,12 +25,16 @@ func (s *Scanner) Aggregate(ctx context.Context, q *model.RangeQuery, series []S
 		w.release()
 		s.works.Put(w)
 	}()
+	w.call = c
 	if err := w.run(ctx, series, cut, q.Aggregates); err != nil {
 		return err
 	}
 	for i, f := range w.results[:len(series)] {
 		if f == nil || len(f.buckets) == 0 {
 			continue
+		}
+		if err := c.deliver(len(f.buckets)); err != nil {
+			return err
 		}
 		if err := yield(i, f.buckets); err != nil {
 			return err

@@ -18,7 +18,7 @@ func TestSmallQueriesAllocateNextToNothing(t *testing.T) {
 	const limit = 40 // under the race detector pools forget now and then
 	if n := testing.AllocsPerRun(20, func() {
 		points = 0
-		if err := s.Raw(t.Context(), raw, series[:1], func(_ int, p []model.Point) error { points += len(p); return nil }); err != nil {
+		if err := s.Raw(t.Context(), nil, raw, series[:1], func(_ int, p []model.Point) error { points += len(p); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}); n > limit || points != 360 {
@@ -26,7 +26,7 @@ func TestSmallQueriesAllocateNextToNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(20, func() {
 		buckets = 0
-		if err := s.Aggregate(t.Context(), agg, series, func(_ int, b []model.Bucket) error { buckets += len(b); return nil }); err != nil {
+		if err := s.Aggregate(t.Context(), nil, agg, series, func(_ int, b []model.Bucket) error { buckets += len(b); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}); n > limit || buckets != 2*1440 {
@@ -59,9 +59,9 @@ func bench(b *testing.B, src Source, columns int, q *model.RangeQuery, want int)
 		n = 0
 		var err error
 		if q.Aggregates == 0 {
-			err = s.Raw(b.Context(), q, series, func(_ int, p []model.Point) error { n += len(p); return nil })
+			err = s.Raw(b.Context(), nil, q, series, func(_ int, p []model.Point) error { n += len(p); return nil })
 		} else {
-			err = s.Aggregate(b.Context(), q, series, func(_ int, p []model.Bucket) error { n += len(p); return nil })
+			err = s.Aggregate(b.Context(), nil, q, series, func(_ int, p []model.Bucket) error { n += len(p); return nil })
 		}
 		if err != nil {
 			b.Fatal(err)

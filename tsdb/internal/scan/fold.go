@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"unsafe"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
@@ -25,6 +26,11 @@ type fold struct {
 	buckets    []model.Bucket
 	held       bool // buckets hold text
 
+	call    *Call
+	taken   int64 // bytes of memory the buckets have of the call's
+	pending int64 // bytes not yet asked for
+	err     error // the call has no more
+
 	part *fold // goes on with the same series where this one's time ends
 }
 
@@ -35,8 +41,9 @@ type texts struct {
 	first, last []byte
 }
 
-func (f *fold) reset(s Series, cut *bucket.Cutter, want model.Aggregates, from, to int64) {
+func (f *fold) reset(c *Call, s Series, cut *bucket.Cutter, want model.Aggregates, from, to int64) {
 	f.column, f.cut, f.part = s.Column, *cut, nil
+	f.call, f.taken, f.pending, f.err = c, 0, 0, nil
 	f.memory.reset(s.Source.Heads(), s.Column, from, to, false)
 	f.hidden = hiddenSpans(f.hidden, s.Source.Deleted(), s.Column, from, to)
 	f.want = want
@@ -46,12 +53,20 @@ func (f *fold) reset(s Series, cut *bucket.Cutter, want model.Aggregates, from, 
 	f.buckets = f.buckets[:0]
 }
 
+// keptBuckets is up to how many buckets' memory is kept for the next query.
+const keptBuckets = 16 << 10
+
 // release forgets what belongs to the caller.
 func (f *fold) release() {
+	if cap(f.buckets) > keptBuckets {
+		f.buckets, f.held = nil, false
+	}
 	if f.held {
 		clear(f.buckets[:cap(f.buckets)])
 		f.held = false
 	}
+	f.call.letGo(f.taken)
+	f.call, f.err = nil, nil
 	f.memory.release()
 	f.part = nil
 }
@@ -83,18 +98,37 @@ func (f *fold) close() {
 		b := &f.buckets[len(f.buckets)-1]
 		b.From, b.To = f.start, f.end
 		f.sum.Bucket(b, f.want) // sets all the rest
+		f.pending += bucketBytes
 		if f.text && f.sum.Texts() > 0 {
-			f.texts.fill(b, &f.sum)
+			f.pending += int64(f.texts.fill(b, &f.sum, f.want))
 			f.held = true
+		}
+		if f.pending >= holdBytes {
+			f.take()
 		}
 	}
 	f.sum = summary.Summary{}
 	f.texts.any = false
 }
 
-// before adds what the heads have before ts.
+const (
+	bucketBytes = int64(unsafe.Sizeof(model.Bucket{}))
+	// holdBytes is how much memory a fold takes at a time.
+	holdBytes = 64 << 10
+)
+
+// take takes what the buckets need of the call's memory.
+func (f *fold) take() {
+	if err := f.call.hold(f.pending); err != nil && f.err == nil {
+		f.err = err
+	}
+	f.taken += f.pending
+	f.pending = 0
+}
+
+// before adds what the heads have before ts. It stops when the call has no memory left.
 func (f *fold) before(ts int64) {
-	for f.memory.ok && f.memory.ts < ts {
+	for f.memory.ok && f.memory.ts < ts && f.err == nil {
 		if times, col, ok := f.memory.run(ts); ok {
 			f.addCells(times, col, 0, len(times))
 			continue
@@ -118,7 +152,7 @@ func (f *fold) addMemory() {
 
 // addCells adds rows [lo, hi), which have times.
 func (f *fold) addCells(times []int64, col *column.Column, lo, hi int) {
-	for lo < hi {
+	for lo < hi && f.err == nil {
 		next := f.bucketEnd(times, lo, hi)
 		f.addColumn(times, col, lo, next)
 		lo = next
@@ -227,17 +261,27 @@ func (t *texts) add(col *column.Column, lo, hi int, fresh bool) {
 	}
 }
 
-// fill puts the texts into b where its summary s leaves them out.
-func (t *texts) fill(b *model.Bucket, s *summary.Summary) {
-	if t.any && s.NeedsText() {
-		b.Min, b.Max = model.String(string(t.min)), model.String(string(t.max))
+// fill puts the texts that want has into b where its summary s leaves them out, and returns
+// their bytes.
+func (t *texts) fill(b *model.Bucket, s *summary.Summary, want model.Aggregates) (n int) {
+	bounds := t.any && s.NeedsText()
+	if bounds && want.Has(model.Min) {
+		b.Min = model.String(string(t.min))
+		n += len(t.min)
 	}
-	if s.First.Type.IsText() {
+	if bounds && want.Has(model.Max) {
+		b.Max = model.String(string(t.max))
+		n += len(t.max)
+	}
+	if want.Has(model.First) && s.First.Type.IsText() {
 		b.First.Value = textOf(s.First.Type, t.first)
+		n += len(t.first)
 	}
-	if s.Last.Type.IsText() {
+	if want.Has(model.Last) && s.Last.Type.IsText() {
 		b.Last.Value = textOf(s.Last.Type, t.last)
+		n += len(t.last)
 	}
+	return n
 }
 
 func textOf(t model.Type, text []byte) model.Value {

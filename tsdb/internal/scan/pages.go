@@ -24,7 +24,7 @@ func (p *pass) finishPaged(ctx context.Context) (err error) {
 	// Behind a page, up to the last page of its partition, there are listed ones only.
 	covered, partition := false, int64(0)
 	for ; err == nil && b != nil && first < p.walk.to; first, b, err = cursor.SeekGE(first + 1) {
-		if err := stopped(ctx); err != nil {
+		if err := p.watch.check(ctx); err != nil {
 			return err
 		}
 		k := rowgroup.Key{Partition: rowgroup.PartitionOf(first), Group: p.series.Group, First: first}
@@ -55,7 +55,7 @@ func (p *pass) single(ctx context.Context, pos, limit int64) (int64, error) {
 		if err != nil || !ok || p.walk.reader.First() >= limit {
 			return pos, err
 		}
-		if err := stopped(ctx); err != nil {
+		if err := p.watch.check(ctx); err != nil {
 			return pos, err
 		}
 		if err := p.rowGroup(); err != nil {
@@ -141,15 +141,21 @@ func (p *pass) wholes(i, j int) error {
 func (p *pass) takeListed(f *fold, i, j int) (bool, error) {
 	first := p.page.First(i)
 	f.before(first)
+	if f.err != nil {
+		return false, f.err
+	}
 	if f.touched(first, p.page.Last(j-1)) {
 		return false, nil
 	}
+	if err := p.watch.call.scan(j - i); err != nil {
+		return false, err
+	}
 	f.enter(first)
 	if !f.text {
-		return true, p.page.Aggregate(f.column, i, j, &f.sum)
+		return true, p.page.Aggregate(f.column, i, j, f.want, &f.sum)
 	}
 	before := f.sum
-	if err := p.page.Aggregate(f.column, i, j, &f.sum); err != nil {
+	if err := p.page.Aggregate(f.column, i, j, f.want, &f.sum); err != nil {
 		return false, err
 	}
 	if f.sum.Texts() != before.Texts() {

@@ -25,6 +25,7 @@ const (
 // A pass goes once through a part of the time of one group, for all columns wanted of it.
 type pass struct {
 	walk   rowWalk
+	watch  watch
 	series Series // with the group; its column does not matter
 	cut    bucket.Cutter
 	folds  []*fold
@@ -41,6 +42,7 @@ type pass struct {
 	lo, hi   int           // the rows in the range
 	segments []segment     // these rows by bucket
 	cells    column.Column // some of its rows
+	looked   int           // points looked at, or summaries in their place
 }
 
 // A segment is the rows of the current row group in one bucket.
@@ -113,13 +115,16 @@ func (p *pass) finish(ctx context.Context) (err error) {
 	for _, f := range p.folds {
 		f.before(p.walk.to)
 		f.close()
+		if f.take(); f.err != nil {
+			return f.err
+		}
 	}
-	return nil
+	return p.watch.check(ctx)
 }
 
 func (p *pass) finishRows(ctx context.Context) (err error) {
 	for ; p.more && err == nil; p.more, err = p.walk.next() {
-		if err := stopped(ctx); err != nil {
+		if err := p.watch.check(ctx); err != nil {
 			return err
 		}
 		if err := p.rowGroup(); err != nil {
@@ -164,6 +169,7 @@ func (p *pass) foldGroup(f *fold) error {
 	}
 	first, last := r.First(), r.Last()
 	f.before(first)
+	p.looked = 1
 	var err error
 	switch {
 	case f.touched(max(first, p.walk.from), min(last, p.walk.to-1)):
@@ -173,26 +179,18 @@ func (p *pass) foldGroup(f *fold) error {
 	default:
 		err = p.foldCut(f)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return p.walk.wrap(err)
+	case f.err != nil:
+		return f.err
 	}
-	return nil
+	return p.watch.call.scan(p.looked)
 }
 
 // foldWhole adds the row group by its summary.
 func (p *pass) foldWhole(f *fold) error {
-	r := &p.walk.reader
-	s := r.Summary(f.column)
-	if err := r.Err(); err != nil {
-		return err
-	}
-	if f.text && s.Texts() > 0 {
-		if err := p.addTexts(f, 0, r.Rows()); err != nil {
-			return err
-		}
-	}
-	f.sum.Merge(s)
-	return nil
+	return p.addRows(f, 0, p.walk.reader.Rows())
 }
 
 // foldCut adds the row group bucket by bucket.
@@ -200,6 +198,7 @@ func (p *pass) foldCut(f *fold) error {
 	if err := p.cutRows(); err != nil {
 		return err
 	}
+	p.looked = p.hi - p.lo
 	r := &p.walk.reader
 	if p.hi-p.lo < denseRows*len(p.segments) {
 		if err := p.decode(f, p.lo, p.hi); err != nil {
@@ -229,6 +228,7 @@ func (p *pass) foldTouched(f *fold) error {
 	if err := p.cutRows(); err != nil || p.lo == p.hi {
 		return err
 	}
+	p.looked = p.hi - p.lo
 	times, err := p.walk.reader.Times()
 	if err != nil {
 		return err
@@ -258,7 +258,7 @@ func (p *pass) foldTouched(f *fold) error {
 // addRows adds rows [lo, hi) as they are; they lie in f's current bucket.
 func (p *pass) addRows(f *fold, lo, hi int) error {
 	fresh, texts := f.sum.Count() == 0, f.sum.Texts()
-	if err := p.walk.reader.Aggregate(f.column, lo, hi, &f.sum); err != nil {
+	if err := p.walk.reader.Aggregate(f.column, lo, hi, f.want, &f.sum); err != nil {
 		return err
 	}
 	if !f.text || f.sum.Texts() == texts {
@@ -268,15 +268,6 @@ func (p *pass) addRows(f *fold, lo, hi int) error {
 		return err
 	}
 	f.texts.add(&p.cells, 0, hi-lo, fresh)
-	return nil
-}
-
-// addTexts adds the texts of rows [lo, hi), before their summary.
-func (p *pass) addTexts(f *fold, lo, hi int) error {
-	if err := p.decode(f, lo, hi); err != nil {
-		return err
-	}
-	f.texts.add(&p.cells, 0, hi-lo, f.sum.Count() == 0)
 	return nil
 }
 

@@ -83,7 +83,7 @@ func TestANewestFirstReadStopsAtItsLimit(t *testing.T) {
 	src := &counted{fakeSource: regular(t, 100, 50, 1, 1000)}
 	var got []model.Point
 	q := &model.RangeQuery{From: 0, To: math.MaxInt64, Limit: 70, Descending: true}
-	if err := new(Scanner).Raw(t.Context(), q, []Series{{src, 7, 0}}, collect(&got)); err != nil {
+	if err := new(Scanner).Raw(t.Context(), nil, q, []Series{{src, 7, 0}}, collect(&got)); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 70 || got[0].TS != 4999_000 || got[69].TS != 4930_000 {
@@ -97,7 +97,7 @@ func TestANewestFirstReadStopsAtItsLimit(t *testing.T) {
 func TestAShortReadAsksForNoPages(t *testing.T) {
 	src := &counted{fakeSource: regular(t, 100, 50, 1, 1000)}
 	q := &model.RangeQuery{From: 10_000, To: 400_000, Every: model.Interval{Width: 1000_000}, Aggregates: model.Avg}
-	if err := new(Scanner).Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil }); err != nil {
+	if err := new(Scanner).Aggregate(t.Context(), nil, q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if src.pages.Load() != 0 || src.open.Load() != 0 {
@@ -110,7 +110,7 @@ func TestALongReadSkipsWhatPagesList(t *testing.T) {
 	src.page(t, 50, 0)
 	q := &model.RangeQuery{From: 0, To: math.MaxInt64, Every: model.Interval{Width: 1e10}, Aggregates: model.Max}
 	n := int64(0)
-	if err := new(Scanner).Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(_ int, b []model.Bucket) error {
+	if err := new(Scanner).Aggregate(t.Context(), nil, q, []Series{{src, 7, 0}}, func(_ int, b []model.Bucket) error {
 		n = b[0].Count
 		return nil
 	}); err != nil {
@@ -125,8 +125,8 @@ func TestALongReadSkipsWhatPagesList(t *testing.T) {
 func both(ctx context.Context, src Source, s *Scanner) (raw, agg error) {
 	q := &model.RangeQuery{From: 0, To: 1e9, Every: model.Interval{Width: 1000}, Aggregates: model.Avg}
 	series := []Series{{src, 7, 0}}
-	raw = s.Raw(ctx, q, series, func(int, []model.Point) error { return nil })
-	agg = s.Aggregate(ctx, q, series, func(int, []model.Bucket) error { return nil })
+	raw = s.Raw(ctx, nil, q, series, func(int, []model.Point) error { return nil })
+	agg = s.Aggregate(ctx, nil, q, series, func(int, []model.Bucket) error { return nil })
 	return raw, agg
 }
 
@@ -165,7 +165,7 @@ func TestAPageThatListsWhatIsNotThereIsAnError(t *testing.T) {
 	src.page(t, 10, 0)
 	src.rows = slices.Delete(src.rows, 57, 58)
 	q := &model.RangeQuery{From: 0, To: 1e9, Every: model.Interval{Width: 70_000}, Aggregates: model.Avg}
-	err := (&Scanner{always: true}).Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil })
+	err := (&Scanner{always: true}).Aggregate(t.Context(), nil, q, []Series{{src, 7, 0}}, func(int, []model.Bucket) error { return nil })
 	if !errors.Is(err, rowgroup.ErrCorrupt) || src.open.Load() != 0 {
 		t.Errorf("%v; %d cursors left open", err, src.open.Load())
 	}
@@ -177,8 +177,8 @@ func TestAnErrorOfYieldEndsTheRead(t *testing.T) {
 	q := &model.RangeQuery{From: 0, To: 1e9, Every: model.Interval{Width: 1000}, Aggregates: model.Avg}
 	series := []Series{{src, 7, 0}, {src, 7, 0}}
 	calls := 0
-	raw := new(Scanner).Raw(t.Context(), q, series, func(int, []model.Point) error { calls++; return enough })
-	agg := new(Scanner).Aggregate(t.Context(), q, series, func(int, []model.Bucket) error { calls++; return enough })
+	raw := new(Scanner).Raw(t.Context(), nil, q, series, func(int, []model.Point) error { calls++; return enough })
+	agg := new(Scanner).Aggregate(t.Context(), nil, q, series, func(int, []model.Bucket) error { calls++; return enough })
 	if !errors.Is(raw, enough) || !errors.Is(agg, enough) || calls != 2 || src.open.Load() != 0 {
 		t.Errorf("raw: %v, aggregate: %v, %d calls; %d cursors left open", raw, agg, calls, src.open.Load())
 	}
@@ -190,7 +190,7 @@ func TestUnknownSeriesYieldNothing(t *testing.T) {
 	series := []Series{{}, {src, 7, 0}, {src, 7, 31}, {}}
 	var s Scanner
 	for range 2 {
-		if err := s.Raw(t.Context(), q, series, func(i int, _ []model.Point) error {
+		if err := s.Raw(t.Context(), nil, q, series, func(i int, _ []model.Point) error {
 			if i != 1 {
 				t.Errorf("points of series %d", i)
 			}
@@ -198,7 +198,7 @@ func TestUnknownSeriesYieldNothing(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Aggregate(t.Context(), q, series, func(i int, _ []model.Bucket) error {
+		if err := s.Aggregate(t.Context(), nil, q, series, func(i int, _ []model.Bucket) error {
 			if i != 1 {
 				t.Errorf("buckets of series %d", i)
 			}
@@ -210,7 +210,7 @@ func TestUnknownSeriesYieldNothing(t *testing.T) {
 }
 
 func TestAWidthThatIsNotPositiveIsInvalid(t *testing.T) {
-	err := new(Scanner).Aggregate(t.Context(), &model.RangeQuery{To: 10}, nil, nil)
+	err := new(Scanner).Aggregate(t.Context(), nil, &model.RangeQuery{To: 10}, nil, nil)
 	if model.KindOf(err) != model.Invalid {
 		t.Errorf("%v, want Invalid", err)
 	}
@@ -235,10 +235,10 @@ func TestTextOutlivesTheCall(t *testing.T) {
 	var buckets []model.Bucket
 	for range 2 {
 		points, buckets = nil, nil
-		if err := s.Raw(t.Context(), q, []Series{{src, 7, 0}}, collect(&points)); err != nil {
+		if err := s.Raw(t.Context(), nil, q, []Series{{src, 7, 0}}, collect(&points)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Aggregate(t.Context(), q, []Series{{src, 7, 0}}, func(_ int, b []model.Bucket) error {
+		if err := s.Aggregate(t.Context(), nil, q, []Series{{src, 7, 0}}, func(_ int, b []model.Bucket) error {
 			buckets = append(buckets, b...)
 			return nil
 		}); err != nil {

@@ -15,9 +15,10 @@ import (
 // Raw calls yield with the points of each series in [q.From, q.To), one series after the
 // other, i being its index; a series may need several calls or none. Points ascend in time,
 // or descend when q.Descending; there are at most q.Limit of a series, and at most
-// [PagePoints] in a call. Nulls are left out. The slice is reused when yield returns, the
-// text in it is not. An error of yield, of ctx or of damaged data ends the read.
-func (s *Scanner) Raw(ctx context.Context, q *model.RangeQuery, series []Series, yield func(i int, points []model.Point) error) error {
+// [PagePoints] and about [pageText] bytes of text in a call. Nulls are left out. The slice is
+// reused when yield returns, the text in it is not. An error of yield, of ctx, of damaged data
+// or of c's budget ends the read.
+func (s *Scanner) Raw(ctx context.Context, c *Call, q *model.RangeQuery, series []Series, yield func(i int, points []model.Point) error) error {
 	r, ok := s.raws.Get().(*rawScan)
 	if !ok {
 		r = &rawScan{points: make([]model.Point, 0, PagePoints)}
@@ -26,7 +27,8 @@ func (s *Scanner) Raw(ctx context.Context, q *model.RangeQuery, series []Series,
 		r.release()
 		s.raws.Put(r)
 	}()
-	from, to := limits(q)
+	from, to := Range(q)
+	r.watch.start(c)
 	for i, one := range series {
 		if one.Source == nil {
 			continue
@@ -43,15 +45,22 @@ func (s *Scanner) Raw(ctx context.Context, q *model.RangeQuery, series []Series,
 	return nil
 }
 
+// pageText is from how much text on a call of Raw's yield is made: a value may have a
+// mebibyte, and a page a thousand values.
+const pageText = 256 << 10
+
 // A rawScan reads one series at a time.
 type rawScan struct {
 	walk   rowWalk
+	watch  watch
 	memory memory
 	hidden []span
 	cells  column.Column // decoded rows
 	points []model.Point // the page being filled
 	text   []byte        // holds the text of points; never written where it was filled
+	kept   int           // bytes of text of points
 	down   bool
+	met    int // cells of the heads not accounted for
 
 	index int
 	limit int // points still wanted
@@ -64,7 +73,8 @@ var errEnough = errors.New("scan: limit met")
 // release forgets what belongs to the caller.
 func (r *rawScan) release() {
 	clear(r.points[:cap(r.points)])
-	r.points, r.text, r.yield = r.points[:0], nil, nil
+	r.points, r.text, r.kept, r.yield = r.points[:0], nil, 0, nil
+	r.watch = watch{}
 	r.memory.release()
 }
 
@@ -88,7 +98,7 @@ func (r *rawScan) read(ctx context.Context, s Series, from, to int64, down bool)
 func (r *rawScan) walkRows(ctx context.Context, c int) error {
 	ok, err := r.walk.first()
 	for ; ok && err == nil; ok, err = r.walk.next() {
-		if err := stopped(ctx); err != nil {
+		if err := r.watch.check(ctx); err != nil {
 			return err
 		}
 		if err := r.rowGroup(c); err != nil {
@@ -130,6 +140,9 @@ func (r *rawScan) rowGroup(c int) error {
 			a = max(lo, (hi-1)/rowgroup.StepRows*rowgroup.StepRows-r.ahead())
 		} else {
 			b = min(hi, lo/rowgroup.StepRows*rowgroup.StepRows+rowgroup.StepRows+r.ahead())
+		}
+		if err := r.watch.call.scan(b - a); err != nil {
+			return err
 		}
 		r.cells.Reset()
 		if err := reader.Decode(c, a, b, &r.cells); err != nil {
@@ -201,6 +214,12 @@ func (r *rawScan) addMemoryBefore(ts int64) error {
 
 // addMemory adds the heads' current cell and moves on.
 func (r *rawScan) addMemory() error {
+	if r.met++; r.met == PagePoints {
+		r.met = 0
+		if err := r.watch.call.scan(PagePoints); err != nil {
+			return err
+		}
+	}
 	col, row := r.memory.cell()
 	ts := r.memory.ts
 	if col.Types[row] != model.TypeNull {
@@ -223,7 +242,7 @@ func (r *rawScan) add(ts int64, col *column.Column, i int) error {
 	}
 	r.points = append(r.points, model.Point{TS: ts, Value: v})
 	r.limit--
-	if len(r.points) == PagePoints {
+	if len(r.points) == PagePoints || r.kept >= pageText {
 		if err := r.flush(); err != nil {
 			return err
 		}
@@ -240,6 +259,7 @@ func (r *rawScan) keep(text []byte) string {
 	if cap(r.text)-len(r.text) < len(text) {
 		r.text = make([]byte, 0, max(4096, len(text)))
 	}
+	r.kept += len(text)
 	n := len(r.text)
 	r.text = append(r.text, text...)
 	kept := r.text[n:]
@@ -250,8 +270,13 @@ func (r *rawScan) flush() error {
 	if len(r.points) == 0 {
 		return nil
 	}
+	if err := r.watch.call.deliver(len(r.points)); err != nil {
+		return err
+	}
+	r.watch.pause()
 	err := r.yield(r.index, r.points)
-	r.points = r.points[:0]
+	r.points, r.kept = r.points[:0], 0
+	r.watch.resume()
 	return err
 }
 

@@ -23,9 +23,9 @@ type Scanner struct {
 // PagePoints is the most points one call of Raw's yield brings.
 const PagePoints = 1024
 
-// limits returns the range of q with the rule of contract thingsboard 9.1: an end at or
+// Range returns the range of q with the rule of contract thingsboard 9.1: an end at or
 // before the beginning is read as one millisecond.
-func limits(q *model.RangeQuery) (from, to int64) {
+func Range(q *model.RangeQuery) (from, to int64) {
 	if q.To > q.From {
 		return q.From, q.To
 	}

@@ -73,7 +73,7 @@ func TestRawEqualsTheTwin(t *testing.T) {
 			series := h.series(rng)
 			got := make([][]model.Point, len(series))
 			last := 0
-			err := s.Raw(t.Context(), q, series, func(i int, points []model.Point) error {
+			err := s.Raw(t.Context(), nil, q, series, func(i int, points []model.Point) error {
 				if len(points) == 0 || len(points) > PagePoints || i < last {
 					t.Fatalf("seed %d: %d points of series %d", seed, len(points), i)
 				}
@@ -130,7 +130,7 @@ func aggregatesEqualTheTwin(t *testing.T, s *Scanner, stream uint64) {
 				}
 			}
 			got := make([][]model.Bucket, len(series))
-			err := s.Aggregate(t.Context(), q, series, func(i int, buckets []model.Bucket) error {
+			err := s.Aggregate(t.Context(), nil, q, series, func(i int, buckets []model.Bucket) error {
 				if len(buckets) == 0 || got[i] != nil {
 					t.Fatalf("seed %d: series %d has %d buckets", seed, i, len(buckets))
 				}

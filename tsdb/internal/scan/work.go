@@ -27,6 +27,7 @@ const (
 
 // A work is one aggregate query. It keeps its memory from one query to the next.
 type work struct {
+	call    *Call
 	cut     *bucket.Cutter
 	want    model.Aggregates
 	tasks   []task
@@ -86,7 +87,7 @@ func (w *work) try(ctx context.Context) (lo, hi int64, share int, err error) {
 	case w.always:
 		return p.first, p.last, 2, nil
 	case n*int64(len(w.results)) >= enough:
-		if share = min(runtime.GOMAXPROCS(0), maxShares); share > 1 {
+		if share = min(runtime.GOMAXPROCS(0), w.call.most()); share > 1 {
 			return p.first, p.last, share, nil
 		}
 	}
@@ -96,6 +97,7 @@ func (w *work) try(ctx context.Context) (lo, hi int64, share int, err error) {
 func (w *work) pass() *pass {
 	p := w.passes.take()
 	p.always = w.always
+	p.watch.start(w.call)
 	return p
 }
 
@@ -113,7 +115,7 @@ func (w *work) plan(series []Series, cut *bucket.Cutter, want model.Aggregates) 
 		for j, other := range series[i:] {
 			if other.Source == s.Source {
 				f := w.folds.take()
-				f.reset(other, cut, want, from, to)
+				f.reset(w.call, other, cut, want, from, to)
 				w.results[i+j] = f
 				t.folds = append(t.folds, f)
 			}
@@ -187,7 +189,7 @@ func (w *work) cutTasks(parts int, lo, hi int64) {
 				s := t.series
 				s.Column = f.column
 				f.part = w.folds.take()
-				f.part.reset(s, w.cut, w.want, t.from, t.to)
+				f.part.reset(w.call, s, w.cut, w.want, t.from, t.to)
 				t.folds = append(t.folds, f.part)
 			}
 			before = len(w.tasks) - 1
@@ -204,8 +206,11 @@ func (w *work) release() {
 		w.tasks[i].series = Series{}
 		clear(w.tasks[i].folds)
 	}
+	for _, p := range w.passes.taken() {
+		p.watch = watch{}
+	}
 	clear(w.results)
-	w.cut = nil
+	w.cut, w.call = nil, nil
 	w.folds.giveBack()
 	w.passes.giveBack()
 }

@@ -257,25 +257,47 @@ func (s *Summary) Bounds() (lo, hi float64) {
 	return math.Float64frombits(s.Min), math.Float64frombits(s.Max)
 }
 
-// Bucket fills Count, Sum, Avg, Min, Max, First and Last of b by contract thingsboard 9.2;
-// Sum and Avg only if want has them, for they take a division. The value of a First or Last that is text, and Min and Max where [Summary.NeedsText],
-// are left of TypeNone for the scan to fill.
+// Bucket fills Count and what want has of Sum, Avg, Min, Max, First and Last of b by contract
+// thingsboard 9.2; the others become empty. The value of a First or Last that is text, and
+// Min and Max where [Summary.NeedsText], are left of TypeNone for the scan to fill.
 func (s *Summary) Bucket(b *model.Bucket, want model.Aggregates) {
 	b.Count = s.Count()
 	b.Sum, b.Avg, b.Min, b.Max = model.Value{}, model.Value{}, model.Value{}, model.Value{}
-	b.First, b.Last = s.First.point(), s.Last.point()
+	b.First, b.Last = model.Point{}, model.Point{}
+	if want.Has(model.First) {
+		b.First = s.First.point()
+	}
+	if want.Has(model.Last) {
+		b.Last = s.Last.point()
+	}
 	if s.Numbers() == 0 {
 		return
 	}
+	if want.Any(model.Min | model.Max) {
+		s.fillBounds(b, want)
+	}
+	if want.Any(model.Sum | model.Avg) {
+		s.fillSums(b, want)
+	}
+}
+
+func (s *Summary) fillBounds(b *model.Bucket, want model.Aggregates) {
+	var least, most model.Value
 	if s.Floats == 0 {
-		b.Min, b.Max = model.Int(int64(s.Min)), model.Int(int64(s.Max))
+		least, most = model.Int(int64(s.Min)), model.Int(int64(s.Max))
 	} else {
 		lo, hi := s.Bounds()
-		b.Min, b.Max = model.Float(lo), model.Float(hi)
+		least, most = model.Float(lo), model.Float(hi)
 	}
-	if want&(model.Sum|model.Avg) == 0 {
-		return
+	if want.Has(model.Min) {
+		b.Min = least
 	}
+	if want.Has(model.Max) {
+		b.Max = most
+	}
+}
+
+func (s *Summary) fillSums(b *model.Bucket, want model.Aggregates) {
 	exact := totalOf(s.IntSum, s.DecimalSum)
 	rest := s.Hi + s.Lo
 	if want.Has(model.Avg) {

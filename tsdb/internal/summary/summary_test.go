@@ -30,7 +30,7 @@ func TestBucketsFollowTheContract(t *testing.T) {
 	f := func(count int64, sum, avg, least, most model.Value, values ...model.Value) {
 		t.Helper()
 		var b model.Bucket
-		summaryOf(values...).Bucket(&b, model.Sum|model.Avg)
+		summaryOf(values...).Bucket(&b, model.AllAggregates)
 		if b.Count != count || b.Sum != sum || b.Avg != avg || b.Min != least || b.Max != most {
 			t.Errorf("%#v:\n got %d, sum %#v, avg %#v, min %#v, max %#v\nwant %d, sum %#v, avg %#v, min %#v, max %#v",
 				values, b.Count, b.Sum, b.Avg, b.Min, b.Max, count, sum, avg, least, most)
@@ -110,7 +110,7 @@ func TestSumsDoNotDependOnTheCut(t *testing.T) {
 			}
 		}
 		var whole model.Bucket
-		summaryOf(values...).Bucket(&whole, model.Sum|model.Avg)
+		summaryOf(values...).Bucket(&whole, model.AllAggregates)
 		for range 5 {
 			var merged Summary
 			for lo := 0; lo < len(values); {
@@ -123,7 +123,7 @@ func TestSumsDoNotDependOnTheCut(t *testing.T) {
 				lo = hi
 			}
 			var b model.Bucket
-			merged.Bucket(&b, model.Sum|model.Avg)
+			merged.Bucket(&b, model.AllAggregates)
 			if b != whole {
 				t.Fatalf("seed %d:\n got %+v\nwant %+v", seed, b, whole)
 			}
@@ -170,7 +170,7 @@ func TestSummariesDoNotAllocate(t *testing.T) {
 		s.Merge(a)
 		s.Merge(b)
 		s.AddCell(9, model.TypeFloat, math.Float64bits(21.5))
-		s.Bucket(&bucket, model.Sum|model.Avg)
+		s.Bucket(&bucket, model.AllAggregates)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -185,7 +185,7 @@ func FuzzRead(f *testing.F) {
 		var s Summary
 		s.Read(&c, 0, 0)
 		var bucket model.Bucket
-		s.Bucket(&bucket, model.Sum|model.Avg)
+		s.Bucket(&bucket, model.AllAggregates)
 		_ = fmt.Sprint(bucket)
 	})
 }

@@ -1,0 +1,104 @@
+package tsdb
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
+)
+
+// RawMany answers several raw queries in one call, over the cores. It calls yield as Raw does,
+// i being the index of the query: never twice at a time, and all of one query before the next;
+// which query comes next is open. It returns the position of each. The budget b is that of the
+// whole call; those of the queries are not looked at. The first error ends all of them.
+func (db *DB) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error) {
+	return db.many(ctx, b, len(qs), func(ctx context.Context, c *scan.Call, i int, t *turn) (model.Position, error) {
+		return db.raw(ctx, c, &qs[i], func(key string, points []model.Point) error {
+			if err := t.take(ctx); err != nil {
+				return err
+			}
+			return yield(i, key, points)
+		})
+	})
+}
+
+// AggregateMany answers several aggregate queries in one call, as RawMany does raw ones.
+func (db *DB) AggregateMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, buckets []model.Bucket) error) ([]model.Position, error) {
+	for i := range qs {
+		if err := db.checkBuckets(&qs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return db.many(ctx, b, len(qs), func(ctx context.Context, c *scan.Call, i int, t *turn) (model.Position, error) {
+		return db.aggregate(ctx, c, &qs[i], func(key string, buckets []model.Bucket) error {
+			if err := t.take(ctx); err != nil {
+				return err
+			}
+			return yield(i, key, buckets)
+		})
+	})
+}
+
+// many runs n queries on as many goroutines as there are cores, which have ended when it
+// returns.
+func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.Context, *scan.Call, int, *turn) (model.Position, error)) ([]model.Position, error) {
+	positions := make([]model.Position, n)
+	workers := min(runtime.GOMAXPROCS(0), n)
+	shares := 1 // the cores are busy with other queries
+	if n == 1 {
+		shares = 0
+	}
+	c := db.call(b, shares)
+	var next atomic.Int64
+	free := make(chan struct{}, 1)
+	g, ctx := errgroup.WithContext(ctx)
+	for range workers {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				t := turn{free: free}
+				p, err := run(ctx, c, i, &t)
+				t.giveBack()
+				if err != nil {
+					return err
+				}
+				positions[i] = p
+			}
+		})
+	}
+	return positions, g.Wait()
+}
+
+// A turn is one query's right to call yield. It is taken with the first page and kept to the
+// end of the query, so that its pages follow one another.
+type turn struct {
+	free  chan struct{} // capacity 1: full while somebody has the turn
+	taken bool
+}
+
+func (t *turn) take(ctx context.Context) error {
+	if t.taken {
+		return ctx.Err()
+	}
+	select {
+	case t.free <- struct{}{}:
+		t.taken = true
+		return ctx.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t *turn) giveBack() {
+	if t.taken {
+		<-t.free
+		t.taken = false
+	}
+}
