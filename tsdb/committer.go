@@ -105,7 +105,7 @@ func (c *committer) commit(queue []*request) int {
 	}
 	c.begin()
 	taken := 0
-	for taken < len(queue) && len(c.buf) < maxGroup {
+	for taken < len(queue) && len(c.buf) < db.options.tuning.commitGroup {
 		r := queue[taken]
 		alone := r.kind != entry.KindSet
 		if alone && len(c.group) > 0 {
@@ -128,11 +128,14 @@ func (c *committer) commit(queue []*request) int {
 		}
 	}
 	if c.next > c.first {
+		db.at(AtAppend)
 		err := c.write()
 		if err == nil {
+			db.at(c.written())
 			c.apply()
 		}
 		c.end(err)
+		db.at(AtApply)
 	}
 	for _, r := range c.group {
 		r.done <- struct{}{}
@@ -266,6 +269,20 @@ func (c *committer) write() error {
 	return nil
 }
 
+// written says what has just become durable.
+func (c *committer) written() Moment {
+	if len(c.group) == 0 {
+		return AtSync
+	}
+	switch c.group[0].kind {
+	case entry.KindDelete:
+		return AtDelete
+	case entry.KindErase:
+		return AtErase
+	}
+	return AtSync
+}
+
 // apply makes the group visible, in order.
 func (c *committer) apply() {
 	db := c.db
@@ -320,7 +337,7 @@ func (c *committer) end(err error) {
 // mark remembers where the log could be cut, each mebibyte or so.
 func (db *DB) mark(p model.Position) {
 	total := db.stats.log.Load()
-	if n := len(db.commit.marks); n == 0 || total-db.commit.marks[n-1].bytes >= maxGroup {
+	if n := len(db.commit.marks); n == 0 || total-db.commit.marks[n-1].bytes >= int64(db.options.tuning.commitGroup) {
 		db.commit.marks = append(db.commit.marks, mark{p, total})
 	}
 }
@@ -338,7 +355,7 @@ func (db *DB) account(r *head.Record, grown int64, first bool) {
 // writers back when the frozen half is not gone by then.
 func (db *DB) checkHead() {
 	half := db.options.HeadBytes / 2
-	if db.commit.bytes >= half || db.commit.tombs >= maxTombs || db.commit.logBytes >= maxLog {
+	if db.commit.bytes >= half || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.tuning.log {
 		db.gate.setFull(db.commit.bytes >= half && db.stats.head.Load() >= db.options.HeadBytes)
 		db.wakeFlusher()
 	}

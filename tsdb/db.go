@@ -212,6 +212,7 @@ func (db *DB) Close() error {
 		db.gate.close(ErrClosed)
 		db.refuse()
 		db.committer.close()
+		db.at(AtClose)
 		db.closeErr = errors.Join(db.flusher.close(), db.flushStore(), db.store.Close(), db.unlock())
 	})
 	return db.closeErr

@@ -97,7 +97,7 @@ func (f *flusher) due() bool {
 	db := f.db
 	db.commit.Lock()
 	defer db.commit.Unlock()
-	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= maxTombs || db.commit.logBytes >= maxLog
+	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.tuning.log
 }
 
 // recheck lets writers in again, or wakes the flusher once more.
@@ -157,6 +157,7 @@ func (db *DB) freeze(state flushState) *frozenHead {
 	f := &frozenHead{records: db.commit.dirty, gen: db.commit.gen + 1, state: state, bytes: db.commit.bytes, logBytes: db.commit.logBytes}
 	db.commit.gen++
 	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
+	db.at(AtFreeze)
 	return f
 }
 
@@ -189,6 +190,7 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 		}
 	}
 	if h.state.logFirst > f.run.state.logFirst {
+		db.at(AtLogCut)
 		if err := w.batch.DeleteRange(keys.AppendLog(nil, f.run.state.logFirst), keys.AppendLog(nil, h.state.logFirst), nil); err != nil {
 			return err
 		}
@@ -196,10 +198,12 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 	if err := w.batch.Set([]byte(metaFlushKey), h.state.append(nil), nil); err != nil {
 		return err
 	}
+	db.at(AtFlushBatch)
 	// What the batch says is in the log already, and whatever is written behind it syncs it.
 	if err := w.commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("commit flush at position %d: %w", h.state.position, err)
 	}
+	db.at(AtFlushCommitted)
 	w.committed()
 	for _, r := range h.records {
 		r.Lock()

@@ -79,7 +79,7 @@ func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
 	tail := g.State.Tail
 	rows, tombs := fg.Table(), fg.Tombstones()
 	if rows != nil && rows.Len() > 0 || len(tombs) > 0 {
-		p := blocks.New(stored{w.db.store, g.ID}, g.ID, len(g.Shape.Names), tail)
+		p := blocks.New(stored{w.db.store, g.ID}, g.ID, len(g.Shape.Names), tail, w.db.options.tuning.rules)
 		err := p.Rows(rows, tombs)
 		if err == nil {
 			err = w.put(p, g.ID)
@@ -87,6 +87,7 @@ func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
 		if err = errors.Join(err, p.Close()); err != nil {
 			return err
 		}
+		w.passed(tail, p)
 		tail = p.Tail
 		w.tails = append(w.tails, newTail{g, tail})
 		if rows != nil {
@@ -96,6 +97,19 @@ func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
 	w.key = keys.AppendState(w.key[:0], g.ID)
 	w.value = tail.Append(w.value[:0], fg.Latest)
 	return w.batch.Set(w.key, w.value, nil)
+}
+
+// passed tells what was made of the row groups of a group whose tail was tail.
+func (w *flushWriter) passed(tail catalog.Tail, p *blocks.Placer) {
+	if tail.Small > 1 && p.Tail.Small <= 1 {
+		w.db.at(AtJoin)
+	}
+	if tail.Sealed != p.Tail.Sealed {
+		w.db.at(AtSeal)
+	}
+	if len(p.Pages.Put()) > 0 {
+		w.db.at(AtPage)
+	}
 }
 
 // define writes the catalog rows of a group.

@@ -36,7 +36,7 @@ func (r *failingRun) open() {
 
 // compare verifies what the DB answers; an error is no answer and not wrong.
 func (r *failingRun) compare(ctx context.Context, when string) error {
-	contents, err := contentsOf(ctx, r.db)
+	contents, err := r.contentsOf(ctx, r.db)
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,10 @@ func (w *workload) runFailing(ctx context.Context, n int64) (struck bool, calls 
 		}
 		return nil
 	}))
-	r.options = Options{
+	r.options = w.tune(Options{
 		FS: fs, memTable: 32 << 10, LogBytes: 1, CacheBytes: 1 << 10, CatalogBytes: 1,
 		Events: Events{Fatal: func(error) { r.fatal.Add(1) }},
-	}
+	})
 	r.open()
 	for i, a := range w.acts {
 		if r.db == nil {
@@ -109,7 +109,7 @@ func (w *workload) runFailing(ctx context.Context, n int64) (struck bool, calls 
 			if r.db == nil {
 				break
 			}
-			contents, err := contentsOf(ctx, r.db)
+			contents, err := r.contentsOf(ctx, r.db)
 			if err == nil && r.holds(contents, r.hi, r.hi) != nil {
 				if err = a.do(ctx, r.db); err != nil {
 					r.wrong = append(r.wrong, fmt.Errorf("%s after a restart: %w", a.name, err))
@@ -141,27 +141,31 @@ func (w *workload) runFailing(ctx context.Context, n int64) (struck bool, calls 
 // A call of the file system that fails once costs an error at most: no acknowledged set, no
 // wrong answer, and afterwards everything works.
 func TestAFailedCallCostsAnErrorAtMost(t *testing.T) {
-	w := newWorkload()
-	_, calls, err := w.runFailing(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	step := calls/40 + 1
-	if all() {
-		step = 1
-	}
-	struck := 0
-	for n := int64(1); n <= calls; n += step {
-		hit, _, err := w.runFailing(t.Context(), n)
-		if hit {
-			struck++
-		}
+	struck, there := 0, int64(0)
+	for _, w := range *workloads.list {
+		_, calls, err := w.runFailing(t.Context(), 0)
 		if err != nil {
-			t.Errorf("call %d of %d: %v", n, calls, err)
+			t.Fatalf("workload %q: %v", w.name, err)
 		}
+		there += calls
+		step := calls/20 + 1
+		if all() {
+			step = 1
+		}
+		hits := 0
+		for n := int64(1); n <= calls; n += step {
+			hit, _, err := w.runFailing(t.Context(), n)
+			if hit {
+				hits++
+			}
+			if err != nil {
+				t.Errorf("workload %q, call %d of %d: %v", w.name, n, calls, err)
+			}
+		}
+		if hits == 0 {
+			t.Errorf("workload %q: no call failed", w.name)
+		}
+		struck += hits
 	}
-	t.Logf("%d failing calls struck, of %d there are", struck, calls)
-	if struck == 0 {
-		t.Error("no call failed")
-	}
+	t.Logf("%d failing calls struck in %d workloads, of %d there are", struck, len(*workloads.list), there)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/blocks"
 )
 
 // Options tunes a DB. The zero value is a production setting; each field says what its
@@ -46,6 +47,24 @@ type Options struct {
 	Random io.Reader        // makes the epoch; nil means crypto/rand
 
 	memTable uint64 // bytes of Pebble's memtable and log file; zero means 64 MiB; small in tests
+	tuning   tuning // likewise: what is rare in production is met at once
+}
+
+// tuning is what production never changes. Zero means the constant.
+type tuning struct {
+	rules       blocks.Rules
+	tombs       int64 // deletes in the head that make a flush due
+	log         int64 // bytes of log behind the flush position that make a flush due
+	commitGroup int   // bytes from which a commit group is full, 2 or more: it begins with one
+}
+
+// withDefaults returns a filled-in copy.
+func (t tuning) withDefaults() tuning {
+	t.rules = t.rules.WithDefaults()
+	t.tombs = cmp.Or(t.tombs, maxTombs)
+	t.log = cmp.Or(t.log, maxLog)
+	t.commitGroup = cmp.Or(t.commitGroup, maxGroup)
+	return t
 }
 
 // Limits bounds what one call may carry. An error names the limit and its value.
@@ -84,6 +103,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
 	o.Budget = o.Budget.Or(model.Budget{Scanned: 1e9, Points: 100e6, Bytes: 64 << 20, Time: time.Minute})
 	o.memTable = cmp.Or(o.memTable, 64<<20)
+	o.tuning = o.tuning.withDefaults()
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
@@ -134,6 +154,9 @@ type Events struct {
 	// once, by any goroutine; when it returns, every call fails with the error until Close.
 	// Nil panics.
 	Fatal func(error)
+	// Passing is called at every [Moment], by the goroutine at work and with locks held. It
+	// is for tests, which end the process there.
+	Passing func(Moment)
 }
 
 // FlushInfo describes a flush.

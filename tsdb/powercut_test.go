@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,7 @@ func (c *cutter) run(disk *vfs.MemFS, fs vfs.FS) error {
 			c.lost(fmt.Errorf("cut before operation %d: %w", n, err))
 		}
 	})
-	return c.workload.run(context.Background(), Options{FS: fs, memTable: 32 << 10, LogBytes: 1},
+	return c.workload.run(context.Background(), c.workload.tune(Options{FS: fs, memTable: 32 << 10, LogBytes: 1}),
 		func(i int) { c.begun.Store(int64(i + 1)) },
 		func(i int) { c.acked.Store(int64(i + 1)) })
 }
@@ -86,12 +87,12 @@ func (c *cutter) judge(disk *vfs.MemFS, lo, hi, restart int64) (err error) {
 			}
 		})
 	}
-	db, err := Open("db", Options{FS: fs, memTable: 32 << 10})
+	db, err := Open("db", c.workload.tune(Options{FS: fs, memTable: 32 << 10}))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	contents, err := contentsOf(ctx, db)
+	contents, err := c.workload.contentsOf(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (c *cutter) judge(disk *vfs.MemFS, lo, hi, restart int64) (err error) {
 	if _, err := db.Check(ctx); err != nil {
 		return err
 	}
-	again, err := contentsOf(ctx, db)
+	again, err := c.workload.contentsOf(ctx, db)
 	if err == nil && again != contents {
 		err = errors.New("a flush changed what is stored")
 	}
@@ -111,29 +112,45 @@ func (c *cutter) judge(disk *vfs.MemFS, lo, hi, restart int64) (err error) {
 // all reports whether the long campaigns are on, which leave nothing out.
 func all() bool { return os.Getenv("TIDEWIRE_SEEDS") != "" }
 
+// images is how many states of the disk a soak judges.
+func images() int64 {
+	if s := os.Getenv("TIDEWIRE_IMAGES"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 1 {
+			panic(fmt.Sprintf("TIDEWIRE_IMAGES=%q is not a number of images", s))
+		}
+		return n
+	}
+	return 1
+}
+
 // Whenever the power is cut, while the store works or while it recovers, what was
-// acknowledged is there, and what was not is there whole or not at all.
+// acknowledged is there, and what was not is there whole or not at all. A soak goes on until
+// it has judged TIDEWIRE_IMAGES states of the disk, each with another part of what was not
+// synced.
 func TestPowerCutBeforeEveryOperationLosesNothing(t *testing.T) {
-	rounds, inRestart := 1, int64(19)
+	inRestart := int64(19)
 	if all() {
-		rounds, inRestart = 3, 1
+		inRestart = 1
 	}
 	var cuts, restarts int64
-	for round := range rounds {
-		c := &cutter{workload: newWorkload(), every: 1, inRestart: inRestart, round: int64(round)}
-		disk := vfs.NewCrashableMem()
-		if err := c.run(disk, disk); err != nil {
-			t.Fatal(err)
+	for round := int64(0); round == 0 || cuts+restarts < images() && !t.Failed(); round++ {
+		for _, w := range *workloads.list {
+			c := &cutter{workload: w, every: 1, inRestart: inRestart, round: round}
+			disk := vfs.NewCrashableMem()
+			if err := c.run(disk, disk); err != nil {
+				t.Fatalf("workload %q: %v", w.name, err)
+			}
+			for _, err := range c.mu.losses {
+				t.Errorf("workload %q, round %d: %v", w.name, round, err)
+			}
+			if c.cuts.Load() == 0 || c.restarts.Load() == 0 {
+				t.Errorf("workload %q: %d cuts struck, %d in a restart", w.name, c.cuts.Load(), c.restarts.Load())
+			}
+			cuts, restarts = cuts+c.cuts.Load(), restarts+c.restarts.Load()
 		}
-		for _, err := range c.mu.losses {
-			t.Error(err)
-		}
-		cuts, restarts = cuts+c.cuts.Load(), restarts+c.restarts.Load()
 	}
-	t.Logf("%d power cuts struck, %d more in the restart after one", cuts, restarts)
-	if cuts == 0 || restarts == 0 {
-		t.Error("no cut struck")
-	}
+	t.Logf("%d power cuts struck in %d workloads, %d more in the restart after one: %d images", cuts, len(*workloads.list), restarts, cuts+restarts)
 }
 
 // A forgetful file system says that the log is synced, and does nothing.
@@ -163,7 +180,7 @@ func (forgetfulFile) SyncData() error { return nil }
 
 // The test above can fail: with a disk that forgets the log it reports losses.
 func TestPowerCutJudgeSeesWhatADiskForgets(t *testing.T) {
-	c := &cutter{workload: newWorkload(), every: 7}
+	c := &cutter{workload: (*workloads.list)[0], every: 1}
 	disk := vfs.NewCrashableMem()
 	if err := c.run(disk, forgetful{disk}); err != nil {
 		t.Fatal(err)

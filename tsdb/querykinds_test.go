@@ -198,3 +198,9 @@ func (h *harness) compareSubset(q *model.RangeQuery) {
 		h.Fatalf("aggregates %b of %+v (-among all +alone):\n%s", want, q, gocmp.Diff(all, some, compareValues))
 	}
 }
+
+var (
+	_ = operations.add(operation{"state", 2, func(h *harness) { h.compareState(h.script.scope()) }})
+	_ = operations.add(operation{"pages", 2, func(h *harness) { h.comparePages(h.script.scope()) }})
+	_ = operations.add(operation{"many", 1, (*harness).compareMany})
+)

@@ -39,6 +39,7 @@ func (db *DB) replay(flush flushState) (err error) {
 		if g, err = readGroup(iter); err != nil {
 			break
 		}
+		db.at(AtRecovery)
 		for _, r := range workers {
 			r.groups <- g
 		}

@@ -56,7 +56,7 @@ func (f *flusher) tidy() (err error) {
 }
 
 func (w *flushWriter) tidy(group uint64, s *catalog.State) error {
-	p := blocks.New(stored{w.db.store, group}, group, len(s.Latest), s.Tail)
+	p := blocks.New(stored{w.db.store, group}, group, len(s.Latest), s.Tail, w.db.options.tuning.rules)
 	err := p.Tidy()
 	if err == nil {
 		err = w.put(p, group)
@@ -64,5 +64,6 @@ func (w *flushWriter) tidy(group uint64, s *catalog.State) error {
 	if err = errors.Join(err, p.Close()); err != nil {
 		return err
 	}
+	w.passed(s.Tail, p)
 	return w.batch.Set(keys.AppendState(nil, group), p.Tail.Append(nil, s.AppendLatest(nil)), nil)
 }

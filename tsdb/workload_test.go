@@ -4,16 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidewire/tidewire/model"
 )
 
-// A workload is a fixed list of acts that meets every way in which the store changes, and
-// what it must hold after each of them.
+// A workload is a fixed list of acts, and what the store must hold after each of them. Power
+// is cut, and calls fail, at every point of it. There is one for each thing that changes the
+// store in a way of its own; each file adds its own, short ones:
+//
+//	var _ = workloads.add("erase", func(w *workload) { ... })
+//
+// Every act is done again when it failed, so doing it twice must be like doing it once.
 type workload struct {
-	acts   []act
-	states []string // states[i] is the contents after i acts
+	name    string
+	acts    []act
+	scopes  []twinScope // what is looked at, with keys: raw and latest
+	keys    []string
+	looks   []look // what else is
+	options func(*Options)
+	states  []string // states[i] is the contents after i acts
 }
 
 // An act changes a DB, and the twin likewise where it changes what is stored.
@@ -23,7 +34,48 @@ type act struct {
 	change func(*twin)                      // nil: nothing changes
 }
 
-var workloadKeys = []string{"a", "b", "text", "other"}
+// A look is something that can be seen of a store, as text: of the DB and of the twin.
+type look struct {
+	db   func(context.Context, *DB) (string, error)
+	twin func(*twin) string
+}
+
+// workloads are all there are.
+var workloads = workloadTable{&[]*workload{}}
+
+type workloadTable struct{ list *[]*workload }
+
+func (t workloadTable) add(name string, build func(*workload)) struct{} {
+	w := &workload{
+		name: name, keys: []string{"a", "b", "text", "other"},
+		scopes: []twinScope{{aTenant, aDevice, model.Timeseries}, {aTenant, anotherDevice, model.Server}},
+	}
+	build(w)
+	w.reopen()
+	twin := newTwin()
+	w.states = append(w.states, w.contentsOfTwin(twin))
+	for _, a := range w.acts {
+		if a.change != nil {
+			a.change(twin)
+		}
+		w.states = append(w.states, w.contentsOfTwin(twin))
+	}
+	at, _ := slices.BinarySearchFunc(*t.list, w, func(a, b *workload) int { return strings.Compare(a.name, b.name) })
+	*t.list = slices.Insert(*t.list, at, w)
+	return struct{}{}
+}
+
+var anotherDevice = model.EntityID{9}
+
+// tune returns o as the workload wants it.
+func (w *workload) tune(o Options) Options {
+	if w.options != nil {
+		w.options(&o)
+	}
+	return o
+}
+
+func (w *workload) reopen() { w.acts = append(w.acts, act{name: "reopen"}) }
 
 func (w *workload) append(name string, s *model.WriteSet) {
 	w.acts = append(w.acts, act{
@@ -46,88 +98,31 @@ func (w *workload) flush() {
 	w.acts = append(w.acts, act{name: "flush", do: func(ctx context.Context, db *DB) error { return db.Flush(ctx) }})
 }
 
-func newWorkload() *workload {
-	const start = int64(1_700_000_000_000)
-	w := &workload{}
-	text := func(ts int64, n int, value string) *model.WriteSet {
-		s := rows(ts, 1000, n, 1, "text")
-		for i := range s.Cells {
-			s.Cells[i].Value = model.String(fmt.Sprint(value, i))
-		}
-		return s
-	}
-	other := model.EntityID{9}
-	for i := range 3 {
-		w.append("in order", rows(start+int64(i)*30_000, 1000, 30, int64(i), "a", "b"))
-	}
-	w.append("new key", text(start, 20, strings.Repeat("x", 100)))
-	w.flush()
-	w.append("late", rows(start-50_000, 1000, 10, 7, "a"))
-	w.append("correction", rows(start+5000, 1000, 40, 900, "b"))
-	w.flush()
-	w.delete("delete the newest", model.DeleteRange{Keys: []string{"b"}, From: start + 60_000, To: start + 200_000, RewriteLatest: true})
-	w.append("of another", &model.WriteSet{
-		Tenant: aTenant, Entity: other, Scope: model.Server, Received: start, Keys: []string{"a", "other"},
-		Rows: []model.Row{{Cells: 2}}, Cells: []model.Cell{{Key: 0, Value: model.Bool(true)}, {Key: 1, Value: model.JSON(`{"x":1}`)}},
-	})
-	w.flush()
-	for i := range 18 { // the sixteenth joins
-		w.append("small", rows(start+100_000+int64(i)*10_000, 1000, 9, int64(i), "a", "b"))
-		w.flush()
-	}
-	w.append("large", rows(start+400_000, 1000, 1100, 5, "a", "b"))
-	w.flush()
-	w.append("correction of sealed", rows(start+500_000, 500, 300, -5, "a"))
-	w.delete("delete in sealed", model.DeleteRange{From: start + 600_000, To: start + 700_000})
-	w.flush()
-	w.append("of the next partition", rows(start+40*24*3600_000, 1000, 20, 3, "a", "b", "text"))
-	w.acts = append(w.acts, act{name: "reopen"})
-	w.append("in order", rows(start+41*24*3600_000, 1000, 20, 4, "a", "b"))
-	w.acts = append(w.acts, act{
-		name:   "erase another",
-		do:     func(ctx context.Context, db *DB) error { _, err := db.DeleteEntity(ctx, aTenant, other); return err },
-		change: func(t *twin) { t.erase(aTenant, other) },
-	})
-	w.append("in order", rows(start+41*24*3600_000+20_000, 1000, 20, 4, "a", "other"))
-	w.acts = append(w.acts, act{name: "reopen"})
-
-	twin := newTwin()
-	w.states = append(w.states, contentsOfTwin(twin))
-	for _, a := range w.acts {
-		if a.change != nil {
-			a.change(twin)
-		}
-		w.states = append(w.states, contentsOfTwin(twin))
-	}
-	return w
-}
-
-func workloadScopes() []twinScope {
-	return []twinScope{{aTenant, aDevice, model.Timeseries}, {aTenant, model.EntityID{9}, model.Server}}
-}
-
-func contentsOfTwin(w *twin) string {
+func (w *workload) contentsOfTwin(t *twin) string {
 	var b strings.Builder
-	for _, s := range workloadScopes() {
-		fmt.Fprintf(&b, "%d %v\n", s.scope, w.latest(s))
-		for _, key := range workloadKeys {
-			for _, p := range w.raw(s, key, 0, 1<<50, 0, false) {
+	for _, s := range w.scopes {
+		fmt.Fprintf(&b, "%d %v\n", s.scope, t.latest(s))
+		for _, key := range w.keys {
+			for _, p := range t.raw(s, key, 0, 1<<50, 0, false) {
 				fmt.Fprintf(&b, "%s %v\n", key, p)
 			}
 		}
 	}
+	for _, l := range w.looks {
+		b.WriteString(l.twin(t))
+	}
 	return b.String()
 }
 
-func contentsOf(ctx context.Context, db *DB) (string, error) {
+func (w *workload) contentsOf(ctx context.Context, db *DB) (string, error) {
 	var b strings.Builder
-	for _, s := range workloadScopes() {
+	for _, s := range w.scopes {
 		latest, err := db.Latest(ctx, s.tenant, s.entity, s.scope, nil)
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&b, "%d %v\n", s.scope, latest.Points)
-		q := &model.RangeQuery{Tenant: s.tenant, Entity: s.entity, Scope: s.scope, Keys: workloadKeys, From: 0, To: 1 << 50}
+		q := &model.RangeQuery{Tenant: s.tenant, Entity: s.entity, Scope: s.scope, Keys: w.keys, From: 0, To: 1 << 50}
 		if _, err := db.Raw(ctx, q, func(key string, points []model.Point) error {
 			for _, p := range points {
 				fmt.Fprintf(&b, "%s %v\n", key, p)
@@ -136,6 +131,13 @@ func contentsOf(ctx context.Context, db *DB) (string, error) {
 		}); err != nil {
 			return "", err
 		}
+	}
+	for _, l := range w.looks {
+		seen, err := l.db(ctx, db)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(seen)
 	}
 	return b.String(), nil
 }

@@ -12,20 +12,45 @@
 // days are answered from whole summaries.
 package blocks
 
-import "time"
+import (
+	"cmp"
+	"time"
 
-// The rules.
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+)
+
+// The rules of production.
 const (
 	// JoinCount small row groups are joined: what a read of the tail has to open.
 	JoinCount = 16
 	// JoinRows is the size from which row groups are sealed: smaller ones waste heads.
 	JoinRows = 1024
-	// mergeRows is the size up to which a sealed row group takes late rows that could also
+	// MergeRows is the size up to which a sealed row group takes late rows that could also
 	// stand beside it: else a trickle of late points makes a row group each.
-	mergeRows = 1024
+	MergeRows = 1024
 
 	day = int64(24 * time.Hour / time.Millisecond)
 )
+
+// Rules are the numbers the rules go by. Zeros mean those of production; tests choose small
+// ones, so that what is rare happens at once.
+type Rules struct {
+	JoinCount int
+	JoinRows  int
+	MergeRows int
+	SealRows  int // a row group has at most; rowgroup.MaxRows
+	PageCount int // row groups of a page; rowgroup.PageRowGroups
+}
+
+// WithDefaults returns a filled-in copy.
+func (r Rules) WithDefaults() Rules {
+	r.JoinCount = cmp.Or(r.JoinCount, JoinCount)
+	r.JoinRows = cmp.Or(r.JoinRows, JoinRows)
+	r.MergeRows = cmp.Or(r.MergeRows, MergeRows)
+	r.SealRows = min(cmp.Or(r.SealRows, rowgroup.MaxRows), rowgroup.MaxRows)
+	r.PageCount = min(cmp.Or(r.PageCount, rowgroup.PageRowGroups), rowgroup.PageRowGroups)
+	return r
+}
 
 func dayOf(ts int64) int64 {
 	d := ts / day

@@ -70,7 +70,7 @@ func (p *Placer) hideIn(item Item, tombs []scan.Tombstone) (next int64, err erro
 // writeAll stores rows of the sealed part.
 func (p *Placer) writeAll(t *column.Table) error {
 	for lo := 0; lo < t.Len(); {
-		hi := cut(t, lo)
+		hi := p.cut(t, lo)
 		if err := p.write(t, lo, hi); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (p *Placer) addLate(rows *column.Table) error {
 		if into {
 			last := old.Times[old.Len()-1]
 			inside := sort.Search(part.Len(), func(i int) bool { return part.Times[i] > last })
-			if inside > 0 || old.Len()+part.Len() <= mergeRows {
+			if inside > 0 || old.Len()+part.Len() <= p.rules.MergeRows {
 				p.RowGroups.remove(before.First)
 				p.touched = append(p.touched, span{before.First, max(last, rows.Times[hi-1])})
 				if err := p.writeAll(head.Merge(old, part)); err != nil {
@@ -191,7 +191,7 @@ func (p *Placer) pagePartition(part int64) error {
 			return err
 		}
 		for len(groups) > 0 {
-			n := min(len(groups), rowgroup.PageRowGroups)
+			n := min(len(groups), p.rules.PageCount)
 			if err := p.writePage(groups[:n]); err != nil {
 				return err
 			}
@@ -214,11 +214,11 @@ func (p *Placer) pagePartition(part int64) error {
 	if err != nil {
 		return err
 	}
-	for len(groups) >= rowgroup.PageRowGroups {
-		if err := p.writePage(groups[:rowgroup.PageRowGroups]); err != nil {
+	for len(groups) >= p.rules.PageCount {
+		if err := p.writePage(groups[:p.rules.PageCount]); err != nil {
 			return err
 		}
-		groups = groups[rowgroup.PageRowGroups:]
+		groups = groups[p.rules.PageCount:]
 	}
 	if part == p.Tail.Partition {
 		p.Tail.Unpaged = len(groups)

@@ -21,6 +21,7 @@ type Placer struct {
 	// RowGroups and Pages are the changes.
 	RowGroups, Pages Edit
 
+	rules   Rules
 	group   uint64
 	columns int
 	touched []span  // where sealed row groups changed
@@ -30,10 +31,11 @@ type Placer struct {
 
 type span struct{ from, to int64 } // inclusive
 
-// New returns a Placer for a group of columns columns with the given tail.
-func New(r Reader, group uint64, columns int, tail catalog.Tail) *Placer {
+// New returns a Placer for a group of columns columns with the given tail. The rules are
+// complete.
+func New(r Reader, group uint64, columns int, tail catalog.Tail, rules Rules) *Placer {
 	return &Placer{
-		Tail: tail, group: group, columns: columns,
+		Tail: tail, rules: rules, group: group, columns: columns,
 		RowGroups: Edit{space: scan.RowGroups, reader: r},
 		Pages:     Edit{space: scan.Pages, reader: r},
 	}
@@ -146,10 +148,15 @@ func slice(t *column.Table, lo, hi int) *column.Table {
 	return out
 }
 
+// fit returns where a row group that begins with row lo has to end.
+func (p *Placer) fit(t *column.Table, lo int) int {
+	return min(rowgroup.Fit(t, lo), lo+p.rules.SealRows)
+}
+
 // cut returns where the row group that begins with row lo ends. It ends at a midnight, or
 // divides the rows up to the next one evenly.
-func cut(t *column.Table, lo int) int {
-	hi := rowgroup.Fit(t, lo)
+func (p *Placer) cut(t *column.Table, lo int) int {
+	hi := p.fit(t, lo)
 	if hi == t.Len() {
 		return hi
 	}
@@ -157,7 +164,7 @@ func cut(t *column.Table, lo int) int {
 	if last := dayOf(t.Times[hi]); last != today {
 		for k := hi; k > lo; k-- { // the last midnight that fits
 			if dayOf(t.Times[k-1]) != last {
-				if k-lo >= JoinRows/2 {
+				if k-lo >= p.rules.JoinRows/2 {
 					return k
 				}
 				break
@@ -181,9 +188,9 @@ func (p *Placer) addTail(rows *column.Table, tombs []scan.Tombstone) error {
 		return nil
 	}
 	behind := n > 0 && (!p.Tail.Any || rows.Times[0] > p.Tail.Last)
-	if p.Tail.Small > 0 && (inTail || !behind || p.Tail.Small+1 >= JoinCount || p.Tail.SmallRows+n >= JoinRows ||
+	if p.Tail.Small > 0 && (inTail || !behind || p.Tail.Small+1 >= p.rules.JoinCount || p.Tail.SmallRows+n >= p.rules.JoinRows ||
 		rowgroup.PartitionOf(rows.Times[n-1]) != rowgroup.PartitionOf(p.Tail.Sealed)) {
-		full := p.Tail.Small+1 >= JoinCount
+		full := p.Tail.Small+1 >= p.rules.JoinCount
 		tail, err := p.takeTail(tombs)
 		if err != nil {
 			return err
@@ -196,7 +203,7 @@ func (p *Placer) addTail(rows *column.Table, tombs []scan.Tombstone) error {
 	if p.Tail.Small == 0 {
 		return p.seal(rows, false)
 	}
-	if rowgroup.Fit(rows, 0) != n {
+	if p.fit(rows, 0) != n {
 		tail, err := p.takeTail(nil)
 		if err != nil {
 			return err
@@ -251,20 +258,20 @@ func (p *Placer) seal(rows *column.Table, full bool) error {
 	open := sort.Search(n, func(i int) bool { return rowgroup.PartitionOf(rows.Times[i]) >= newest })
 	sealed := n
 	switch {
-	case n-open >= JoinRows:
+	case n-open >= p.rules.JoinRows:
 		today := dayOf(rows.Times[n-1])
 		midnight := open + sort.Search(n-open, func(i int) bool { return dayOf(rows.Times[open+i]) >= today })
-		if midnight-open >= JoinRows && n-midnight < JoinRows {
+		if midnight-open >= p.rules.JoinRows && n-midnight < p.rules.JoinRows {
 			sealed = midnight
 		}
 	case !full:
 		sealed = open
 	}
-	if n-sealed > 0 && rowgroup.Fit(rows, sealed) != n {
+	if n-sealed > 0 && p.fit(rows, sealed) != n {
 		sealed = n // too many bytes for one small row group
 	}
 	for lo := 0; lo < sealed; {
-		hi := min(cut(rows, lo), sealed)
+		hi := min(p.cut(rows, lo), sealed)
 		if err := p.write(rows, lo, hi); err != nil {
 			return err
 		}
@@ -294,7 +301,7 @@ func (p *Placer) sealedOne(partition int64) {
 		p.Tail.Partition, p.Tail.Unpaged = partition, 0
 	}
 	p.Tail.Unpaged++
-	if p.Tail.Unpaged == rowgroup.PageRowGroups {
+	if p.Tail.Unpaged == p.rules.PageCount {
 		p.due = append(p.due, partition)
 	}
 }

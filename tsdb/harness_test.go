@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -13,34 +14,29 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tidewire/tidewire/model"
-	twins "github.com/tidewire/tidewire/tsdb/internal/twin"
 )
 
-// A harness runs one script against a DB and its twin.
+// A harness runs operations against a DB and its twin.
 type harness struct {
 	*testing.T
-	options Options
-	disk    *vfs.MemFS
-	db      *DB
-	twin    *twin
-	script  *script
-	changes [][]twinCell // by position-1; nil where the entry was no set
+	options  Options
+	disk     *vfs.MemFS
+	db       *DB
+	twin     *twin
+	rng      *rand.Rand // also the script's
+	script   *script
+	changes  [][]twinCell // by position-1; nil where the entry was no set
+	scripted bool         // failures end the history, not the test
+	step     string
+	trace    *strings.Builder // nil: nobody reads it
 }
 
 var compareValues = cmp.Options{cmp.Comparer(func(a, b model.Value) bool { return a == b }), cmpopts.EquateEmpty()}
 
-// optionSets are settings under which the same history must give the same answers.
-var optionSets = map[string]Options{
-	"defaults":    {},
-	"small head":  {HeadBytes: 64 << 10},
-	"no memory":   {CatalogBytes: 1, CacheBytes: 1 << 10, LogBytes: 1},
-	"tiny of all": {HeadBytes: 64 << 10, CatalogBytes: 1, LogBytes: 1},
-}
-
+// newHarness is for tests that do what they like; histories are run by runHistory.
 func newHarness(t *testing.T, o Options, seed uint64) *harness {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	h := &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{rng: rng, now: scriptStart}}
-	h.options.FS = h.disk
+	h := emptyHarness(t, o)
+	h.seed(seed, 1)
 	h.open()
 	t.Cleanup(func() {
 		h.check()
@@ -48,6 +44,35 @@ func newHarness(t *testing.T, o Options, seed uint64) *harness {
 	})
 	return h
 }
+
+func emptyHarness(t *testing.T, o Options) *harness {
+	return &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{now: scriptStart}}
+}
+
+// seed makes what is drawn from here on a function of two numbers.
+func (h *harness) seed(seed, step uint64) {
+	h.rng = rand.New(rand.NewPCG(seed, step))
+	h.script.rng = h.rng
+}
+
+// note says what a step does, for whoever reads why a history failed.
+func (h *harness) note(format string, args ...any) {
+	if h.trace != nil {
+		fmt.Fprintf(h.trace, "%s: %s\n", h.step, fmt.Sprintf(format, args...))
+	}
+}
+
+// Fatalf ends the history, or the test where there is none.
+func (h *harness) Fatalf(format string, args ...any) {
+	h.Helper()
+	if h.scripted {
+		panic(&failedHistory{fmt.Sprintf(format, args...)})
+	}
+	h.T.Fatalf(format, args...)
+}
+
+// Fatal is Fatalf for who has nothing to add.
+func (h *harness) Fatal(args ...any) { h.Helper(); h.Fatalf("%s", fmt.Sprint(args...)) }
 
 func (h *harness) open() {
 	h.Helper()
@@ -81,6 +106,7 @@ func (h *harness) check() Report {
 
 func (h *harness) append(s *model.WriteSet) {
 	h.Helper()
+	h.note("append to %v, %v: %d rows at %d..., %d cells of %q", s.Entity[:1], s.Scope, len(s.Rows), s.Rows[0].TS, len(s.Cells), s.Keys)
 	p, err := h.db.Append(h.Context(), s)
 	if err != nil {
 		h.Fatalf("append: %v", err)
@@ -92,71 +118,12 @@ func (h *harness) append(s *model.WriteSet) {
 	h.changes[p-1] = cells
 }
 
-// step does one random thing.
-func (h *harness) step() {
-	h.Helper()
-	rng := h.script.rng
-	switch n := rng.IntN(100); {
-	case n < 60:
-		h.append(h.script.set())
-	case n < 66:
-		d := h.script.delete()
-		if _, err := h.db.Delete(h.Context(), d); err != nil {
-			h.Fatalf("delete: %v", err)
-		}
-		h.twin.delete(&d)
-		for _, key := range append(d.Keys, h.script.key()) {
-			h.compareHistory(twinScope{d.Tenant, d.Entity, d.Scope}, key)
-		}
-	case n < 68:
-		tenant, entity := h.script.entity()
-		if _, err := h.db.DeleteEntity(h.Context(), tenant, entity); err != nil {
-			h.Fatalf("delete entity: %v", err)
-		}
-		h.twin.erase(tenant, entity)
-	case n < 75:
-		if err := h.db.Flush(h.Context()); err != nil {
-			h.Fatalf("flush: %v", err)
-		}
-	case n < 79:
-		h.freeze()
-	case n < 81:
-		h.close()
-		h.open()
-		if r := h.check(); r.MaxUnsealed > 1 {
-			h.Fatalf("%d unsealed row groups of one group after a clean stop", r.MaxUnsealed)
-		}
-	case n < 83:
-		h.crash()
-	case n < 89:
-		h.compareLatest(h.script.scope())
-	case n < 91:
-		h.compareState(h.script.scope())
-	case n < 93:
-		h.comparePages(h.script.scope())
-	case n < 94:
-		h.compareMany()
-	default:
-		h.compareHistory(h.script.scope(), h.script.key())
-	}
-}
-
-// freeze leaves a flush half done: the next one writes what is frozen first.
-func (h *harness) freeze() {
-	f := h.db.flusher
-	f.run.Lock()
-	defer f.run.Unlock()
-	if f.run.frozen == nil {
-		f.run.frozen = h.db.freeze(f.run.state)
-	}
-	h.db.recheck()
-}
-
 // crash cuts the power: what was not synced may be lost.
 func (h *harness) crash() {
 	h.Helper()
-	rng := h.script.rng
-	after := h.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+	percent := h.rng.IntN(101)
+	h.note("crash, %d %% of what is not synced survives", percent)
+	after := h.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: h.rng})
 	h.close() // the process that is gone, for the sake of its goroutines
 	h.disk = after
 	h.open()
@@ -289,43 +256,4 @@ func (h *harness) compareLog() {
 	if err != nil || reached != h.db.Position() {
 		h.Fatalf("follow from %d reached %d: %v", from, reached, err)
 	}
-}
-
-func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
-	seeds := twins.Seeds(3)
-	for name, o := range optionSets {
-		for seed := range seeds {
-			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) {
-				h := newHarness(t, o, seed)
-				for range 250 {
-					h.step()
-				}
-				h.compareAll()
-				h.compareLog()
-			})
-		}
-	}
-	t.Logf("%d histories of 250 steps struck", seeds*uint64(len(optionSets)))
-}
-
-// A power cut may take anything that was not acknowledged, and nothing that was.
-func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
-	seeds := twins.Seeds(30)
-	for seed := range seeds {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1}, 1000+seed)
-			for range 1 + h.script.rng.IntN(60) {
-				h.append(h.script.set())
-				if h.script.rng.IntN(8) == 0 {
-					if err := h.db.Flush(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			h.crash()
-			h.compareAll()
-			h.check()
-		})
-	}
-	t.Logf("%d power cuts struck", seeds)
 }
