@@ -83,12 +83,17 @@ func TestFloatsComeBack(t *testing.T) {
 	}
 	f()
 	f(0, 0)
+	f(math.Pi, math.Pi, math.Pi, math.E, math.E)
 	f(math.Copysign(0, -1), 0, math.SmallestNonzeroFloat64, -math.MaxFloat64, math.Inf(1), math.NaN())
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 1000 {
 		v := make([]float64, rng.IntN(MaxRun+1))
 		for i := range v {
-			switch v[i] = rng.NormFloat64(); rng.IntN(3) {
+			switch v[i] = rng.NormFloat64(); rng.IntN(5) {
+			case 2, 3, 4:
+				if i > 0 {
+					v[i] = v[i-1]
+				}
 			case 0:
 				v[i] = float64(float32(v[i]))
 			case 1:
@@ -246,6 +251,7 @@ func FuzzDecoders(f *testing.F) {
 	v := []int64{5, 7, 1000, -3, 12}
 	f.Add(AppendInts(nil, v), uint8(5))
 	f.Add(AppendFloats(nil, []uint64{1, 1 << 63, 77}), uint8(3))
+	f.Add(AppendFloats(nil, []uint64{77, 77, 77, 1 << 63, 1 << 63}), uint8(5))
 	f.Add(AppendTexts(nil, []byte(strings.Repeat("fault", 50)), []int64{100, 150}), uint8(2))
 	f.Add(AppendClock(nil, []int64{1, 2, 500, 70000, 70001, 70002}), uint8(6))
 	f.Add(AppendBitmap(nil, []uint64{0xff00}, 40), uint8(40))

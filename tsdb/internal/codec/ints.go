@@ -10,10 +10,10 @@ type Mode uint8
 
 // The modes. Runs of ints use the first three.
 const (
-	FromBase  Mode = iota // distances from the least value
-	FromLast              // differences from the value before, less the least difference
-	FromLine              // distances from a line through the first value
-	FromLastX             // exclusive or with the value before
+	FromBase Mode = iota // distances from the least value
+	FromLast             // differences from the value before, less the least difference
+	FromLine             // distances from a line through the first value
+	FromSame             // floats: exclusive or with the value before, where that is not the same
 )
 
 // lineShift is the number of binary digits behind the point of a slope.
@@ -191,92 +191,6 @@ func ReadInts(c *Cursor, v []int64) {
 			v[i] = int64(uint64(v[i]) + uint64(Line(step, i)))
 		}
 	}
-}
-
-// AppendFloats adds the bits of floats, at most MaxRun, as they are: for those that are no
-// decimals of one scale. Zeros all of them end in (float32s do) are left out.
-//
-//	mode <1> | width <1> | zeros <1> | base or first <varint> | least step, in mode FromLast <varint> | packed
-func AppendFloats(dst []byte, f []uint64) []byte {
-	if len(f) == 0 {
-		return dst
-	}
-	var all uint64
-	for _, x := range f {
-		all |= x
-	}
-	zeros := trailingZeros(all)
-	var v [MaxRun]int64
-	var u [MaxRun]uint64
-	var xor uint64
-	for i, x := range f {
-		v[i] = int64(x >> zeros)
-		if i > 0 {
-			u[i] = uint64(v[i] ^ v[i-1])
-			xor |= u[i]
-		}
-	}
-	run := v[:len(f)]
-	s := SpanOf(run)
-	base, last, x := s.BaseWidth(), s.LastWidth(), Width(xor)
-	switch {
-	case x < base && x <= last:
-		dst = binary.AppendVarint(append(dst, byte(FromLastX), x, zeros), v[0])
-		return Pack(dst, u[:len(f)], x)
-	case last < base:
-		dst = binary.AppendVarint(append(dst, byte(FromLast), last, zeros), v[0])
-		dst = binary.AppendVarint(dst, s.MinStep)
-		return PackLast(dst, run, s.MinStep, last)
-	}
-	dst = binary.AppendVarint(append(dst, byte(FromBase), base, zeros), s.Min)
-	return PackBase(dst, run, s.Min, base)
-}
-
-// ReadFloats fills f with what AppendFloats wrote. What is wrong with it is c's error.
-func ReadFloats(c *Cursor, f []uint64) {
-	if len(f) == 0 {
-		return
-	}
-	mode, width, zeros := Mode(c.Byte()), c.Byte(), c.Byte()
-	first := c.Varint()
-	var step int64
-	if mode == FromLast {
-		step = c.Varint()
-	}
-	src := c.Rest()
-	c.Bytes(PackedLen(len(f), width))
-	if c.Err() != nil || width > 64 || zeros > 63 || len(f) > MaxRun {
-		c.Fail(corruptf("floats of width %d", width))
-		clear(f)
-		return
-	}
-	var v [MaxRun]int64
-	run := v[:len(f)]
-	switch mode {
-	case FromBase:
-		UnpackBase(run, src, first, width)
-	case FromLast:
-		UnpackLast(run, src, first, step, width)
-	case FromLastX:
-		Unpack(f, src, width)
-		last := first
-		for i := range run {
-			last ^= int64(f[i])
-			run[i] = last
-		}
-	default:
-		c.Fail(corruptf("floats of mode %d", mode))
-	}
-	for i := range f {
-		f[i] = uint64(v[i]) << zeros
-	}
-}
-
-func trailingZeros(all uint64) uint8 {
-	var n uint8
-	for ; n < 63 && all>>n&1 == 0; n++ {
-	}
-	return n
 }
 
 // Slope returns the slope of a line that rises by units a step.

@@ -127,13 +127,16 @@ func (c *columnReader) readMixed(r *codec.Cursor) {
 	steps := stepsOf(c.rows)
 	codec.ReadInts(r, lengths[:steps])
 	c.body = r.Rest()
-	at := 0
+	at, before := 0, 0
 	for k := range steps {
-		c.start[k] = at
 		if lengths[k] < 0 || lengths[k] > int64(len(c.body)-at) {
 			r.Fail(corruptf("step of %d bytes", lengths[k]))
 			return
 		}
+		if lengths[k] > 0 {
+			before = at
+		}
+		c.start[k] = before
 		at += int(lengths[k])
 	}
 }

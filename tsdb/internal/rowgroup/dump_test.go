@@ -93,10 +93,12 @@ func dumpRowGroup(b []byte) string {
 }
 
 func (d *dumper) dumpTimes(end, rows int) {
-	if d.note(1, "times: step by step")[0] != timesSteps {
-		d.note(end-d.at, "clock")
+	if d.b[d.at] != timesSteps {
+		d.note(1, "times: by the clock codec")
+		d.note(end-d.at, "type, first, length, bytes")
 		return
 	}
+	d.note(1, "times: step by step")
 	steps := stepsOf(rows)
 	d.ints(end, steps, "base")
 	d.ints(end, steps, "slope, 1/65536 ms")
@@ -161,6 +163,9 @@ func (d *dumper) dumpMixed(end, rows int, present []uint64) {
 	}
 	lengths := d.ints(end, stepsOf(rows), "lengths of steps")
 	for k, l := range lengths {
+		if l == 0 {
+			continue
+		}
 		stepEnd := d.at + int(l)
 		d.run(stepEnd, func(c *codec.Cursor) string {
 			var s summary.Summary
@@ -233,7 +238,26 @@ func goldens() map[string]*column.Table {
 		walk.Columns[0].Append(model.Float(float64(v) / 100))
 		walk.Columns[1].Append(model.Int(int64(i*25 + i%3)))
 	}
+	gaps := new(column.Table)
+	gaps.Reset(1)
+	for i := range 200 {
+		gaps.Times = append(gaps.Times, 1700000000000+int64(i+i*i/700)*10000)
+		gaps.Columns[0].Append(model.Float(20.5))
+	}
+	documents := new(column.Table)
+	documents.Reset(1)
+	for i := range 5 {
+		documents.Times = append(documents.Times, 1700000000000+int64(i)*10000)
+		documents.Columns[0].Append(model.JSON(fmt.Sprintf(`{"state":"running","n":%d}`, i%3)))
+	}
 	return map[string]*column.Table{
+		"clock": gaps,
+		"texts": documents,
+		"floats": tableOf(3,
+			[]any{1700000000000, math.Pi, 1.0 / 3, float64(float32(0.1))},
+			[]any{1700000010000, math.E, 2.0 / 3, float64(float32(0.2))},
+			[]any{1700000020000, math.E, 4.0 / 3, float64(float32(0.3))},
+			[]any{1700000030000, math.E, 5.0 / 3, float64(float32(0.4))}),
 		"two_rows": tableOf(2,
 			[]any{1700000000000, 21.5, true},
 			[]any{1700000010000, 21, true}),

@@ -1,6 +1,7 @@
 package rowgroup
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 
@@ -23,7 +24,7 @@ const separate = 0xff
 // appendMixed adds a column that has no regular form. Every step carries its own summary,
 // whose instants are row numbers.
 //
-//	rule 0 <1> | has texts <1> | texts | lengths of steps, ints | steps
+//	rule 0 <1> | has texts <1> | texts | lengths of steps, ints, 0: as the step before | steps
 //	step   summary | codes <1> | codes each, ints | bools, ints | digits <1> | numbers | text numbers, ints
 func (r *cellRun) appendMixed(dst []byte, c *column.Column) ([]byte, error) {
 	dst = append(dst, byte(ruleMixed), 0)
@@ -34,6 +35,7 @@ func (r *cellRun) appendMixed(dst []byte, c *column.Column) ([]byte, error) {
 	var lengths [maxSteps]int64
 	var body []byte
 	row := 0
+	var last []byte // the step written last
 	for k := range stepsOf(r.rows) {
 		lo, hi := r.step(k)
 		var s summary.Summary
@@ -47,6 +49,11 @@ func (r *cellRun) appendMixed(dst []byte, c *column.Column) ([]byte, error) {
 		if lo < hi {
 			body = s.Append(body, int64(k*StepRows), int64((k+1)*StepRows-1))
 			body = appendMixedStep(body, types, bits, &texts)
+			if step := body[before:]; bytes.Equal(step, last) {
+				body = body[:before]
+			} else {
+				last = step
+			}
 		}
 		lengths[k] = int64(len(body) - before)
 	}

@@ -22,9 +22,13 @@ type timeHeads struct {
 	base, slope, least, width [maxSteps]int64
 }
 
-// maxClockWidth is the width of distances from which on the clock counts as irregular and
-// VictoriaMetrics' codec is tried.
-const maxClockWidth = 12
+// minClockWidth is the width of distances from which on the clock codec is worth a try where
+// most intervals repeat, a regular clock with gaps, and maxClockWidth that from which on it
+// is anyway.
+const (
+	minClockWidth = 7
+	maxClockWidth = 12
+)
 
 // appendTimes adds the instants of all rows: nothing for a single one.
 //
@@ -45,7 +49,7 @@ func appendTimes(dst []byte, times []int64) []byte {
 		size += codec.PackedLen(len(run), uint8(h.width[k]))
 	}
 	start := len(dst)
-	if size > n*maxClockWidth/8 && n >= 3 {
+	if n >= 3 && (size > n*maxClockWidth/8 || size > n*minClockWidth/8 && repeats(times)) {
 		dst = codec.AppendClock(append(dst, timesClock), times)
 		if len(dst)-start < size*3/4 {
 			return dst
@@ -64,6 +68,17 @@ func appendTimes(dst []byte, times []int64) []byte {
 		dst = codec.PackBase(dst, u[:len(run)], h.least[k], uint8(h.width[k]))
 	}
 	return dst
+}
+
+// repeats reports whether most intervals are as long as the one before.
+func repeats(times []int64) bool {
+	same := 0
+	for i := 2; i < len(times); i++ {
+		if times[i]-times[i-1] == times[i-1]-times[i-2] {
+			same++
+		}
+	}
+	return same > len(times)/2
 }
 
 // commonSlopes returns the slopes to try for every step: the mean interval, exactly and
