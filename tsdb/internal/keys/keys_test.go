@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
@@ -46,4 +47,36 @@ func TestWhatIsNoKeyIsRefused(t *testing.T) {
 			t.Errorf("%q is a catalog key", k)
 		}
 	}
+}
+
+func FuzzParse(f *testing.F) {
+	s := Series{Tenant: model.TenantID{1}, Entity: model.EntityID{2}, Scope: model.Client}
+	f.Add(AppendLog(nil, 77))
+	f.Add(AppendCatalog(nil, s, "temperature"))
+	f.Add(AppendNames(nil, 5))
+	f.Add(AppendState(nil, 1<<63))
+	f.Add(Block{Partition: -7, Group: 3, First: -5}.Append(nil, RowGroups))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		same := func(again []byte) {
+			if !bytes.Equal(again, b) {
+				t.Errorf("%x was read, and written %x", b, again)
+			}
+		}
+		if p, err := ParseLog(b); err == nil {
+			same(AppendLog(nil, p))
+		}
+		if s, key, err := ParseCatalog(b); err == nil {
+			same(AppendCatalog(nil, s, string(key)))
+		}
+		if group, err := ParseGroup(b); err == nil {
+			if b[0] == Names {
+				same(AppendNames(nil, group))
+			} else {
+				same(AppendState(nil, group))
+			}
+		}
+		if block, err := ParseBlock(b); err == nil {
+			same(block.Append(nil, b[0]))
+		}
+	})
 }
