@@ -308,6 +308,145 @@ type ActivateRequest struct {
 // Aggregation defines model for Aggregation.
 type Aggregation string
 
+// Asset defines model for Asset.
+type Asset struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+
+	// AssetProfileID A reference to an entity.
+	AssetProfileID EntityID `json:"assetProfileId"`
+	CreatedTime    int64    `json:"createdTime"`
+
+	// CustomerID A reference to an entity.
+	CustomerID EntityID `json:"customerId"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// ID A reference to an entity.
+	ID    EntityID `json:"id"`
+	Label *string  `json:"label"`
+	Name  string   `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// Type Name of the asset profile.
+	Type    string `json:"type"`
+	Version int64  `json:"version"`
+}
+
+// AssetInfo An asset with what a list shows beside it.
+type AssetInfo struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+
+	// AssetProfileID A reference to an entity.
+	AssetProfileID   EntityID `json:"assetProfileId"`
+	AssetProfileName string   `json:"assetProfileName"`
+	CreatedTime      int64    `json:"createdTime"`
+
+	// CustomerID A reference to an entity.
+	CustomerID       EntityID `json:"customerId"`
+	CustomerIsPublic bool     `json:"customerIsPublic"`
+	CustomerTitle    *string  `json:"customerTitle"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// ID A reference to an entity.
+	ID    EntityID `json:"id"`
+	Label *string  `json:"label"`
+	Name  string   `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// Type Name of the asset profile.
+	Type    string `json:"type"`
+	Version int64  `json:"version"`
+}
+
+// AssetProfile defines model for AssetProfile.
+type AssetProfile struct {
+	CreatedTime int64 `json:"createdTime"`
+	Default     bool  `json:"default"`
+
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId"`
+
+	// DefaultEdgeRuleChainID An object whose members belong to the client.
+	DefaultEdgeRuleChainID FreeObject `json:"defaultEdgeRuleChainId"`
+	DefaultQueueName       *string    `json:"defaultQueueName"`
+
+	// DefaultRuleChainID An object whose members belong to the client.
+	DefaultRuleChainID FreeObject `json:"defaultRuleChainId"`
+	Description        *string    `json:"description"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// ID A reference to an entity.
+	ID    EntityID `json:"id"`
+	Image *string  `json:"image"`
+	Name  string   `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+	Version  int64    `json:"version"`
+}
+
+// AssetProfileInfo defines model for AssetProfileInfo.
+type AssetProfileInfo struct {
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId"`
+
+	// ID A reference to an entity.
+	ID    EntityID `json:"id"`
+	Image *string  `json:"image"`
+	Name  string   `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+}
+
+// AssetProfileRequest defines model for AssetProfileRequest.
+type AssetProfileRequest struct {
+	// DefaultDashboardID A reference to an entity.
+	DefaultDashboardID *EntityID `json:"defaultDashboardId,omitempty"`
+	DefaultQueueName   *string   `json:"defaultQueueName,omitempty"`
+	Description        *string   `json:"description,omitempty"`
+
+	// ID A reference to an entity.
+	ID      *EntityID `json:"id,omitempty"`
+	Image   *string   `json:"image,omitempty"`
+	Name    string    `json:"name"`
+	Version *int64    `json:"version,omitempty"`
+}
+
+// AssetRequest defines model for AssetRequest.
+type AssetRequest struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
+
+	// AssetProfileID A reference to an entity.
+	AssetProfileID *EntityID `json:"assetProfileId,omitempty"`
+
+	// CustomerID A reference to an entity.
+	CustomerID *EntityID `json:"customerId,omitempty"`
+
+	// ID A reference to an entity.
+	ID    *EntityID `json:"id,omitempty"`
+	Label *string   `json:"label,omitempty"`
+	Name  string    `json:"name"`
+
+	// Type Name of the asset profile.
+	Type *string `json:"type,omitempty"`
+
+	// Version The version that was read; an older one is a conflict.
+	Version *int64 `json:"version,omitempty"`
+}
+
 // AssignedCustomer defines model for AssignedCustomer.
 type AssignedCustomer struct {
 	// CustomerID A reference to an entity.
@@ -748,6 +887,38 @@ type NullableEntityID struct {
 	ID model.ID `json:"id"`
 }
 
+// PageAsset defines model for PageAsset.
+type PageAsset struct {
+	Data          []Asset `json:"data"`
+	HasNext       bool    `json:"hasNext"`
+	TotalElements int64   `json:"totalElements"`
+	TotalPages    int     `json:"totalPages"`
+}
+
+// PageAssetInfo defines model for PageAssetInfo.
+type PageAssetInfo struct {
+	Data          []AssetInfo `json:"data"`
+	HasNext       bool        `json:"hasNext"`
+	TotalElements int64       `json:"totalElements"`
+	TotalPages    int         `json:"totalPages"`
+}
+
+// PageAssetProfile defines model for PageAssetProfile.
+type PageAssetProfile struct {
+	Data          []AssetProfile `json:"data"`
+	HasNext       bool           `json:"hasNext"`
+	TotalElements int64          `json:"totalElements"`
+	TotalPages    int            `json:"totalPages"`
+}
+
+// PageAssetProfileInfo defines model for PageAssetProfileInfo.
+type PageAssetProfileInfo struct {
+	Data          []AssetProfileInfo `json:"data"`
+	HasNext       bool               `json:"hasNext"`
+	TotalElements int64              `json:"totalElements"`
+	TotalPages    int                `json:"totalPages"`
+}
+
 // PageCustomer defines model for PageCustomer.
 type PageCustomer struct {
 	Data          []Customer `json:"data"`
@@ -993,6 +1164,21 @@ type ActiveFilter = bool
 // Agg defines model for Agg.
 type Agg = Aggregation
 
+// AssetID defines model for AssetId.
+type AssetID = model.ID
+
+// AssetIds defines model for AssetIds.
+type AssetIds = string
+
+// AssetProfileFilter defines model for AssetProfileFilter.
+type AssetProfileFilter = model.ID
+
+// AssetProfileID defines model for AssetProfileId.
+type AssetProfileID = model.ID
+
+// AssetType defines model for AssetType.
+type AssetType = string
+
 // AttributeScopePath Who writes an attribute - the device, the server for itself, the server for the device.
 type AttributeScopePath = AttributeScope
 
@@ -1088,6 +1274,93 @@ type KeyList = []string
 
 // TimeseriesAnswer Points by key.
 type TimeseriesAnswer = Timeseries
+
+// GetAssetProfileInfosParams defines parameters for GetAssetProfileInfos.
+type GetAssetProfileInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// GetAssetProfilesParams defines parameters for GetAssetProfiles.
+type GetAssetProfilesParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// GetAssetsByIdsParams defines parameters for GetAssetsByIds.
+type GetAssetsByIdsParams struct {
+	// AssetIds Ids separated by commas.
+	AssetIds AssetIds `form:"assetIds" json:"assetIds"`
+}
+
+// GetCustomerAssetInfosParams defines parameters for GetCustomerAssetInfos.
+type GetCustomerAssetInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only assets of this type.
+	Type *AssetType `form:"type,omitempty" json:"type,omitempty"`
+
+	// AssetProfileID Only assets of this profile.
+	AssetProfileID *AssetProfileFilter `form:"assetProfileId,omitempty" json:"assetProfileId,omitempty"`
+}
+
+// GetCustomerAssetsParams defines parameters for GetCustomerAssets.
+type GetCustomerAssetsParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only assets of this type.
+	Type *AssetType `form:"type,omitempty" json:"type,omitempty"`
+}
 
 // GetCustomerDashboardsParams defines parameters for GetCustomerDashboards.
 type GetCustomerDashboardsParams struct {
@@ -1403,6 +1676,65 @@ type DeleteEntityAttributesParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
 
+// GetTenantAssetParams defines parameters for GetTenantAsset.
+type GetTenantAssetParams struct {
+	// AssetName The exact name.
+	AssetName string `form:"assetName" json:"assetName"`
+}
+
+// GetTenantAssetInfosParams defines parameters for GetTenantAssetInfos.
+type GetTenantAssetInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only assets of this type.
+	Type *AssetType `form:"type,omitempty" json:"type,omitempty"`
+
+	// AssetProfileID Only assets of this profile.
+	AssetProfileID *AssetProfileFilter `form:"assetProfileId,omitempty" json:"assetProfileId,omitempty"`
+}
+
+// GetTenantAssetsParams defines parameters for GetTenantAssets.
+type GetTenantAssetsParams struct {
+	// AssetName The exact name of one asset.
+	AssetName *string `form:"assetName,omitempty" json:"assetName,omitempty"`
+
+	// PageSize Elements of a page; required unless `assetName` is given.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0; required unless `assetName` is given.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only assets of this type.
+	Type *AssetType `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// GetTenantAssets200JSONResponseBody defines parameters for GetTenantAssets.
+type GetTenantAssets200JSONResponseBody struct {
+	union json.RawMessage
+}
+
 // GetTenantCustomerParams defines parameters for GetTenantCustomer.
 type GetTenantCustomerParams struct {
 	// CustomerTitle The exact title.
@@ -1564,6 +1896,12 @@ type GetDeviceAttributesParams struct {
 	SharedKeys *string `form:"sharedKeys,omitempty" json:"sharedKeys,omitempty"`
 }
 
+// SaveAssetJSONRequestBody defines body for SaveAsset for application/json ContentType.
+type SaveAssetJSONRequestBody = AssetRequest
+
+// SaveAssetProfileJSONRequestBody defines body for SaveAssetProfile for application/json ContentType.
+type SaveAssetProfileJSONRequestBody = AssetProfileRequest
+
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = ChangePasswordRequest
 
@@ -1602,6 +1940,68 @@ type SaveTenantJSONRequestBody = TenantRequest
 
 // SaveUserJSONRequestBody defines body for SaveUser for application/json ContentType.
 type SaveUserJSONRequestBody = UserRequest
+
+// AsPageAsset returns the union data inside the GetTenantAssets200JSONResponseBody as a PageAsset
+func (t GetTenantAssets200JSONResponseBody) AsPageAsset() (PageAsset, error) {
+	var body PageAsset
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPageAsset overwrites any union data inside the GetTenantAssets200JSONResponseBody as the provided PageAsset
+func (t *GetTenantAssets200JSONResponseBody) FromPageAsset(v PageAsset) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergePageAsset performs a merge with any union data inside the GetTenantAssets200JSONResponseBody, using the provided PageAsset
+func (t *GetTenantAssets200JSONResponseBody) MergePageAsset(v PageAsset) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAsset returns the union data inside the GetTenantAssets200JSONResponseBody as a Asset
+func (t GetTenantAssets200JSONResponseBody) AsAsset() (Asset, error) {
+	var body Asset
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAsset overwrites any union data inside the GetTenantAssets200JSONResponseBody as the provided Asset
+func (t *GetTenantAssets200JSONResponseBody) FromAsset(v Asset) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeAsset performs a merge with any union data inside the GetTenantAssets200JSONResponseBody, using the provided Asset
+func (t *GetTenantAssets200JSONResponseBody) MergeAsset(v Asset) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTenantAssets200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTenantAssets200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // AsPageDevice returns the union data inside the GetTenantDevices200JSONResponseBody as a PageDevice
 func (t GetTenantDevices200JSONResponseBody) AsPageDevice() (PageDevice, error) {
@@ -1667,6 +2067,48 @@ func (t *GetTenantDevices200JSONResponseBody) UnmarshalJSON(b []byte) error {
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// SaveAsset Create or update an asset
+	// (POST /api/asset)
+	SaveAsset(ctx echo.Context) error
+	// GetAssetInfo Read an asset with its customer's title
+	// (GET /api/asset/info/{assetId})
+	GetAssetInfo(ctx echo.Context, assetID AssetID) error
+	// GetAssetTypes The types of the assets one may see
+	// (GET /api/asset/types)
+	GetAssetTypes(ctx echo.Context) error
+	// DeleteAsset Delete an asset with its telemetry and attributes
+	// (DELETE /api/asset/{assetId})
+	DeleteAsset(ctx echo.Context, assetID AssetID) error
+	// GetAsset Read an asset
+	// (GET /api/asset/{assetId})
+	GetAsset(ctx echo.Context, assetID AssetID) error
+	// SaveAssetProfile Create or update an asset profile
+	// (POST /api/assetProfile)
+	SaveAssetProfile(ctx echo.Context) error
+	// DeleteAssetProfile Delete an asset profile
+	// (DELETE /api/assetProfile/{assetProfileId})
+	DeleteAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error
+	// GetAssetProfile Read an asset profile
+	// (GET /api/assetProfile/{assetProfileId})
+	GetAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error
+	// SetDefaultAssetProfile Make an asset profile that of assets which name none
+	// (POST /api/assetProfile/{assetProfileId}/default)
+	SetDefaultAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error
+	// GetDefaultAssetProfileInfo The asset profile of assets that name none, in short
+	// (GET /api/assetProfileInfo/default)
+	GetDefaultAssetProfileInfo(ctx echo.Context) error
+	// GetAssetProfileInfo Read an asset profile in short
+	// (GET /api/assetProfileInfo/{assetProfileId})
+	GetAssetProfileInfo(ctx echo.Context, assetProfileID AssetProfileID) error
+	// GetAssetProfileInfos List the asset profiles in short
+	// (GET /api/assetProfileInfos)
+	GetAssetProfileInfos(ctx echo.Context, params GetAssetProfileInfosParams) error
+	// GetAssetProfiles List the asset profiles of the tenant
+	// (GET /api/assetProfiles)
+	GetAssetProfiles(ctx echo.Context, params GetAssetProfilesParams) error
+	// GetAssetsByIds Read several assets
+	// (GET /api/assets)
+	GetAssetsByIds(ctx echo.Context, params GetAssetsByIdsParams) error
 	// ChangePassword Change the own password
 	// (POST /api/auth/changePassword)
 	ChangePassword(ctx echo.Context) error
@@ -1685,9 +2127,15 @@ type ServerInterface interface {
 	// SaveCustomer Create or update a customer
 	// (POST /api/customer)
 	SaveCustomer(ctx echo.Context) error
+	// UnassignAssetFromCustomer Take an asset from its customer
+	// (DELETE /api/customer/asset/{assetId})
+	UnassignAssetFromCustomer(ctx echo.Context, assetID AssetID) error
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx echo.Context, deviceID DeviceID) error
+	// AssignAssetToPublicCustomer Assign an asset to the public customer
+	// (POST /api/customer/public/asset/{assetId})
+	AssignAssetToPublicCustomer(ctx echo.Context, assetID AssetID) error
 	// UnassignDashboardFromPublicCustomer Show a dashboard to everybody no longer
 	// (DELETE /api/customer/public/dashboard/{dashboardId})
 	UnassignDashboardFromPublicCustomer(ctx echo.Context, dashboardID DashboardID) error
@@ -1703,6 +2151,15 @@ type ServerInterface interface {
 	// GetCustomer Read a customer
 	// (GET /api/customer/{customerId})
 	GetCustomer(ctx echo.Context, customerID CustomerID) error
+	// AssignAssetToCustomer Assign an asset to a customer
+	// (POST /api/customer/{customerId}/asset/{assetId})
+	AssignAssetToCustomer(ctx echo.Context, customerID CustomerID, assetID AssetID) error
+	// GetCustomerAssetInfos List the assets of a customer with its title
+	// (GET /api/customer/{customerId}/assetInfos)
+	GetCustomerAssetInfos(ctx echo.Context, customerID CustomerID, params GetCustomerAssetInfosParams) error
+	// GetCustomerAssets List the assets of a customer
+	// (GET /api/customer/{customerId}/assets)
+	GetCustomerAssets(ctx echo.Context, customerID CustomerID, params GetCustomerAssetsParams) error
 	// UnassignDashboardFromCustomer Take a dashboard from a customer
 	// (DELETE /api/customer/{customerId}/dashboard/{dashboardId})
 	UnassignDashboardFromCustomer(ctx echo.Context, customerID CustomerID, dashboardID DashboardID) error
@@ -1874,6 +2331,15 @@ type ServerInterface interface {
 	// SaveTenant Create or update a tenant
 	// (POST /api/tenant)
 	SaveTenant(ctx echo.Context) error
+	// GetTenantAsset Find an asset by its name
+	// (GET /api/tenant/asset)
+	GetTenantAsset(ctx echo.Context, params GetTenantAssetParams) error
+	// GetTenantAssetInfos List the assets of the tenant with the titles of their customers
+	// (GET /api/tenant/assetInfos)
+	GetTenantAssetInfos(ctx echo.Context, params GetTenantAssetInfosParams) error
+	// GetTenantAssets List the assets of the tenant, or find one by name
+	// (GET /api/tenant/assets)
+	GetTenantAssets(ctx echo.Context, params GetTenantAssetsParams) error
 	// GetTenantCustomer Find a customer by its title
 	// (GET /api/tenant/customers)
 	GetTenantCustomer(ctx echo.Context, params GetTenantCustomerParams) error
@@ -1938,6 +2404,264 @@ type ServerInterfaceWrapper struct {
 	Handler ServerInterface
 }
 
+// SaveAsset converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveAsset(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveAsset(ctx)
+	return err
+}
+
+// GetAssetInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetInfo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetInfo(ctx, assetID)
+	return err
+}
+
+// GetAssetTypes converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetTypes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetTypes(ctx)
+	return err
+}
+
+// DeleteAsset converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAsset(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAsset(ctx, assetID)
+	return err
+}
+
+// GetAsset converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAsset(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAsset(ctx, assetID)
+	return err
+}
+
+// SaveAssetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveAssetProfile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveAssetProfile(ctx)
+	return err
+}
+
+// DeleteAssetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAssetProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetProfileId" -------------
+	var assetProfileID AssetProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetProfileId", ctx.Param("assetProfileId"), &assetProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAssetProfile(ctx, assetProfileID)
+	return err
+}
+
+// GetAssetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetProfileId" -------------
+	var assetProfileID AssetProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetProfileId", ctx.Param("assetProfileId"), &assetProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetProfile(ctx, assetProfileID)
+	return err
+}
+
+// SetDefaultAssetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDefaultAssetProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetProfileId" -------------
+	var assetProfileID AssetProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetProfileId", ctx.Param("assetProfileId"), &assetProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDefaultAssetProfile(ctx, assetProfileID)
+	return err
+}
+
+// GetDefaultAssetProfileInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDefaultAssetProfileInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDefaultAssetProfileInfo(ctx)
+	return err
+}
+
+// GetAssetProfileInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetProfileInfo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetProfileId" -------------
+	var assetProfileID AssetProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetProfileId", ctx.Param("assetProfileId"), &assetProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetProfileInfo(ctx, assetProfileID)
+	return err
+}
+
+// GetAssetProfileInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetProfileInfos(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAssetProfileInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetProfileInfos(ctx, params)
+	return err
+}
+
+// GetAssetProfiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetProfiles(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAssetProfilesParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetProfiles(ctx, params)
+	return err
+}
+
+// GetAssetsByIds converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAssetsByIds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAssetsByIdsParams
+	// ------------- Required query parameter "assetIds" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "assetIds", ctx.QueryParams(), &params.AssetIds, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetIds: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAssetsByIds(ctx, params)
+	return err
+}
+
 // ChangePassword converts echo context to params.
 func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
 	var err error
@@ -1992,6 +2716,22 @@ func (w *ServerInterfaceWrapper) SaveCustomer(ctx echo.Context) error {
 	return err
 }
 
+// UnassignAssetFromCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) UnassignAssetFromCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnassignAssetFromCustomer(ctx, assetID)
+	return err
+}
+
 // UnassignDeviceFromCustomer converts echo context to params.
 func (w *ServerInterfaceWrapper) UnassignDeviceFromCustomer(ctx echo.Context) error {
 	var err error
@@ -2005,6 +2745,22 @@ func (w *ServerInterfaceWrapper) UnassignDeviceFromCustomer(ctx echo.Context) er
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UnassignDeviceFromCustomer(ctx, deviceID)
+	return err
+}
+
+// AssignAssetToPublicCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignAssetToPublicCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignAssetToPublicCustomer(ctx, assetID)
 	return err
 }
 
@@ -2085,6 +2841,157 @@ func (w *ServerInterfaceWrapper) GetCustomer(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetCustomer(ctx, customerID)
+	return err
+}
+
+// AssignAssetToCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignAssetToCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// ------------- Path parameter "assetId" -------------
+	var assetID AssetID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assetId", ctx.Param("assetId"), &assetID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignAssetToCustomer(ctx, customerID, assetID)
+	return err
+}
+
+// GetCustomerAssetInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCustomerAssetInfos(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCustomerAssetInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "assetProfileId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assetProfileId", ctx.QueryParams(), &params.AssetProfileID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCustomerAssetInfos(ctx, customerID, params)
+	return err
+}
+
+// GetCustomerAssets converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCustomerAssets(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCustomerAssetsParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCustomerAssets(ctx, customerID, params)
 	return err
 }
 
@@ -3675,6 +4582,144 @@ func (w *ServerInterfaceWrapper) SaveTenant(ctx echo.Context) error {
 	return err
 }
 
+// GetTenantAsset converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantAsset(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantAssetParams
+	// ------------- Required query parameter "assetName" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "assetName", ctx.QueryParams(), &params.AssetName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetName: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantAsset(ctx, params)
+	return err
+}
+
+// GetTenantAssetInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantAssetInfos(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantAssetInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "assetProfileId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assetProfileId", ctx.QueryParams(), &params.AssetProfileID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantAssetInfos(ctx, params)
+	return err
+}
+
+// GetTenantAssets converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantAssets(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantAssetsParams
+	// ------------- Optional query parameter "assetName" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assetName", ctx.QueryParams(), &params.AssetName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assetName: %s", err))
+	}
+
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantAssets(ctx, params)
+	return err
+}
+
 // GetTenantCustomer converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTenantCustomer(ctx echo.Context) error {
 	var err error
@@ -4279,6 +5324,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.POST(options.BaseURL+"/api/asset", wrapper.SaveAsset, options.OperationMiddlewares["saveAsset"]...)
+	router.DELETE(options.BaseURL+"/api/asset/:assetId", wrapper.DeleteAsset, options.OperationMiddlewares["deleteAsset"]...)
+	router.GET(options.BaseURL+"/api/asset/:assetId", wrapper.GetAsset, options.OperationMiddlewares["getAsset"]...)
+	router.GET(options.BaseURL+"/api/asset/info/:assetId", wrapper.GetAssetInfo, options.OperationMiddlewares["getAssetInfo"]...)
+	router.GET(options.BaseURL+"/api/asset/types", wrapper.GetAssetTypes, options.OperationMiddlewares["getAssetTypes"]...)
+	router.POST(options.BaseURL+"/api/assetProfile", wrapper.SaveAssetProfile, options.OperationMiddlewares["saveAssetProfile"]...)
+	router.DELETE(options.BaseURL+"/api/assetProfile/:assetProfileId", wrapper.DeleteAssetProfile, options.OperationMiddlewares["deleteAssetProfile"]...)
+	router.GET(options.BaseURL+"/api/assetProfile/:assetProfileId", wrapper.GetAssetProfile, options.OperationMiddlewares["getAssetProfile"]...)
+	router.POST(options.BaseURL+"/api/assetProfile/:assetProfileId/default", wrapper.SetDefaultAssetProfile, options.OperationMiddlewares["setDefaultAssetProfile"]...)
+	router.GET(options.BaseURL+"/api/assetProfileInfo/:assetProfileId", wrapper.GetAssetProfileInfo, options.OperationMiddlewares["getAssetProfileInfo"]...)
+	router.GET(options.BaseURL+"/api/assetProfileInfo/default", wrapper.GetDefaultAssetProfileInfo, options.OperationMiddlewares["getDefaultAssetProfileInfo"]...)
+	router.GET(options.BaseURL+"/api/assetProfileInfos", wrapper.GetAssetProfileInfos, options.OperationMiddlewares["getAssetProfileInfos"]...)
+	router.GET(options.BaseURL+"/api/assetProfiles", wrapper.GetAssetProfiles, options.OperationMiddlewares["getAssetProfiles"]...)
+	router.GET(options.BaseURL+"/api/assets", wrapper.GetAssetsByIds, options.OperationMiddlewares["getAssetsByIds"]...)
 	router.POST(options.BaseURL+"/api/auth/changePassword", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/api/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
@@ -4287,6 +5346,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/customer", wrapper.SaveCustomer, options.OperationMiddlewares["saveCustomer"]...)
 	router.DELETE(options.BaseURL+"/api/customer/:customerId", wrapper.DeleteCustomer, options.OperationMiddlewares["deleteCustomer"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId", wrapper.GetCustomer, options.OperationMiddlewares["getCustomer"]...)
+	router.POST(options.BaseURL+"/api/customer/:customerId/asset/:assetId", wrapper.AssignAssetToCustomer, options.OperationMiddlewares["assignAssetToCustomer"]...)
+	router.GET(options.BaseURL+"/api/customer/:customerId/assetInfos", wrapper.GetCustomerAssetInfos, options.OperationMiddlewares["getCustomerAssetInfos"]...)
+	router.GET(options.BaseURL+"/api/customer/:customerId/assets", wrapper.GetCustomerAssets, options.OperationMiddlewares["getCustomerAssets"]...)
 	router.DELETE(options.BaseURL+"/api/customer/:customerId/dashboard/:dashboardId", wrapper.UnassignDashboardFromCustomer, options.OperationMiddlewares["unassignDashboardFromCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/:customerId/dashboard/:dashboardId", wrapper.AssignDashboardToCustomer, options.OperationMiddlewares["assignDashboardToCustomer"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/dashboards", wrapper.GetCustomerDashboards, options.OperationMiddlewares["getCustomerDashboards"]...)
@@ -4296,7 +5358,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/customer/:customerId/shortInfo", wrapper.GetCustomerShortInfo, options.OperationMiddlewares["getCustomerShortInfo"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/title", wrapper.GetCustomerTitle, options.OperationMiddlewares["getCustomerTitle"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/users", wrapper.GetCustomerUsers, options.OperationMiddlewares["getCustomerUsers"]...)
+	router.DELETE(options.BaseURL+"/api/customer/asset/:assetId", wrapper.UnassignAssetFromCustomer, options.OperationMiddlewares["unassignAssetFromCustomer"]...)
 	router.DELETE(options.BaseURL+"/api/customer/device/:deviceId", wrapper.UnassignDeviceFromCustomer, options.OperationMiddlewares["unassignDeviceFromCustomer"]...)
+	router.POST(options.BaseURL+"/api/customer/public/asset/:assetId", wrapper.AssignAssetToPublicCustomer, options.OperationMiddlewares["assignAssetToPublicCustomer"]...)
 	router.DELETE(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.UnassignDashboardFromPublicCustomer, options.OperationMiddlewares["unassignDashboardFromPublicCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.AssignDashboardToPublicCustomer, options.OperationMiddlewares["assignDashboardToPublicCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/device/:deviceId", wrapper.AssignDeviceToPublicCustomer, options.OperationMiddlewares["assignDeviceToPublicCustomer"]...)
@@ -4351,6 +5415,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/tenant/:tenantId", wrapper.DeleteTenant, options.OperationMiddlewares["deleteTenant"]...)
 	router.GET(options.BaseURL+"/api/tenant/:tenantId", wrapper.GetTenant, options.OperationMiddlewares["getTenant"]...)
 	router.GET(options.BaseURL+"/api/tenant/:tenantId/users", wrapper.GetTenantUsers, options.OperationMiddlewares["getTenantUsers"]...)
+	router.GET(options.BaseURL+"/api/tenant/asset", wrapper.GetTenantAsset, options.OperationMiddlewares["getTenantAsset"]...)
+	router.GET(options.BaseURL+"/api/tenant/assetInfos", wrapper.GetTenantAssetInfos, options.OperationMiddlewares["getTenantAssetInfos"]...)
+	router.GET(options.BaseURL+"/api/tenant/assets", wrapper.GetTenantAssets, options.OperationMiddlewares["getTenantAssets"]...)
 	router.GET(options.BaseURL+"/api/tenant/customers", wrapper.GetTenantCustomer, options.OperationMiddlewares["getTenantCustomer"]...)
 	router.GET(options.BaseURL+"/api/tenant/dashboards", wrapper.GetTenantDashboards, options.OperationMiddlewares["getTenantDashboards"]...)
 	router.GET(options.BaseURL+"/api/tenant/device", wrapper.GetTenantDevice, options.OperationMiddlewares["getTenantDevice"]...)
@@ -4370,6 +5437,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 }
 
+type AssetJSONResponse Asset
+
+type AssetProfileJSONResponse AssetProfile
+
 type AttributeListJSONResponse []Attribute
 
 type CustomerJSONResponse Customer
@@ -4384,6 +5455,8 @@ type DeviceProfileJSONResponse DeviceProfile
 
 type KeyListJSONResponse []string
 
+type PageAssetInfoJSONResponse PageAssetInfo
+
 type PageDashboardInfoJSONResponse PageDashboardInfo
 
 type PageDeviceInfoJSONResponse PageDeviceInfo
@@ -4397,6 +5470,300 @@ type TimeseriesAnswerJSONResponse Timeseries
 type TokenPairJSONResponse TokenPair
 
 type UserJSONResponse User
+
+type SaveAssetRequestObject struct {
+	Body *SaveAssetJSONRequestBody
+}
+
+type SaveAssetResponseObject interface {
+	VisitSaveAssetResponse(w http.ResponseWriter) error
+}
+
+type SaveAsset200JSONResponse struct{ AssetJSONResponse }
+
+func (response SaveAsset200JSONResponse) VisitSaveAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetInfoRequestObject struct {
+	AssetID AssetID `json:"assetId"`
+}
+
+type GetAssetInfoResponseObject interface {
+	VisitGetAssetInfoResponse(w http.ResponseWriter) error
+}
+
+type GetAssetInfo200JSONResponse AssetInfo
+
+func (response GetAssetInfo200JSONResponse) VisitGetAssetInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetTypesRequestObject struct {
+}
+
+type GetAssetTypesResponseObject interface {
+	VisitGetAssetTypesResponse(w http.ResponseWriter) error
+}
+
+type GetAssetTypes200JSONResponse []EntitySubtype
+
+func (response GetAssetTypes200JSONResponse) VisitGetAssetTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAssetRequestObject struct {
+	AssetID AssetID `json:"assetId"`
+}
+
+type DeleteAssetResponseObject interface {
+	VisitDeleteAssetResponse(w http.ResponseWriter) error
+}
+
+type DeleteAsset200Response struct {
+}
+
+func (response DeleteAsset200Response) VisitDeleteAssetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetAssetRequestObject struct {
+	AssetID AssetID `json:"assetId"`
+}
+
+type GetAssetResponseObject interface {
+	VisitGetAssetResponse(w http.ResponseWriter) error
+}
+
+type GetAsset200JSONResponse struct{ AssetJSONResponse }
+
+func (response GetAsset200JSONResponse) VisitGetAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveAssetProfileRequestObject struct {
+	Body *SaveAssetProfileJSONRequestBody
+}
+
+type SaveAssetProfileResponseObject interface {
+	VisitSaveAssetProfileResponse(w http.ResponseWriter) error
+}
+
+type SaveAssetProfile200JSONResponse struct{ AssetProfileJSONResponse }
+
+func (response SaveAssetProfile200JSONResponse) VisitSaveAssetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAssetProfileRequestObject struct {
+	AssetProfileID AssetProfileID `json:"assetProfileId"`
+}
+
+type DeleteAssetProfileResponseObject interface {
+	VisitDeleteAssetProfileResponse(w http.ResponseWriter) error
+}
+
+type DeleteAssetProfile200Response struct {
+}
+
+func (response DeleteAssetProfile200Response) VisitDeleteAssetProfileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetAssetProfileRequestObject struct {
+	AssetProfileID AssetProfileID `json:"assetProfileId"`
+}
+
+type GetAssetProfileResponseObject interface {
+	VisitGetAssetProfileResponse(w http.ResponseWriter) error
+}
+
+type GetAssetProfile200JSONResponse struct{ AssetProfileJSONResponse }
+
+func (response GetAssetProfile200JSONResponse) VisitGetAssetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDefaultAssetProfileRequestObject struct {
+	AssetProfileID AssetProfileID `json:"assetProfileId"`
+}
+
+type SetDefaultAssetProfileResponseObject interface {
+	VisitSetDefaultAssetProfileResponse(w http.ResponseWriter) error
+}
+
+type SetDefaultAssetProfile200JSONResponse struct{ AssetProfileJSONResponse }
+
+func (response SetDefaultAssetProfile200JSONResponse) VisitSetDefaultAssetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDefaultAssetProfileInfoRequestObject struct {
+}
+
+type GetDefaultAssetProfileInfoResponseObject interface {
+	VisitGetDefaultAssetProfileInfoResponse(w http.ResponseWriter) error
+}
+
+type GetDefaultAssetProfileInfo200JSONResponse AssetProfileInfo
+
+func (response GetDefaultAssetProfileInfo200JSONResponse) VisitGetDefaultAssetProfileInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetProfileInfoRequestObject struct {
+	AssetProfileID AssetProfileID `json:"assetProfileId"`
+}
+
+type GetAssetProfileInfoResponseObject interface {
+	VisitGetAssetProfileInfoResponse(w http.ResponseWriter) error
+}
+
+type GetAssetProfileInfo200JSONResponse AssetProfileInfo
+
+func (response GetAssetProfileInfo200JSONResponse) VisitGetAssetProfileInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetProfileInfosRequestObject struct {
+	Params GetAssetProfileInfosParams
+}
+
+type GetAssetProfileInfosResponseObject interface {
+	VisitGetAssetProfileInfosResponse(w http.ResponseWriter) error
+}
+
+type GetAssetProfileInfos200JSONResponse PageAssetProfileInfo
+
+func (response GetAssetProfileInfos200JSONResponse) VisitGetAssetProfileInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetProfilesRequestObject struct {
+	Params GetAssetProfilesParams
+}
+
+type GetAssetProfilesResponseObject interface {
+	VisitGetAssetProfilesResponse(w http.ResponseWriter) error
+}
+
+type GetAssetProfiles200JSONResponse PageAssetProfile
+
+func (response GetAssetProfiles200JSONResponse) VisitGetAssetProfilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAssetsByIdsRequestObject struct {
+	Params GetAssetsByIdsParams
+}
+
+type GetAssetsByIdsResponseObject interface {
+	VisitGetAssetsByIdsResponse(w http.ResponseWriter) error
+}
+
+type GetAssetsByIds200JSONResponse []Asset
+
+func (response GetAssetsByIds200JSONResponse) VisitGetAssetsByIdsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ChangePasswordRequestObject struct {
 	Body *ChangePasswordJSONRequestBody
@@ -4522,6 +5889,28 @@ func (response SaveCustomer200JSONResponse) VisitSaveCustomerResponse(w http.Res
 	return err
 }
 
+type UnassignAssetFromCustomerRequestObject struct {
+	AssetID AssetID `json:"assetId"`
+}
+
+type UnassignAssetFromCustomerResponseObject interface {
+	VisitUnassignAssetFromCustomerResponse(w http.ResponseWriter) error
+}
+
+type UnassignAssetFromCustomer200JSONResponse struct{ AssetJSONResponse }
+
+func (response UnassignAssetFromCustomer200JSONResponse) VisitUnassignAssetFromCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UnassignDeviceFromCustomerRequestObject struct {
 	DeviceID DeviceID `json:"deviceId"`
 }
@@ -4533,6 +5922,28 @@ type UnassignDeviceFromCustomerResponseObject interface {
 type UnassignDeviceFromCustomer200JSONResponse struct{ DeviceJSONResponse }
 
 func (response UnassignDeviceFromCustomer200JSONResponse) VisitUnassignDeviceFromCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignAssetToPublicCustomerRequestObject struct {
+	AssetID AssetID `json:"assetId"`
+}
+
+type AssignAssetToPublicCustomerResponseObject interface {
+	VisitAssignAssetToPublicCustomerResponse(w http.ResponseWriter) error
+}
+
+type AssignAssetToPublicCustomer200JSONResponse struct{ AssetJSONResponse }
+
+func (response AssignAssetToPublicCustomer200JSONResponse) VisitAssignAssetToPublicCustomerResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4637,6 +6048,75 @@ type GetCustomerResponseObject interface {
 type GetCustomer200JSONResponse struct{ CustomerJSONResponse }
 
 func (response GetCustomer200JSONResponse) VisitGetCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignAssetToCustomerRequestObject struct {
+	CustomerID CustomerID `json:"customerId"`
+	AssetID    AssetID    `json:"assetId"`
+}
+
+type AssignAssetToCustomerResponseObject interface {
+	VisitAssignAssetToCustomerResponse(w http.ResponseWriter) error
+}
+
+type AssignAssetToCustomer200JSONResponse struct{ AssetJSONResponse }
+
+func (response AssignAssetToCustomer200JSONResponse) VisitAssignAssetToCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCustomerAssetInfosRequestObject struct {
+	CustomerID CustomerID `json:"customerId"`
+	Params     GetCustomerAssetInfosParams
+}
+
+type GetCustomerAssetInfosResponseObject interface {
+	VisitGetCustomerAssetInfosResponse(w http.ResponseWriter) error
+}
+
+type GetCustomerAssetInfos200JSONResponse struct{ PageAssetInfoJSONResponse }
+
+func (response GetCustomerAssetInfos200JSONResponse) VisitGetCustomerAssetInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCustomerAssetsRequestObject struct {
+	CustomerID CustomerID `json:"customerId"`
+	Params     GetCustomerAssetsParams
+}
+
+type GetCustomerAssetsResponseObject interface {
+	VisitGetCustomerAssetsResponse(w http.ResponseWriter) error
+}
+
+type GetCustomerAssets200JSONResponse PageAsset
+
+func (response GetCustomerAssets200JSONResponse) VisitGetCustomerAssetsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5876,6 +7356,72 @@ func (response SaveTenant200JSONResponse) VisitSaveTenantResponse(w http.Respons
 	return err
 }
 
+type GetTenantAssetRequestObject struct {
+	Params GetTenantAssetParams
+}
+
+type GetTenantAssetResponseObject interface {
+	VisitGetTenantAssetResponse(w http.ResponseWriter) error
+}
+
+type GetTenantAsset200JSONResponse struct{ AssetJSONResponse }
+
+func (response GetTenantAsset200JSONResponse) VisitGetTenantAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantAssetInfosRequestObject struct {
+	Params GetTenantAssetInfosParams
+}
+
+type GetTenantAssetInfosResponseObject interface {
+	VisitGetTenantAssetInfosResponse(w http.ResponseWriter) error
+}
+
+type GetTenantAssetInfos200JSONResponse struct{ PageAssetInfoJSONResponse }
+
+func (response GetTenantAssetInfos200JSONResponse) VisitGetTenantAssetInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantAssetsRequestObject struct {
+	Params GetTenantAssetsParams
+}
+
+type GetTenantAssetsResponseObject interface {
+	VisitGetTenantAssetsResponse(w http.ResponseWriter) error
+}
+
+type GetTenantAssets200JSONResponse = GetTenantAssets200JSONResponseBody
+
+func (response GetTenantAssets200JSONResponse) VisitGetTenantAssetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTenantCustomerRequestObject struct {
 	Params GetTenantCustomerParams
 }
@@ -6271,6 +7817,48 @@ func (response PostDeviceTelemetry200Response) VisitPostDeviceTelemetryResponse(
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// SaveAsset Create or update an asset
+	// (POST /api/asset)
+	SaveAsset(ctx context.Context, request SaveAssetRequestObject) (SaveAssetResponseObject, error)
+	// GetAssetInfo Read an asset with its customer's title
+	// (GET /api/asset/info/{assetId})
+	GetAssetInfo(ctx context.Context, request GetAssetInfoRequestObject) (GetAssetInfoResponseObject, error)
+	// GetAssetTypes The types of the assets one may see
+	// (GET /api/asset/types)
+	GetAssetTypes(ctx context.Context, request GetAssetTypesRequestObject) (GetAssetTypesResponseObject, error)
+	// DeleteAsset Delete an asset with its telemetry and attributes
+	// (DELETE /api/asset/{assetId})
+	DeleteAsset(ctx context.Context, request DeleteAssetRequestObject) (DeleteAssetResponseObject, error)
+	// GetAsset Read an asset
+	// (GET /api/asset/{assetId})
+	GetAsset(ctx context.Context, request GetAssetRequestObject) (GetAssetResponseObject, error)
+	// SaveAssetProfile Create or update an asset profile
+	// (POST /api/assetProfile)
+	SaveAssetProfile(ctx context.Context, request SaveAssetProfileRequestObject) (SaveAssetProfileResponseObject, error)
+	// DeleteAssetProfile Delete an asset profile
+	// (DELETE /api/assetProfile/{assetProfileId})
+	DeleteAssetProfile(ctx context.Context, request DeleteAssetProfileRequestObject) (DeleteAssetProfileResponseObject, error)
+	// GetAssetProfile Read an asset profile
+	// (GET /api/assetProfile/{assetProfileId})
+	GetAssetProfile(ctx context.Context, request GetAssetProfileRequestObject) (GetAssetProfileResponseObject, error)
+	// SetDefaultAssetProfile Make an asset profile that of assets which name none
+	// (POST /api/assetProfile/{assetProfileId}/default)
+	SetDefaultAssetProfile(ctx context.Context, request SetDefaultAssetProfileRequestObject) (SetDefaultAssetProfileResponseObject, error)
+	// GetDefaultAssetProfileInfo The asset profile of assets that name none, in short
+	// (GET /api/assetProfileInfo/default)
+	GetDefaultAssetProfileInfo(ctx context.Context, request GetDefaultAssetProfileInfoRequestObject) (GetDefaultAssetProfileInfoResponseObject, error)
+	// GetAssetProfileInfo Read an asset profile in short
+	// (GET /api/assetProfileInfo/{assetProfileId})
+	GetAssetProfileInfo(ctx context.Context, request GetAssetProfileInfoRequestObject) (GetAssetProfileInfoResponseObject, error)
+	// GetAssetProfileInfos List the asset profiles in short
+	// (GET /api/assetProfileInfos)
+	GetAssetProfileInfos(ctx context.Context, request GetAssetProfileInfosRequestObject) (GetAssetProfileInfosResponseObject, error)
+	// GetAssetProfiles List the asset profiles of the tenant
+	// (GET /api/assetProfiles)
+	GetAssetProfiles(ctx context.Context, request GetAssetProfilesRequestObject) (GetAssetProfilesResponseObject, error)
+	// GetAssetsByIds Read several assets
+	// (GET /api/assets)
+	GetAssetsByIds(ctx context.Context, request GetAssetsByIdsRequestObject) (GetAssetsByIdsResponseObject, error)
 	// ChangePassword Change the own password
 	// (POST /api/auth/changePassword)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
@@ -6289,9 +7877,15 @@ type StrictServerInterface interface {
 	// SaveCustomer Create or update a customer
 	// (POST /api/customer)
 	SaveCustomer(ctx context.Context, request SaveCustomerRequestObject) (SaveCustomerResponseObject, error)
+	// UnassignAssetFromCustomer Take an asset from its customer
+	// (DELETE /api/customer/asset/{assetId})
+	UnassignAssetFromCustomer(ctx context.Context, request UnassignAssetFromCustomerRequestObject) (UnassignAssetFromCustomerResponseObject, error)
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx context.Context, request UnassignDeviceFromCustomerRequestObject) (UnassignDeviceFromCustomerResponseObject, error)
+	// AssignAssetToPublicCustomer Assign an asset to the public customer
+	// (POST /api/customer/public/asset/{assetId})
+	AssignAssetToPublicCustomer(ctx context.Context, request AssignAssetToPublicCustomerRequestObject) (AssignAssetToPublicCustomerResponseObject, error)
 	// UnassignDashboardFromPublicCustomer Show a dashboard to everybody no longer
 	// (DELETE /api/customer/public/dashboard/{dashboardId})
 	UnassignDashboardFromPublicCustomer(ctx context.Context, request UnassignDashboardFromPublicCustomerRequestObject) (UnassignDashboardFromPublicCustomerResponseObject, error)
@@ -6307,6 +7901,15 @@ type StrictServerInterface interface {
 	// GetCustomer Read a customer
 	// (GET /api/customer/{customerId})
 	GetCustomer(ctx context.Context, request GetCustomerRequestObject) (GetCustomerResponseObject, error)
+	// AssignAssetToCustomer Assign an asset to a customer
+	// (POST /api/customer/{customerId}/asset/{assetId})
+	AssignAssetToCustomer(ctx context.Context, request AssignAssetToCustomerRequestObject) (AssignAssetToCustomerResponseObject, error)
+	// GetCustomerAssetInfos List the assets of a customer with its title
+	// (GET /api/customer/{customerId}/assetInfos)
+	GetCustomerAssetInfos(ctx context.Context, request GetCustomerAssetInfosRequestObject) (GetCustomerAssetInfosResponseObject, error)
+	// GetCustomerAssets List the assets of a customer
+	// (GET /api/customer/{customerId}/assets)
+	GetCustomerAssets(ctx context.Context, request GetCustomerAssetsRequestObject) (GetCustomerAssetsResponseObject, error)
 	// UnassignDashboardFromCustomer Take a dashboard from a customer
 	// (DELETE /api/customer/{customerId}/dashboard/{dashboardId})
 	UnassignDashboardFromCustomer(ctx context.Context, request UnassignDashboardFromCustomerRequestObject) (UnassignDashboardFromCustomerResponseObject, error)
@@ -6478,6 +8081,15 @@ type StrictServerInterface interface {
 	// SaveTenant Create or update a tenant
 	// (POST /api/tenant)
 	SaveTenant(ctx context.Context, request SaveTenantRequestObject) (SaveTenantResponseObject, error)
+	// GetTenantAsset Find an asset by its name
+	// (GET /api/tenant/asset)
+	GetTenantAsset(ctx context.Context, request GetTenantAssetRequestObject) (GetTenantAssetResponseObject, error)
+	// GetTenantAssetInfos List the assets of the tenant with the titles of their customers
+	// (GET /api/tenant/assetInfos)
+	GetTenantAssetInfos(ctx context.Context, request GetTenantAssetInfosRequestObject) (GetTenantAssetInfosResponseObject, error)
+	// GetTenantAssets List the assets of the tenant, or find one by name
+	// (GET /api/tenant/assets)
+	GetTenantAssets(ctx context.Context, request GetTenantAssetsRequestObject) (GetTenantAssetsResponseObject, error)
 	// GetTenantCustomer Find a customer by its title
 	// (GET /api/tenant/customers)
 	GetTenantCustomer(ctx context.Context, request GetTenantCustomerRequestObject) (GetTenantCustomerResponseObject, error)
@@ -6547,6 +8159,394 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// SaveAsset operation middleware
+func (sh *strictHandler) SaveAsset(ctx echo.Context) error {
+	var request SaveAssetRequestObject
+
+	var body SaveAssetJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveAsset(ctx.Request().Context(), request.(SaveAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveAssetResponseObject); ok {
+		return validResponse.VisitSaveAssetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetInfo operation middleware
+func (sh *strictHandler) GetAssetInfo(ctx echo.Context, assetID AssetID) error {
+	var request GetAssetInfoRequestObject
+
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetInfo(ctx.Request().Context(), request.(GetAssetInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetInfoResponseObject); ok {
+		return validResponse.VisitGetAssetInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetTypes operation middleware
+func (sh *strictHandler) GetAssetTypes(ctx echo.Context) error {
+	var request GetAssetTypesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetTypes(ctx.Request().Context(), request.(GetAssetTypesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetTypes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetTypesResponseObject); ok {
+		return validResponse.VisitGetAssetTypesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAsset operation middleware
+func (sh *strictHandler) DeleteAsset(ctx echo.Context, assetID AssetID) error {
+	var request DeleteAssetRequestObject
+
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAsset(ctx.Request().Context(), request.(DeleteAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAssetResponseObject); ok {
+		return validResponse.VisitDeleteAssetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAsset operation middleware
+func (sh *strictHandler) GetAsset(ctx echo.Context, assetID AssetID) error {
+	var request GetAssetRequestObject
+
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAsset(ctx.Request().Context(), request.(GetAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetResponseObject); ok {
+		return validResponse.VisitGetAssetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveAssetProfile operation middleware
+func (sh *strictHandler) SaveAssetProfile(ctx echo.Context) error {
+	var request SaveAssetProfileRequestObject
+
+	var body SaveAssetProfileJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveAssetProfile(ctx.Request().Context(), request.(SaveAssetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveAssetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveAssetProfileResponseObject); ok {
+		return validResponse.VisitSaveAssetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAssetProfile operation middleware
+func (sh *strictHandler) DeleteAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error {
+	var request DeleteAssetProfileRequestObject
+
+	request.AssetProfileID = assetProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAssetProfile(ctx.Request().Context(), request.(DeleteAssetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAssetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAssetProfileResponseObject); ok {
+		return validResponse.VisitDeleteAssetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetProfile operation middleware
+func (sh *strictHandler) GetAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error {
+	var request GetAssetProfileRequestObject
+
+	request.AssetProfileID = assetProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetProfile(ctx.Request().Context(), request.(GetAssetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetProfileResponseObject); ok {
+		return validResponse.VisitGetAssetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDefaultAssetProfile operation middleware
+func (sh *strictHandler) SetDefaultAssetProfile(ctx echo.Context, assetProfileID AssetProfileID) error {
+	var request SetDefaultAssetProfileRequestObject
+
+	request.AssetProfileID = assetProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDefaultAssetProfile(ctx.Request().Context(), request.(SetDefaultAssetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDefaultAssetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDefaultAssetProfileResponseObject); ok {
+		return validResponse.VisitSetDefaultAssetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDefaultAssetProfileInfo operation middleware
+func (sh *strictHandler) GetDefaultAssetProfileInfo(ctx echo.Context) error {
+	var request GetDefaultAssetProfileInfoRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDefaultAssetProfileInfo(ctx.Request().Context(), request.(GetDefaultAssetProfileInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDefaultAssetProfileInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDefaultAssetProfileInfoResponseObject); ok {
+		return validResponse.VisitGetDefaultAssetProfileInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetProfileInfo operation middleware
+func (sh *strictHandler) GetAssetProfileInfo(ctx echo.Context, assetProfileID AssetProfileID) error {
+	var request GetAssetProfileInfoRequestObject
+
+	request.AssetProfileID = assetProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetProfileInfo(ctx.Request().Context(), request.(GetAssetProfileInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetProfileInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetProfileInfoResponseObject); ok {
+		return validResponse.VisitGetAssetProfileInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetProfileInfos operation middleware
+func (sh *strictHandler) GetAssetProfileInfos(ctx echo.Context, params GetAssetProfileInfosParams) error {
+	var request GetAssetProfileInfosRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetProfileInfos(ctx.Request().Context(), request.(GetAssetProfileInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetProfileInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetProfileInfosResponseObject); ok {
+		return validResponse.VisitGetAssetProfileInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetProfiles operation middleware
+func (sh *strictHandler) GetAssetProfiles(ctx echo.Context, params GetAssetProfilesParams) error {
+	var request GetAssetProfilesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetProfiles(ctx.Request().Context(), request.(GetAssetProfilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetProfiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetProfilesResponseObject); ok {
+		return validResponse.VisitGetAssetProfilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAssetsByIds operation middleware
+func (sh *strictHandler) GetAssetsByIds(ctx echo.Context, params GetAssetsByIdsParams) error {
+	var request GetAssetsByIdsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAssetsByIds(ctx.Request().Context(), request.(GetAssetsByIdsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAssetsByIds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAssetsByIdsResponseObject); ok {
+		return validResponse.VisitGetAssetsByIdsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ChangePassword operation middleware
@@ -6779,6 +8779,31 @@ func (sh *strictHandler) SaveCustomer(ctx echo.Context) error {
 	return nil
 }
 
+// UnassignAssetFromCustomer operation middleware
+func (sh *strictHandler) UnassignAssetFromCustomer(ctx echo.Context, assetID AssetID) error {
+	var request UnassignAssetFromCustomerRequestObject
+
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnassignAssetFromCustomer(ctx.Request().Context(), request.(UnassignAssetFromCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnassignAssetFromCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnassignAssetFromCustomerResponseObject); ok {
+		return validResponse.VisitUnassignAssetFromCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UnassignDeviceFromCustomer operation middleware
 func (sh *strictHandler) UnassignDeviceFromCustomer(ctx echo.Context, deviceID DeviceID) error {
 	var request UnassignDeviceFromCustomerRequestObject
@@ -6798,6 +8823,31 @@ func (sh *strictHandler) UnassignDeviceFromCustomer(ctx echo.Context, deviceID D
 		return err
 	} else if validResponse, ok := response.(UnassignDeviceFromCustomerResponseObject); ok {
 		return validResponse.VisitUnassignDeviceFromCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignAssetToPublicCustomer operation middleware
+func (sh *strictHandler) AssignAssetToPublicCustomer(ctx echo.Context, assetID AssetID) error {
+	var request AssignAssetToPublicCustomerRequestObject
+
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignAssetToPublicCustomer(ctx.Request().Context(), request.(AssignAssetToPublicCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignAssetToPublicCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignAssetToPublicCustomerResponseObject); ok {
+		return validResponse.VisitAssignAssetToPublicCustomerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -6923,6 +8973,84 @@ func (sh *strictHandler) GetCustomer(ctx echo.Context, customerID CustomerID) er
 		return err
 	} else if validResponse, ok := response.(GetCustomerResponseObject); ok {
 		return validResponse.VisitGetCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignAssetToCustomer operation middleware
+func (sh *strictHandler) AssignAssetToCustomer(ctx echo.Context, customerID CustomerID, assetID AssetID) error {
+	var request AssignAssetToCustomerRequestObject
+
+	request.CustomerID = customerID
+	request.AssetID = assetID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignAssetToCustomer(ctx.Request().Context(), request.(AssignAssetToCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignAssetToCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignAssetToCustomerResponseObject); ok {
+		return validResponse.VisitAssignAssetToCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCustomerAssetInfos operation middleware
+func (sh *strictHandler) GetCustomerAssetInfos(ctx echo.Context, customerID CustomerID, params GetCustomerAssetInfosParams) error {
+	var request GetCustomerAssetInfosRequestObject
+
+	request.CustomerID = customerID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCustomerAssetInfos(ctx.Request().Context(), request.(GetCustomerAssetInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCustomerAssetInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCustomerAssetInfosResponseObject); ok {
+		return validResponse.VisitGetCustomerAssetInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCustomerAssets operation middleware
+func (sh *strictHandler) GetCustomerAssets(ctx echo.Context, customerID CustomerID, params GetCustomerAssetsParams) error {
+	var request GetCustomerAssetsRequestObject
+
+	request.CustomerID = customerID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCustomerAssets(ctx.Request().Context(), request.(GetCustomerAssetsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCustomerAssets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCustomerAssetsResponseObject); ok {
+		return validResponse.VisitGetCustomerAssetsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8560,6 +10688,81 @@ func (sh *strictHandler) SaveTenant(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SaveTenantResponseObject); ok {
 		return validResponse.VisitSaveTenantResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantAsset operation middleware
+func (sh *strictHandler) GetTenantAsset(ctx echo.Context, params GetTenantAssetParams) error {
+	var request GetTenantAssetRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantAsset(ctx.Request().Context(), request.(GetTenantAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantAssetResponseObject); ok {
+		return validResponse.VisitGetTenantAssetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantAssetInfos operation middleware
+func (sh *strictHandler) GetTenantAssetInfos(ctx echo.Context, params GetTenantAssetInfosParams) error {
+	var request GetTenantAssetInfosRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantAssetInfos(ctx.Request().Context(), request.(GetTenantAssetInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantAssetInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantAssetInfosResponseObject); ok {
+		return validResponse.VisitGetTenantAssetInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantAssets operation middleware
+func (sh *strictHandler) GetTenantAssets(ctx echo.Context, params GetTenantAssetsParams) error {
+	var request GetTenantAssetsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantAssets(ctx.Request().Context(), request.(GetTenantAssetsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantAssets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantAssetsResponseObject); ok {
+		return validResponse.VisitGetTenantAssetsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

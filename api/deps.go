@@ -118,6 +118,8 @@ type Registry interface {
 	Devices
 	Credentials
 	DeviceProfiles
+	Assets
+	AssetProfiles
 	Dashboards
 }
 
@@ -184,6 +186,29 @@ type DeviceProfiles interface {
 	DefaultDeviceProfile(context.Context, model.TenantID) (*model.DeviceProfile, error)
 	SetDefaultDeviceProfile(context.Context, model.TenantID, model.ID) (*model.DeviceProfile, error)
 	DeleteDeviceProfile(context.Context, model.TenantID, model.ID) error
+}
+
+// Assets are kept in the registry. SaveAsset keeps the customer of an asset that exists.
+type Assets interface {
+	SaveAsset(context.Context, *model.Asset) error
+	Asset(context.Context, model.TenantID, model.EntityID) (*model.Asset, error)
+	AssetByName(context.Context, model.TenantID, string) (*model.Asset, error)
+	AssetsByID(context.Context, model.TenantID, []model.EntityID) ([]model.Asset, error)
+	Assets(context.Context, model.TenantID, model.AssetFilter, model.PageLink) (model.Page[model.Asset], error)
+	DeleteAsset(context.Context, model.TenantID, model.EntityID) error
+	AssignAsset(context.Context, model.TenantID, model.EntityID, model.CustomerID) (*model.Asset, error)
+	// AssetTypes returns the types in use; of the assets of one customer when c is one.
+	AssetTypes(t model.TenantID, c model.CustomerID) []string
+}
+
+// AssetProfiles are kept in the registry.
+type AssetProfiles interface {
+	SaveAssetProfile(context.Context, *model.AssetProfile) error
+	AssetProfile(context.Context, model.TenantID, model.ID) (*model.AssetProfile, error)
+	AssetProfiles(context.Context, model.TenantID, model.PageLink) (model.Page[model.AssetProfile], error)
+	DefaultAssetProfile(context.Context, model.TenantID) (*model.AssetProfile, error)
+	SetDefaultAssetProfile(context.Context, model.TenantID, model.ID) (*model.AssetProfile, error)
+	DeleteAssetProfile(context.Context, model.TenantID, model.ID) error
 }
 
 // Dashboards are kept in the registry; lists carry no configuration.

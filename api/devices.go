@@ -97,11 +97,11 @@ func (s *Server) saveDevice(ctx context.Context, b *DeviceRequest, create func(*
 			return nil, err
 		}
 	}
-	customer, err := s.ownerWanted(ctx, b, d)
+	customer, err := s.ownerWanted(ctx, b.CustomerID, d.Customer)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.applyProfile(ctx, b, d); err != nil {
+	if d.ProfileID, d.Profile, err = s.profileWanted(ctx, model.EntityDeviceProfile, b.DeviceProfileID, b.Type, d.ProfileID, d.Profile); err != nil {
 		return nil, err
 	}
 	d.Name, d.Label, d.Version = b.Name, orEmpty(b.Label), versionOf(b.Version)
@@ -122,14 +122,14 @@ func (s *Server) saveDevice(ctx context.Context, b *DeviceRequest, create func(*
 	return s.Registry.AssignDevice(ctx, d.Tenant, d.ID, customer)
 }
 
-// ownerWanted returns the customer the device shall belong to. Clients send back whole
-// devices, so naming the present one is no wish; another one is for those who may assign.
-func (s *Server) ownerWanted(ctx context.Context, b *DeviceRequest, d *model.Device) (model.CustomerID, error) {
-	if b.CustomerID == nil {
-		return d.Customer, nil
+// ownerWanted returns the customer an entity shall belong to. Clients send back whole
+// entities, so naming the present one is no wish; another one is for those who may assign.
+func (s *Server) ownerWanted(ctx context.Context, asked *EntityID, now model.CustomerID) (model.CustomerID, error) {
+	if asked == nil {
+		return now, nil
 	}
-	wanted := model.CustomerID(b.CustomerID.ID)
-	if wanted == d.Customer {
+	wanted := model.CustomerID(asked.ID)
+	if wanted == now {
 		return wanted, nil
 	}
 	if err := auth.Require(caller(ctx), model.TenantAdmin); err != nil {
@@ -142,21 +142,20 @@ func (s *Server) ownerWanted(ctx context.Context, b *DeviceRequest, d *model.Dev
 	return wanted, err
 }
 
-// applyProfile lets the profile's id decide, else the type; neither keeps what is there,
-// which for a new device is the default one.
-func (s *Server) applyProfile(ctx context.Context, b *DeviceRequest, d *model.Device) error {
+// profileWanted lets the profile's id decide, else the type; neither keeps what is there,
+// which for something new is the default one.
+func (s *Server) profileWanted(ctx context.Context, t model.EntityType, asked *EntityID, typ *string, id model.ID, name string) (model.ID, string, error) {
 	switch {
-	case b.DeviceProfileID != nil:
-		ref := model.EntityRef{Type: model.EntityDeviceProfile, ID: model.EntityID(b.DeviceProfileID.ID)}
-		e, err := s.guard.Allow(caller(ctx), auth.Read, ref)
+	case asked != nil:
+		e, err := s.guard.Allow(caller(ctx), auth.Read, model.EntityRef{Type: t, ID: model.EntityID(asked.ID)})
 		if err != nil {
-			return err
+			return id, name, err
 		}
-		d.ProfileID, d.Profile = model.ID(e.ID), e.Name
-	case b.Type != nil && *b.Type != "" && *b.Type != d.Profile:
-		d.ProfileID, d.Profile = model.ID{}, *b.Type
+		return model.ID(e.ID), e.Name, nil
+	case typ != nil && *typ != "" && *typ != name:
+		return model.ID{}, *typ, nil
 	}
-	return nil
+	return id, name, nil
 }
 
 // GetDevice answers GET /api/device/{deviceId}.

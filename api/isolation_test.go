@@ -90,6 +90,29 @@ var rows = map[string]row{
 	"GET /api/deviceProfiles":                          {"/api/deviceProfiles" + list, "", 401, 200, 403},
 	"GET /api/deviceProfileInfos":                      {"/api/deviceProfileInfos" + list, "", 401, 200, 200},
 
+	"POST /api/asset":                                {"/api/asset", `{"id":` + entity("ASSET", "asset") + `,"name":"mine"}`, 401, 404, 403},
+	"GET /api/asset/:assetId":                        {"/api/asset/{asset}", "", 401, 404, 403},
+	"DELETE /api/asset/:assetId":                     {"/api/asset/{asset}", "", 401, 404, 403},
+	"GET /api/asset/info/:assetId":                   {"/api/asset/info/{asset}", "", 401, 404, 403},
+	"GET /api/asset/types":                           {"/api/asset/types", "", 401, 200, 200},
+	"GET /api/tenant/assets":                         {"/api/tenant/assets" + list, "", 401, 200, 403},
+	"GET /api/tenant/asset":                          {"/api/tenant/asset?assetName=building", "", 401, 404, 403},
+	"GET /api/tenant/assetInfos":                     {"/api/tenant/assetInfos" + list, "", 401, 200, 403},
+	"GET /api/customer/:customerId/assets":           {"/api/customer/{one}/assets" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/assetInfos":       {"/api/customer/{one}/assetInfos" + list, "", 401, 404, 403},
+	"GET /api/assets":                                {"/api/assets?assetIds={asset}", "", 401, 200, 200},
+	"POST /api/customer/:customerId/asset/:assetId":  {"/api/customer/{one}/asset/{asset}", "", 401, 404, 403},
+	"DELETE /api/customer/asset/:assetId":            {"/api/customer/asset/{asset}", "", 401, 404, 403},
+	"POST /api/customer/public/asset/:assetId":       {"/api/customer/public/asset/{asset}", "", 401, 404, 403},
+	"POST /api/assetProfile":                         {"/api/assetProfile", `{"id":` + entity("ASSET_PROFILE", "assetProfile") + `,"name":"mine"}`, 401, 404, 403},
+	"GET /api/assetProfile/:assetProfileId":          {"/api/assetProfile/{assetProfile}", "", 401, 404, 200},
+	"DELETE /api/assetProfile/:assetProfileId":       {"/api/assetProfile/{assetProfile}", "", 401, 404, 403},
+	"POST /api/assetProfile/:assetProfileId/default": {"/api/assetProfile/{assetProfile}/default", "", 401, 404, 403},
+	"GET /api/assetProfiles":                         {"/api/assetProfiles" + list, "", 401, 200, 403},
+	"GET /api/assetProfileInfos":                     {"/api/assetProfileInfos" + list, "", 401, 200, 200},
+	"GET /api/assetProfileInfo/:assetProfileId":      {"/api/assetProfileInfo/{assetProfile}", "", 401, 404, 200},
+	"GET /api/assetProfileInfo/default":              {"/api/assetProfileInfo/default", "", 401, 200, 200},
+
 	"POST /api/dashboard":                                     {"/api/dashboard", `{"id":` + entity("DASHBOARD", "dashboard") + `,"title":"mine"}`, 401, 404, 403},
 	"GET /api/dashboard/:dashboardId":                         {"/api/dashboard/{dashboard}", "", 401, 404, 403},
 	"DELETE /api/dashboard/:dashboardId":                      {"/api/dashboard/{dashboard}", "", 401, 404, 403},
@@ -145,9 +168,11 @@ func (w *world) names() *strings.Replacer {
 	w.t.Helper()
 	profile, err := w.registry.Device(w.t.Context(), w.a, w.owned)
 	check(w.t, err)
+	asset, err := w.registry.Asset(w.t.Context(), w.a, w.asset)
+	check(w.t, err)
 	return strings.NewReplacer("{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
 		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
-		"{dashboard}", w.dashboard.String())
+		"{dashboard}", w.dashboard.String(), "{asset}", w.asset.String(), "{assetProfile}", asset.ProfileID.String())
 }
 
 // Every route is held against the same three strangers, and a route without a row fails:
@@ -157,8 +182,8 @@ func TestStrangersSeeNothing(t *testing.T) {
 	names := w.names()
 	before := w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200).Body.String()
 	secrets := map[string][]string{
-		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard}")),
-		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard}")),
+		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile}")),
+		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard} {asset}")),
 	}
 	seen := map[string]bool{}
 	for _, r := range router(w.handler).Routes() {

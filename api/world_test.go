@@ -60,7 +60,7 @@ const (
 
 // A world is a whole server over real parts, with two tenants in it:
 //
-//	A ─┬─ customer one ─ user ─ device "owned", dashboard
+//	A ─┬─ customer one ─ user ─ device "owned", asset "building", dashboard
 //	   ├─ customer two ─ user
 //	   └─ device "free"
 //	B ─── device "foreign"
@@ -79,7 +79,7 @@ type world struct {
 	one, two         model.CustomerID
 	owned, free      model.EntityID
 	foreign          model.EntityID
-	dashboard        model.EntityID
+	asset, dashboard model.EntityID
 	adminID, userOne model.UserID
 
 	// Access tokens.
@@ -194,6 +194,9 @@ func (w *world) populate() {
 	w.userOne, w.oneUser = user(w.a, w.one, model.CustomerUser, "one@example.org")
 	_, w.twoUser = user(w.a, w.two, model.CustomerUser, "two@example.org")
 
+	a := &model.Asset{Tenant: w.a, Customer: w.one, Name: "building"}
+	check(t, w.registry.SaveAsset(ctx, a))
+	w.asset = a.ID
 	d := &model.DashboardRecord{Tenant: w.a, Title: "Board", Configuration: []byte(`{}`)}
 	check(t, w.registry.SaveDashboard(ctx, d))
 	_, err := w.registry.AssignDashboard(ctx, w.a, d.ID, w.one, true)

@@ -161,18 +161,27 @@ func (r *Registry) DeleteCustomer(ctx context.Context, t model.TenantID, id mode
 	return err
 }
 
-// unassignAll takes devices and dashboards back from a customer.
+// ownedTables hold what a customer may own.
+var ownedTables = []string{"devices", "assets"}
+
+// unassignAll takes everything back from a customer.
 func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {
-	devices, err := tx.ids("SELECT id FROM devices WHERE customer_id = $1", id.String())
-	if err != nil {
-		return err
+	var owned []model.ID
+	for _, table := range ownedTables {
+		ids, err := tx.ids("SELECT id FROM "+table+" WHERE customer_id = $1", id.String())
+		if err != nil {
+			return err
+		}
+		owned = append(owned, ids...)
+		if err := tx.exec("UPDATE "+table+" SET customer_id = NULL, version = version + 1 WHERE customer_id = $1", id.String()); err != nil {
+			return err
+		}
 	}
 	dashboards, err := tx.ids("SELECT dashboard_id FROM dashboard_customers WHERE customer_id = $1", id.String())
 	if err != nil {
 		return err
 	}
 	for _, change := range []string{
-		"UPDATE devices SET customer_id = NULL, version = version + 1 WHERE customer_id = $1",
 		`UPDATE dashboards SET version = version + 1 WHERE id IN (
 			SELECT dashboard_id FROM dashboard_customers WHERE customer_id = $1)`,
 		"DELETE FROM dashboard_customers WHERE customer_id = $1",
@@ -183,8 +192,8 @@ func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {
 	}
 	tx.rights = true
 	tx.then(func() {
-		for _, d := range devices {
-			r.dir.change(model.EntityID(d), func(e *model.Entity) { e.Customer = model.NoCustomer })
+		for _, e := range owned {
+			r.dir.change(model.EntityID(e), func(e *model.Entity) { e.Customer = model.NoCustomer })
 		}
 		for _, d := range dashboards {
 			r.dir.assign(model.EntityID(d), id, false)

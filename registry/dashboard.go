@@ -139,14 +139,7 @@ func (r *Registry) DeleteDashboard(ctx context.Context, t model.TenantID, id mod
 		if _, err := dashboardByID(tx.ctx, tx.sql, t, id); err != nil {
 			return err
 		}
-		if err := r.erase(tx, t, id); err != nil {
-			return err
-		}
-		if err := tx.execOne("DELETE FROM dashboards WHERE id = $1", id.String()); err != nil {
-			return fmt.Errorf("registry: delete dashboard %s: %w", id, err)
-		}
-		r.hide(tx, id)
-		return nil
+		return r.deleteOne(tx, "dashboards", t, id)
 	})
 	r.outbox.poke()
 	return err

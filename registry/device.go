@@ -157,15 +157,6 @@ func (r *Registry) chooseProfile(tx *tx, d *model.Device) (err error) {
 	return nil
 }
 
-// mayAssign refuses a customer that is not the tenant's.
-func (r *Registry) mayAssign(tx *tx, t model.TenantID, c model.CustomerID) error {
-	v, err := customerWhere(tx.ctx, tx.sql, "tenant_id = $1 AND id = $2", t.String(), c.String())
-	if err == nil && v == nil {
-		err = missing("Customer", model.ID(c))
-	}
-	return err
-}
-
 func checkDevice(d *model.Device) error {
 	return cmp.Or(required("Device", field{"name", d.Name}), checkTexts(field{"label", d.Label}, field{"type", d.Profile}))
 }
@@ -201,18 +192,8 @@ func (r *Registry) AssignDevice(ctx context.Context, t model.TenantID, id model.
 		if d, err = deviceByID(tx.ctx, tx.sql, t, id); err != nil || d.Customer == c {
 			return err
 		}
-		if c != model.NoCustomer {
-			if err := r.mayAssign(tx, t, c); err != nil {
-				return err
-			}
-		}
 		d.Customer, d.Version = c, d.Version+1
-		if err := tx.execOne("UPDATE devices SET customer_id = $2, version = $3 WHERE id = $1", id.String(), customerArg(c), d.Version); err != nil {
-			return fmt.Errorf("registry: assign device %s: %w", id, err)
-		}
-		tx.rights = true
-		tx.then(func() { r.dir.change(id, func(e *model.Entity) { e.Customer = c }) })
-		return nil
+		return r.moveTo(tx, "devices", t, id, c, d.Version)
 	})
 	if err != nil {
 		return nil, err
@@ -226,14 +207,7 @@ func (r *Registry) DeleteDevice(ctx context.Context, t model.TenantID, id model.
 		if _, err := deviceByID(tx.ctx, tx.sql, t, id); err != nil {
 			return err
 		}
-		if err := r.erase(tx, t, id); err != nil {
-			return err
-		}
-		if err := tx.execOne("DELETE FROM devices WHERE id = $1", id.String()); err != nil {
-			return fmt.Errorf("registry: delete device %s: %w", id, err)
-		}
-		r.hide(tx, id)
-		return nil
+		return r.deleteOne(tx, "devices", t, id)
 	})
 	r.outbox.poke()
 	return err

@@ -233,6 +233,9 @@ func (r *Registry) load(ctx context.Context) error {
 		`SELECT id, tenant_id, 'DEVICE_PROFILE', name, '', '', NULL, NULL, created FROM device_profiles`,
 		`SELECT d.id, d.tenant_id, 'DEVICE', d.name, d.label, p.name, p.id, d.customer_id, d.created
 			FROM devices d JOIN device_profiles p ON p.id = d.profile_id`,
+		`SELECT id, tenant_id, 'ASSET_PROFILE', name, '', '', NULL, NULL, created FROM asset_profiles`,
+		`SELECT a.id, a.tenant_id, 'ASSET', a.name, a.label, p.name, p.id, a.customer_id, a.created
+			FROM assets a JOIN asset_profiles p ON p.id = a.profile_id`,
 		`SELECT id, tenant_id, 'DASHBOARD', title, '', '', NULL, NULL, created FROM dashboards`,
 	} {
 		_, err := collect(ctx, r.reader, func(s scanner) (struct{}, error) {

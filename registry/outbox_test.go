@@ -243,9 +243,11 @@ func TestDeletedTenantTakesEverything(t *testing.T) {
 	}
 	board := &model.DashboardRecord{Tenant: f.tenant, Title: "x"}
 	check(t, f.SaveDashboard(t.Context(), board))
+	asset := &model.Asset{Tenant: f.tenant, Customer: c, Name: "a"}
+	check(t, f.SaveAsset(t.Context(), asset))
 	check(t, f.DeleteTenant(t.Context(), f.tenant))
 	for range 2 {
-		for _, typ := range []model.EntityType{model.EntityTenant, model.EntityDevice, model.EntityCustomer, model.EntityUser, model.EntityDashboard, model.EntityDeviceProfile} {
+		for _, typ := range []model.EntityType{model.EntityTenant, model.EntityDevice, model.EntityCustomer, model.EntityUser, model.EntityDashboard, model.EntityDeviceProfile, model.EntityAsset, model.EntityAssetProfile} {
 			for e := range f.Entities(f.tenant, typ) {
 				t.Errorf("still there: %+v", e)
 			}
@@ -263,8 +265,8 @@ func TestDeletedTenantTakesEverything(t *testing.T) {
 	}
 	e := &engine{}
 	f.sweep(t.Context(), e)
-	if erased, _ := e.state(); len(erased) != 25 { // tenant, profile, customer, user, dashboard, 20 devices
-		t.Errorf("%d entities erased, want 25", len(erased))
+	if erased, _ := e.state(); len(erased) != 27 { // tenant, two profiles, asset, customer, user, dashboard, 20 devices
+		t.Errorf("%d entities erased, want 27", len(erased))
 	}
 	wantError(t, f.DeleteTenant(t.Context(), f.tenant), model.NotFound, "")
 }

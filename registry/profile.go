@@ -120,17 +120,7 @@ func (r *Registry) updateProfile(tx *tx, p *model.DeviceProfile) error {
 	if err != nil {
 		return profileSaveError(err)
 	}
-	tx.then(func() {
-		r.dir.change(model.EntityID(p.ID), func(e *model.Entity) { e.Name = p.Name })
-		if p.Name == old.Name {
-			return
-		}
-		for _, e := range r.dir.index(p.Tenant, model.EntityDevice, true).list() { // a device's type is the profile's name
-			if e.ProfileID == p.ID {
-				r.dir.change(e.ID, func(e *model.Entity) { e.Profile = p.Name })
-			}
-		}
-	})
+	r.renameProfile(tx, p.Tenant, model.EntityDevice, p.ID, old.Name, p.Name)
 	return nil
 }
 

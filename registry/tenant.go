@@ -28,7 +28,7 @@ func tenantByID(ctx context.Context, q queryer, id model.TenantID) (*model.Tenan
 	return t, nil
 }
 
-// SaveTenant creates a tenant, with the device profile "default", when its ID is zero, and
+// SaveTenant creates a tenant, with a device and an asset profile "default", when its ID is zero, and
 // updates it otherwise. It fills ID, Created and Version.
 func (r *Registry) SaveTenant(ctx context.Context, t *model.Tenant) error {
 	if err := cmp.Or(required("Tenant", field{"title", t.Title}), checkContact(&t.Contact)); err != nil {
@@ -75,8 +75,12 @@ func (r *Registry) createTenant(tx *tx, t *model.Tenant) error {
 		r.dir.put(&model.Entity{Tenant: t.ID, ID: model.EntityID(t.ID), Type: model.EntityTenant, Name: t.Title,
 			Customer: model.NoCustomer, Created: t.Created})
 	})
-	return r.insertProfile(tx, &model.DeviceProfile{Tenant: t.ID, Name: "default", Description: "Default device profile",
+	err = r.insertProfile(tx, &model.DeviceProfile{Tenant: t.ID, Name: "default", Description: "Default device profile",
 		Default: true, Transport: "DEFAULT"})
+	if err == nil {
+		_, err = r.defaultAssetProfile(tx, t.ID)
+	}
+	return err
 }
 
 // Tenant returns a tenant.
@@ -84,13 +88,17 @@ func (r *Registry) Tenant(ctx context.Context, id model.TenantID) (*model.Tenant
 	return tenantByID(ctx, r.reader, id)
 }
 
+// tenantTables hold the entities of tenants, in an order in which they can be deleted: what
+// refers stands before what it refers to.
+var tenantTables = []string{"devices", "device_profiles", "assets", "asset_profiles", "users", "customers", "dashboards"}
+
 // DeleteTenant removes a tenant with everything it owns.
 func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 	err := r.write(ctx, func(tx *tx) error {
 		if _, err := tenantByID(tx.ctx, tx.sql, id); err != nil {
 			return err
 		}
-		for _, table := range []string{"devices", "dashboards", "users", "customers", "device_profiles"} {
+		for _, table := range tenantTables {
 			if err := r.eraseAll(tx, "SELECT id FROM "+table+" WHERE tenant_id = $1", id); err != nil {
 				return err
 			}
@@ -101,7 +109,7 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 		if err := r.endSessions(tx, "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.tenant_id = $1", id.String()); err != nil {
 			return err
 		}
-		for _, table := range []string{"devices", "device_profiles", "users", "customers", "dashboards"} {
+		for _, table := range tenantTables {
 			if err := tx.exec("DELETE FROM "+table+" WHERE tenant_id = $1", id.String()); err != nil {
 				return fmt.Errorf("registry: delete %s of tenant %s: %w", table, id, err)
 			}

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDashboardToPublicCustomerData, AssignDashboardToPublicCustomerErrors, AssignDashboardToPublicCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceProfileData, DeleteDeviceProfileErrors, DeleteDeviceProfileResponses, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDefaultDeviceProfileInfoData, GetDefaultDeviceProfileInfoErrors, GetDefaultDeviceProfileInfoResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileAttributeKeysData, GetDeviceProfileAttributeKeysErrors, GetDeviceProfileAttributeKeysResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfoData, GetDeviceProfileInfoErrors, GetDeviceProfileInfoResponses, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceProfileTimeseriesKeysData, GetDeviceProfileTimeseriesKeysErrors, GetDeviceProfileTimeseriesKeysResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantErrors, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, GetUserTokenData, GetUserTokenErrors, GetUserTokenResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveTenantData, SaveTenantErrors, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, SetDefaultDeviceProfileData, SetDefaultDeviceProfileErrors, SetDefaultDeviceProfileResponses, SetUserCredentialsEnabledData, SetUserCredentialsEnabledErrors, SetUserCredentialsEnabledResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDashboardFromPublicCustomerData, UnassignDashboardFromPublicCustomerErrors, UnassignDashboardFromPublicCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses } from './types.gen';
+import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignAssetToCustomerData, AssignAssetToCustomerErrors, AssignAssetToCustomerResponses, AssignAssetToPublicCustomerData, AssignAssetToPublicCustomerErrors, AssignAssetToPublicCustomerResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDashboardToPublicCustomerData, AssignDashboardToPublicCustomerErrors, AssignDashboardToPublicCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteAssetData, DeleteAssetErrors, DeleteAssetProfileData, DeleteAssetProfileErrors, DeleteAssetProfileResponses, DeleteAssetResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceProfileData, DeleteDeviceProfileErrors, DeleteDeviceProfileResponses, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAssetData, GetAssetErrors, GetAssetInfoData, GetAssetInfoErrors, GetAssetInfoResponses, GetAssetProfileData, GetAssetProfileErrors, GetAssetProfileInfoData, GetAssetProfileInfoErrors, GetAssetProfileInfoResponses, GetAssetProfileInfosData, GetAssetProfileInfosErrors, GetAssetProfileInfosResponses, GetAssetProfileResponses, GetAssetProfilesData, GetAssetProfilesErrors, GetAssetProfilesResponses, GetAssetResponses, GetAssetsByIdsData, GetAssetsByIdsErrors, GetAssetsByIdsResponses, GetAssetTypesData, GetAssetTypesErrors, GetAssetTypesResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerAssetInfosData, GetCustomerAssetInfosErrors, GetCustomerAssetInfosResponses, GetCustomerAssetsData, GetCustomerAssetsErrors, GetCustomerAssetsResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDefaultAssetProfileInfoData, GetDefaultAssetProfileInfoErrors, GetDefaultAssetProfileInfoResponses, GetDefaultDeviceProfileInfoData, GetDefaultDeviceProfileInfoErrors, GetDefaultDeviceProfileInfoResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileAttributeKeysData, GetDeviceProfileAttributeKeysErrors, GetDeviceProfileAttributeKeysResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfoData, GetDeviceProfileInfoErrors, GetDeviceProfileInfoResponses, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceProfileTimeseriesKeysData, GetDeviceProfileTimeseriesKeysErrors, GetDeviceProfileTimeseriesKeysResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantAssetData, GetTenantAssetErrors, GetTenantAssetInfosData, GetTenantAssetInfosErrors, GetTenantAssetInfosResponses, GetTenantAssetResponses, GetTenantAssetsData, GetTenantAssetsErrors, GetTenantAssetsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantErrors, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, GetUserTokenData, GetUserTokenErrors, GetUserTokenResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveAssetData, SaveAssetErrors, SaveAssetProfileData, SaveAssetProfileErrors, SaveAssetProfileResponses, SaveAssetResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveTenantData, SaveTenantErrors, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, SetDefaultAssetProfileData, SetDefaultAssetProfileErrors, SetDefaultAssetProfileResponses, SetDefaultDeviceProfileData, SetDefaultDeviceProfileErrors, SetDefaultDeviceProfileResponses, SetUserCredentialsEnabledData, SetUserCredentialsEnabledErrors, SetUserCredentialsEnabledResponses, UnassignAssetFromCustomerData, UnassignAssetFromCustomerErrors, UnassignAssetFromCustomerResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDashboardFromPublicCustomerData, UnassignDashboardFromPublicCustomerErrors, UnassignDashboardFromPublicCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -622,6 +622,226 @@ export const getDefaultDeviceProfileInfo = <ThrowOnError extends boolean = true>
 export const getDeviceProfileInfo = <ThrowOnError extends boolean = true>(options: Options<GetDeviceProfileInfoData, ThrowOnError>): RequestResult<GetDeviceProfileInfoResponses, GetDeviceProfileInfoErrors, ThrowOnError> => (options.client ?? client).get<GetDeviceProfileInfoResponses, GetDeviceProfileInfoErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
     url: '/api/deviceProfileInfo/{deviceProfileId}',
+    ...options
+});
+
+/**
+ * Create or update an asset
+ *
+ * Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
+ * only `assetProfileId` fills `type`; neither means the default profile.
+ *
+ */
+export const saveAsset = <ThrowOnError extends boolean = true>(options: Options<SaveAssetData, ThrowOnError>): RequestResult<SaveAssetResponses, SaveAssetErrors, ThrowOnError> => (options.client ?? client).post<SaveAssetResponses, SaveAssetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/asset',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete an asset with its telemetry and attributes
+ *
+ * Refused while entity views show it.
+ */
+export const deleteAsset = <ThrowOnError extends boolean = true>(options: Options<DeleteAssetData, ThrowOnError>): RequestResult<DeleteAssetResponses, DeleteAssetErrors, ThrowOnError> => (options.client ?? client).delete<DeleteAssetResponses, DeleteAssetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/asset/{assetId}',
+    ...options
+});
+
+/**
+ * Read an asset
+ */
+export const getAsset = <ThrowOnError extends boolean = true>(options: Options<GetAssetData, ThrowOnError>): RequestResult<GetAssetResponses, GetAssetErrors, ThrowOnError> => (options.client ?? client).get<GetAssetResponses, GetAssetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/asset/{assetId}',
+    ...options
+});
+
+/**
+ * Read an asset with its customer's title
+ */
+export const getAssetInfo = <ThrowOnError extends boolean = true>(options: Options<GetAssetInfoData, ThrowOnError>): RequestResult<GetAssetInfoResponses, GetAssetInfoErrors, ThrowOnError> => (options.client ?? client).get<GetAssetInfoResponses, GetAssetInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/asset/info/{assetId}',
+    ...options
+});
+
+/**
+ * The types of the assets one may see
+ */
+export const getAssetTypes = <ThrowOnError extends boolean = true>(options?: Options<GetAssetTypesData, ThrowOnError>): RequestResult<GetAssetTypesResponses, GetAssetTypesErrors, ThrowOnError> => (options?.client ?? client).get<GetAssetTypesResponses, GetAssetTypesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/asset/types',
+    ...options
+});
+
+/**
+ * List the assets of the tenant, or find one by name
+ *
+ * With `assetName` the answer is that one asset, or 404; the paging parameters are then not needed.
+ */
+export const getTenantAssets = <ThrowOnError extends boolean = true>(options?: Options<GetTenantAssetsData, ThrowOnError>): RequestResult<GetTenantAssetsResponses, GetTenantAssetsErrors, ThrowOnError> => (options?.client ?? client).get<GetTenantAssetsResponses, GetTenantAssetsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/assets',
+    ...options
+});
+
+/**
+ * Find an asset by its name
+ */
+export const getTenantAsset = <ThrowOnError extends boolean = true>(options: Options<GetTenantAssetData, ThrowOnError>): RequestResult<GetTenantAssetResponses, GetTenantAssetErrors, ThrowOnError> => (options.client ?? client).get<GetTenantAssetResponses, GetTenantAssetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/asset',
+    ...options
+});
+
+/**
+ * List the assets of the tenant with the titles of their customers
+ */
+export const getTenantAssetInfos = <ThrowOnError extends boolean = true>(options: Options<GetTenantAssetInfosData, ThrowOnError>): RequestResult<GetTenantAssetInfosResponses, GetTenantAssetInfosErrors, ThrowOnError> => (options.client ?? client).get<GetTenantAssetInfosResponses, GetTenantAssetInfosErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/assetInfos',
+    ...options
+});
+
+/**
+ * List the assets of a customer
+ */
+export const getCustomerAssets = <ThrowOnError extends boolean = true>(options: Options<GetCustomerAssetsData, ThrowOnError>): RequestResult<GetCustomerAssetsResponses, GetCustomerAssetsErrors, ThrowOnError> => (options.client ?? client).get<GetCustomerAssetsResponses, GetCustomerAssetsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/assets',
+    ...options
+});
+
+/**
+ * List the assets of a customer with its title
+ */
+export const getCustomerAssetInfos = <ThrowOnError extends boolean = true>(options: Options<GetCustomerAssetInfosData, ThrowOnError>): RequestResult<GetCustomerAssetInfosResponses, GetCustomerAssetInfosErrors, ThrowOnError> => (options.client ?? client).get<GetCustomerAssetInfosResponses, GetCustomerAssetInfosErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/assetInfos',
+    ...options
+});
+
+/**
+ * Read several assets
+ *
+ * Those that do not exist, or are not the caller's, are left out.
+ */
+export const getAssetsByIds = <ThrowOnError extends boolean = true>(options: Options<GetAssetsByIdsData, ThrowOnError>): RequestResult<GetAssetsByIdsResponses, GetAssetsByIdsErrors, ThrowOnError> => (options.client ?? client).get<GetAssetsByIdsResponses, GetAssetsByIdsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assets',
+    ...options
+});
+
+/**
+ * Assign an asset to a customer
+ */
+export const assignAssetToCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignAssetToCustomerData, ThrowOnError>): RequestResult<AssignAssetToCustomerResponses, AssignAssetToCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignAssetToCustomerResponses, AssignAssetToCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/asset/{assetId}',
+    ...options
+});
+
+/**
+ * Take an asset from its customer
+ */
+export const unassignAssetFromCustomer = <ThrowOnError extends boolean = true>(options: Options<UnassignAssetFromCustomerData, ThrowOnError>): RequestResult<UnassignAssetFromCustomerResponses, UnassignAssetFromCustomerErrors, ThrowOnError> => (options.client ?? client).delete<UnassignAssetFromCustomerResponses, UnassignAssetFromCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/asset/{assetId}',
+    ...options
+});
+
+/**
+ * Assign an asset to the public customer
+ *
+ * The public customer is created when it is first needed.
+ */
+export const assignAssetToPublicCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignAssetToPublicCustomerData, ThrowOnError>): RequestResult<AssignAssetToPublicCustomerResponses, AssignAssetToPublicCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignAssetToPublicCustomerResponses, AssignAssetToPublicCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/public/asset/{assetId}',
+    ...options
+});
+
+/**
+ * Create or update an asset profile
+ */
+export const saveAssetProfile = <ThrowOnError extends boolean = true>(options: Options<SaveAssetProfileData, ThrowOnError>): RequestResult<SaveAssetProfileResponses, SaveAssetProfileErrors, ThrowOnError> => (options.client ?? client).post<SaveAssetProfileResponses, SaveAssetProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfile',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete an asset profile
+ *
+ * Refused for the default profile and for one that assets have.
+ */
+export const deleteAssetProfile = <ThrowOnError extends boolean = true>(options: Options<DeleteAssetProfileData, ThrowOnError>): RequestResult<DeleteAssetProfileResponses, DeleteAssetProfileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteAssetProfileResponses, DeleteAssetProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfile/{assetProfileId}',
+    ...options
+});
+
+/**
+ * Read an asset profile
+ */
+export const getAssetProfile = <ThrowOnError extends boolean = true>(options: Options<GetAssetProfileData, ThrowOnError>): RequestResult<GetAssetProfileResponses, GetAssetProfileErrors, ThrowOnError> => (options.client ?? client).get<GetAssetProfileResponses, GetAssetProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfile/{assetProfileId}',
+    ...options
+});
+
+/**
+ * Make an asset profile that of assets which name none
+ */
+export const setDefaultAssetProfile = <ThrowOnError extends boolean = true>(options: Options<SetDefaultAssetProfileData, ThrowOnError>): RequestResult<SetDefaultAssetProfileResponses, SetDefaultAssetProfileErrors, ThrowOnError> => (options.client ?? client).post<SetDefaultAssetProfileResponses, SetDefaultAssetProfileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfile/{assetProfileId}/default',
+    ...options
+});
+
+/**
+ * List the asset profiles of the tenant
+ */
+export const getAssetProfiles = <ThrowOnError extends boolean = true>(options: Options<GetAssetProfilesData, ThrowOnError>): RequestResult<GetAssetProfilesResponses, GetAssetProfilesErrors, ThrowOnError> => (options.client ?? client).get<GetAssetProfilesResponses, GetAssetProfilesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfiles',
+    ...options
+});
+
+/**
+ * List the asset profiles in short
+ */
+export const getAssetProfileInfos = <ThrowOnError extends boolean = true>(options: Options<GetAssetProfileInfosData, ThrowOnError>): RequestResult<GetAssetProfileInfosResponses, GetAssetProfileInfosErrors, ThrowOnError> => (options.client ?? client).get<GetAssetProfileInfosResponses, GetAssetProfileInfosErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfileInfos',
+    ...options
+});
+
+/**
+ * The asset profile of assets that name none, in short
+ */
+export const getDefaultAssetProfileInfo = <ThrowOnError extends boolean = true>(options?: Options<GetDefaultAssetProfileInfoData, ThrowOnError>): RequestResult<GetDefaultAssetProfileInfoResponses, GetDefaultAssetProfileInfoErrors, ThrowOnError> => (options?.client ?? client).get<GetDefaultAssetProfileInfoResponses, GetDefaultAssetProfileInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfileInfo/default',
+    ...options
+});
+
+/**
+ * Read an asset profile in short
+ */
+export const getAssetProfileInfo = <ThrowOnError extends boolean = true>(options: Options<GetAssetProfileInfoData, ThrowOnError>): RequestResult<GetAssetProfileInfoResponses, GetAssetProfileInfoErrors, ThrowOnError> => (options.client ?? client).get<GetAssetProfileInfoResponses, GetAssetProfileInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/assetProfileInfo/{assetProfileId}',
     ...options
 });
 

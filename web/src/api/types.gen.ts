@@ -474,6 +474,125 @@ export type PageDeviceProfileInfo = {
     hasNext: boolean;
 };
 
+export type AssetRequest = {
+    id?: EntityId;
+    /**
+     * The version that was read; an older one is a conflict.
+     */
+    version?: number | null;
+    name: string;
+    /**
+     * Name of the asset profile.
+     */
+    type?: string | null;
+    label?: string | null;
+    assetProfileId?: EntityId;
+    customerId?: EntityId;
+    additionalInfo?: FreeObject;
+};
+
+export type Asset = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    customerId: EntityId;
+    name: string;
+    /**
+     * Name of the asset profile.
+     */
+    type: string;
+    label: string | null;
+    assetProfileId: EntityId;
+    externalId: FreeObject;
+    additionalInfo: FreeObject;
+};
+
+/**
+ * An asset with what a list shows beside it.
+ */
+export type AssetInfo = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    customerId: EntityId;
+    name: string;
+    /**
+     * Name of the asset profile.
+     */
+    type: string;
+    label: string | null;
+    assetProfileId: EntityId;
+    externalId: FreeObject;
+    additionalInfo: FreeObject;
+    customerTitle: string | null;
+    customerIsPublic: boolean;
+    assetProfileName: string;
+};
+
+export type PageAsset = {
+    data: Array<Asset>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageAssetInfo = {
+    data: Array<AssetInfo>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type AssetProfileRequest = {
+    id?: EntityId;
+    version?: number | null;
+    name: string;
+    description?: string | null;
+    defaultDashboardId?: EntityId;
+    defaultQueueName?: string | null;
+    image?: string | null;
+};
+
+export type AssetProfile = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    name: string;
+    description: string | null;
+    defaultRuleChainId: FreeObject;
+    defaultDashboardId: NullableEntityId;
+    defaultQueueName: string | null;
+    defaultEdgeRuleChainId: FreeObject;
+    externalId: FreeObject;
+    image: string | null;
+    default: boolean;
+};
+
+export type AssetProfileInfo = {
+    id: EntityId;
+    tenantId: EntityId;
+    name: string;
+    image: string | null;
+    defaultDashboardId: NullableEntityId;
+};
+
+export type PageAssetProfile = {
+    data: Array<AssetProfile>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageAssetProfileInfo = {
+    data: Array<AssetProfileInfo>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
 export type AssignedCustomer = {
     customerId: EntityId;
     title: string;
@@ -636,6 +755,16 @@ export type DeviceProfileId = string;
 export type DashboardId = string;
 
 /**
+ * Id of the asset.
+ */
+export type AssetId = string;
+
+/**
+ * Id of the asset profile.
+ */
+export type AssetProfileId = string;
+
+/**
  * Id of the entity.
  */
 export type EntityIdPath = string;
@@ -704,6 +833,21 @@ export type DeviceProfileFilter = string;
  * Only devices that are, or are not, active now.
  */
 export type ActiveFilter = boolean;
+
+/**
+ * Only assets of this type.
+ */
+export type AssetType = string;
+
+/**
+ * Only assets of this profile.
+ */
+export type AssetProfileFilter = string;
+
+/**
+ * Ids separated by commas.
+ */
+export type AssetIds = string;
 
 /**
  * Ids separated by commas.
@@ -3461,6 +3605,1108 @@ export type GetDeviceProfileInfoResponses = {
 };
 
 export type GetDeviceProfileInfoResponse = GetDeviceProfileInfoResponses[keyof GetDeviceProfileInfoResponses];
+
+export type SaveAssetData = {
+    body: AssetRequest;
+    path?: never;
+    query?: never;
+    url: '/api/asset';
+};
+
+export type SaveAssetErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Error code 35 - somebody else changed it first.
+     */
+    409: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveAssetError = SaveAssetErrors[keyof SaveAssetErrors];
+
+export type SaveAssetResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type SaveAssetResponse = SaveAssetResponses[keyof SaveAssetResponses];
+
+export type DeleteAssetData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/asset/{assetId}';
+};
+
+export type DeleteAssetErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteAssetError = DeleteAssetErrors[keyof DeleteAssetErrors];
+
+export type DeleteAssetResponses = {
+    /**
+     * The asset is gone.
+     */
+    200: unknown;
+};
+
+export type GetAssetData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/asset/{assetId}';
+};
+
+export type GetAssetErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetError = GetAssetErrors[keyof GetAssetErrors];
+
+export type GetAssetResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type GetAssetResponse = GetAssetResponses[keyof GetAssetResponses];
+
+export type GetAssetInfoData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/asset/info/{assetId}';
+};
+
+export type GetAssetInfoErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetInfoError = GetAssetInfoErrors[keyof GetAssetInfoErrors];
+
+export type GetAssetInfoResponses = {
+    /**
+     * The asset.
+     */
+    200: AssetInfo;
+};
+
+export type GetAssetInfoResponse = GetAssetInfoResponses[keyof GetAssetInfoResponses];
+
+export type GetAssetTypesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/asset/types';
+};
+
+export type GetAssetTypesErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetTypesError = GetAssetTypesErrors[keyof GetAssetTypesErrors];
+
+export type GetAssetTypesResponses = {
+    /**
+     * Each type once, sorted.
+     */
+    200: Array<EntitySubtype>;
+};
+
+export type GetAssetTypesResponse = GetAssetTypesResponses[keyof GetAssetTypesResponses];
+
+export type GetTenantAssetsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The exact name of one asset.
+         */
+        assetName?: string;
+        /**
+         * Elements of a page; required unless `assetName` is given.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0; required unless `assetName` is given.
+         */
+        page?: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only assets of this type.
+         */
+        type?: string;
+    };
+    url: '/api/tenant/assets';
+};
+
+export type GetTenantAssetsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantAssetsError = GetTenantAssetsErrors[keyof GetTenantAssetsErrors];
+
+export type GetTenantAssetsResponses = {
+    /**
+     * A page of assets, or one asset.
+     */
+    200: PageAsset | Asset;
+};
+
+export type GetTenantAssetsResponse = GetTenantAssetsResponses[keyof GetTenantAssetsResponses];
+
+export type GetTenantAssetData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The exact name.
+         */
+        assetName: string;
+    };
+    url: '/api/tenant/asset';
+};
+
+export type GetTenantAssetErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantAssetError = GetTenantAssetErrors[keyof GetTenantAssetErrors];
+
+export type GetTenantAssetResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type GetTenantAssetResponse = GetTenantAssetResponses[keyof GetTenantAssetResponses];
+
+export type GetTenantAssetInfosData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only assets of this type.
+         */
+        type?: string;
+        /**
+         * Only assets of this profile.
+         */
+        assetProfileId?: string;
+    };
+    url: '/api/tenant/assetInfos';
+};
+
+export type GetTenantAssetInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantAssetInfosError = GetTenantAssetInfosErrors[keyof GetTenantAssetInfosErrors];
+
+export type GetTenantAssetInfosResponses = {
+    /**
+     * A page of assets with the titles of their customers.
+     */
+    200: PageAssetInfo;
+};
+
+export type GetTenantAssetInfosResponse = GetTenantAssetInfosResponses[keyof GetTenantAssetInfosResponses];
+
+export type GetCustomerAssetsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+    };
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only assets of this type.
+         */
+        type?: string;
+    };
+    url: '/api/customer/{customerId}/assets';
+};
+
+export type GetCustomerAssetsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetCustomerAssetsError = GetCustomerAssetsErrors[keyof GetCustomerAssetsErrors];
+
+export type GetCustomerAssetsResponses = {
+    /**
+     * A page of assets.
+     */
+    200: PageAsset;
+};
+
+export type GetCustomerAssetsResponse = GetCustomerAssetsResponses[keyof GetCustomerAssetsResponses];
+
+export type GetCustomerAssetInfosData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+    };
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only assets of this type.
+         */
+        type?: string;
+        /**
+         * Only assets of this profile.
+         */
+        assetProfileId?: string;
+    };
+    url: '/api/customer/{customerId}/assetInfos';
+};
+
+export type GetCustomerAssetInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetCustomerAssetInfosError = GetCustomerAssetInfosErrors[keyof GetCustomerAssetInfosErrors];
+
+export type GetCustomerAssetInfosResponses = {
+    /**
+     * A page of assets with the titles of their customers.
+     */
+    200: PageAssetInfo;
+};
+
+export type GetCustomerAssetInfosResponse = GetCustomerAssetInfosResponses[keyof GetCustomerAssetInfosResponses];
+
+export type GetAssetsByIdsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Ids separated by commas.
+         */
+        assetIds: string;
+    };
+    url: '/api/assets';
+};
+
+export type GetAssetsByIdsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetsByIdsError = GetAssetsByIdsErrors[keyof GetAssetsByIdsErrors];
+
+export type GetAssetsByIdsResponses = {
+    /**
+     * The assets that exist, in the order asked for.
+     */
+    200: Array<Asset>;
+};
+
+export type GetAssetsByIdsResponse = GetAssetsByIdsResponses[keyof GetAssetsByIdsResponses];
+
+export type AssignAssetToCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/customer/{customerId}/asset/{assetId}';
+};
+
+export type AssignAssetToCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type AssignAssetToCustomerError = AssignAssetToCustomerErrors[keyof AssignAssetToCustomerErrors];
+
+export type AssignAssetToCustomerResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type AssignAssetToCustomerResponse = AssignAssetToCustomerResponses[keyof AssignAssetToCustomerResponses];
+
+export type UnassignAssetFromCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/customer/asset/{assetId}';
+};
+
+export type UnassignAssetFromCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type UnassignAssetFromCustomerError = UnassignAssetFromCustomerErrors[keyof UnassignAssetFromCustomerErrors];
+
+export type UnassignAssetFromCustomerResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type UnassignAssetFromCustomerResponse = UnassignAssetFromCustomerResponses[keyof UnassignAssetFromCustomerResponses];
+
+export type AssignAssetToPublicCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset.
+         */
+        assetId: string;
+    };
+    query?: never;
+    url: '/api/customer/public/asset/{assetId}';
+};
+
+export type AssignAssetToPublicCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type AssignAssetToPublicCustomerError = AssignAssetToPublicCustomerErrors[keyof AssignAssetToPublicCustomerErrors];
+
+export type AssignAssetToPublicCustomerResponses = {
+    /**
+     * The asset.
+     */
+    200: Asset;
+};
+
+export type AssignAssetToPublicCustomerResponse = AssignAssetToPublicCustomerResponses[keyof AssignAssetToPublicCustomerResponses];
+
+export type SaveAssetProfileData = {
+    body: AssetProfileRequest;
+    path?: never;
+    query?: never;
+    url: '/api/assetProfile';
+};
+
+export type SaveAssetProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Error code 35 - somebody else changed it first.
+     */
+    409: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveAssetProfileError = SaveAssetProfileErrors[keyof SaveAssetProfileErrors];
+
+export type SaveAssetProfileResponses = {
+    /**
+     * The asset profile.
+     */
+    200: AssetProfile;
+};
+
+export type SaveAssetProfileResponse = SaveAssetProfileResponses[keyof SaveAssetProfileResponses];
+
+export type DeleteAssetProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset profile.
+         */
+        assetProfileId: string;
+    };
+    query?: never;
+    url: '/api/assetProfile/{assetProfileId}';
+};
+
+export type DeleteAssetProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteAssetProfileError = DeleteAssetProfileErrors[keyof DeleteAssetProfileErrors];
+
+export type DeleteAssetProfileResponses = {
+    /**
+     * The asset profile is gone.
+     */
+    200: unknown;
+};
+
+export type GetAssetProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset profile.
+         */
+        assetProfileId: string;
+    };
+    query?: never;
+    url: '/api/assetProfile/{assetProfileId}';
+};
+
+export type GetAssetProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetProfileError = GetAssetProfileErrors[keyof GetAssetProfileErrors];
+
+export type GetAssetProfileResponses = {
+    /**
+     * The asset profile.
+     */
+    200: AssetProfile;
+};
+
+export type GetAssetProfileResponse = GetAssetProfileResponses[keyof GetAssetProfileResponses];
+
+export type SetDefaultAssetProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset profile.
+         */
+        assetProfileId: string;
+    };
+    query?: never;
+    url: '/api/assetProfile/{assetProfileId}/default';
+};
+
+export type SetDefaultAssetProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SetDefaultAssetProfileError = SetDefaultAssetProfileErrors[keyof SetDefaultAssetProfileErrors];
+
+export type SetDefaultAssetProfileResponses = {
+    /**
+     * The asset profile.
+     */
+    200: AssetProfile;
+};
+
+export type SetDefaultAssetProfileResponse = SetDefaultAssetProfileResponses[keyof SetDefaultAssetProfileResponses];
+
+export type GetAssetProfilesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/assetProfiles';
+};
+
+export type GetAssetProfilesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetProfilesError = GetAssetProfilesErrors[keyof GetAssetProfilesErrors];
+
+export type GetAssetProfilesResponses = {
+    /**
+     * A page of asset profiles.
+     */
+    200: PageAssetProfile;
+};
+
+export type GetAssetProfilesResponse = GetAssetProfilesResponses[keyof GetAssetProfilesResponses];
+
+export type GetAssetProfileInfosData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/assetProfileInfos';
+};
+
+export type GetAssetProfileInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetProfileInfosError = GetAssetProfileInfosErrors[keyof GetAssetProfileInfosErrors];
+
+export type GetAssetProfileInfosResponses = {
+    /**
+     * A page of asset profile infos.
+     */
+    200: PageAssetProfileInfo;
+};
+
+export type GetAssetProfileInfosResponse = GetAssetProfileInfosResponses[keyof GetAssetProfileInfosResponses];
+
+export type GetDefaultAssetProfileInfoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/assetProfileInfo/default';
+};
+
+export type GetDefaultAssetProfileInfoErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDefaultAssetProfileInfoError = GetDefaultAssetProfileInfoErrors[keyof GetDefaultAssetProfileInfoErrors];
+
+export type GetDefaultAssetProfileInfoResponses = {
+    /**
+     * The asset profile.
+     */
+    200: AssetProfileInfo;
+};
+
+export type GetDefaultAssetProfileInfoResponse = GetDefaultAssetProfileInfoResponses[keyof GetDefaultAssetProfileInfoResponses];
+
+export type GetAssetProfileInfoData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the asset profile.
+         */
+        assetProfileId: string;
+    };
+    query?: never;
+    url: '/api/assetProfileInfo/{assetProfileId}';
+};
+
+export type GetAssetProfileInfoErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAssetProfileInfoError = GetAssetProfileInfoErrors[keyof GetAssetProfileInfoErrors];
+
+export type GetAssetProfileInfoResponses = {
+    /**
+     * The asset profile.
+     */
+    200: AssetProfileInfo;
+};
+
+export type GetAssetProfileInfoResponse = GetAssetProfileInfoResponses[keyof GetAssetProfileInfoResponses];
 
 export type SaveDashboardData = {
     body: DashboardRequest;
