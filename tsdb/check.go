@@ -43,6 +43,7 @@ type checker struct {
 	report   Report
 	problems []error
 	groups   map[uint64]*checkedGroup
+	owed     map[uint64]int64
 	reader   rowgroup.Reader
 	page     rowgroup.PageReader
 	table    column.Table
@@ -65,7 +66,17 @@ func (c *checker) problem(format string, args ...any) {
 	}
 }
 
-func (c *checker) run() error {
+func (c *checker) run() (err error) {
+	if c.owed, err = readOwed(c.store); err != nil {
+		return err
+	}
+	for group := range c.owed {
+		if found, err := get(c.store, keys.AppendNames(nil, group), func([]byte) error { return nil }); err != nil {
+			return err
+		} else if !found {
+			c.problem("unknown group %d is to be reclaimed", group)
+		}
+	}
 	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages} {
 		if err := step(); err != nil {
 			return err
@@ -211,6 +222,7 @@ func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
 	c.report.Steps += int64((n + rowgroup.StepRows - 1) / rowgroup.StepRows)
 	c.table.Reset(r.Columns())
 	full := make([]bool, n)
+	hidden := g.state.Tail.Hidden
 	for col := range r.Columns() {
 		cells := &c.table.Columns[col]
 		if err := r.Decode(col, 0, n, cells); err != nil {
@@ -221,6 +233,10 @@ func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
 				continue
 			}
 			full[i] = true
+			if catalog.Hides(hidden, col, times[i]) {
+				c.report.Hidden++
+				continue
+			}
 			c.report.Points++
 			l := &g.newest[col]
 			*l = catalog.Latest{TS: times[i], Type: t, Bits: cells.Bits[i], Text: l.Text[:0]}
@@ -342,6 +358,16 @@ func (c *checker) checkTail(number uint64, g *checkedGroup) {
 	if t.Small != g.small || t.SmallRows != g.rows {
 		c.problem("group %d has %d small row groups of %d rows, its state says %d of %d", number, g.small, g.rows, t.Small, t.SmallRows)
 	}
+	c.report.Tombs += int64(len(t.Hidden))
+	for _, h := range t.Hidden {
+		if h.To > t.Sealed || h.Columns>>len(g.names.Columns) != 0 {
+			c.problem("group %d of %d columns, sealed up to %d, has columns %b hidden from %d to %d", number, len(g.names.Columns),
+				t.Sealed, h.Columns, h.From, h.To)
+		}
+	}
+	if due, found := c.owed[number]; (found && due != dueOf(t)) || (!found && dueOf(t) != never) {
+		c.problem("group %d is to be reclaimed from %d on, its row says %d (%t)", number, dueOf(t), due, found)
+	}
 	if g.any && (!t.Any || g.last > t.Last) {
 		c.problem("group %d ends at %d, its state says %d", number, g.last, t.Last)
 	}
@@ -353,6 +379,9 @@ func (c *checker) checkLatest(number uint64, g *checkedGroup) {
 			continue
 		}
 		have, want := &g.state.Latest[i], &g.newest[i]
+		if g.state.Tail.Outlived&(1<<i) != 0 && (want.Type == model.TypeNone || want.TS < have.TS) {
+			continue
+		}
 		if have.Type != want.Type || want.Type != model.TypeNone && (have.TS != want.TS || have.Value() != want.Value()) {
 			c.problem("latest of key %q of entity %s (group %d) is %#v at %d, the newest point %#v at %d", g.names.Columns[i],
 				g.names.Series.Entity, number, have.Value(), have.TS, want.Value(), want.TS)

@@ -31,7 +31,11 @@ func spaceByte(s scan.Space) byte {
 
 // newCursor opens a cursor over r.
 func newCursor(r pebble.Reader, s scan.Space, group uint64) (*cursor, error) {
-	c := &cursor{space: spaceByte(s), group: group}
+	return newCursorIn(r, spaceByte(s), group)
+}
+
+func newCursorIn(r pebble.Reader, space byte, group uint64) (*cursor, error) {
+	c := &cursor{space: space, group: group}
 	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{c.space}, UpperBound: []byte{c.space + 1}})
 	if err != nil {
 		return nil, fmt.Errorf("open iterator: %w", err)

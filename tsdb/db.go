@@ -115,7 +115,11 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := db.failure(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	db.flusher = startFlusher(db, flush)
+	owing, err := readOwed(db.store)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	db.flusher = startFlusher(db, flush, owing)
 	db.committer = startCommitter(db)
 	db.wakeFlusher()
 	return db, nil

@@ -28,6 +28,7 @@ type flusher struct {
 		state  flushState
 		frozen *frozenHead // not written yet; kept when writing failed
 	}
+	owed owed
 }
 
 // A frozenHead is what one flush writes.
@@ -39,9 +40,10 @@ type frozenHead struct {
 	logBytes int64
 }
 
-func startFlusher(db *DB, state flushState) *flusher {
+func startFlusher(db *DB, state flushState, groups map[uint64]int64) *flusher {
 	ctx, stop := context.WithCancel(context.Background())
 	f := &flusher{db: db, wake: make(chan struct{}, 1), stop: stop}
+	f.owed.mu.groups = groups
 	f.run.state = state
 	f.done.Go(func() { f.loop(ctx) })
 	return f
@@ -67,12 +69,9 @@ func (f *flusher) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
-			if !f.due() {
-				continue
-			}
 		case <-retry.C:
 		}
-		err := f.flush(ctx)
+		err := f.work(ctx)
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
@@ -80,7 +79,7 @@ func (f *flusher) loop(ctx context.Context) {
 			return // Fatal has been told
 		}
 		if f.db.options.Events.Failed != nil {
-			f.db.options.Events.Failed(fmt.Errorf("tsdb: flush: %w", err))
+			f.db.options.Events.Failed(fmt.Errorf("tsdb: background work: %w", err))
 		}
 		retry.Reset(retryAfter)
 		select { // deaf to wake-ups, which would make it try in a circle
@@ -92,9 +91,33 @@ func (f *flusher) loop(ctx context.Context) {
 	}
 }
 
+// work flushes when there is enough, or when an earlier flush failed, and goes on with what
+// waits in the background.
+func (f *flusher) work(ctx context.Context) error {
+	if f.due() {
+		if err := f.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if f.db.options.manual {
+		return nil
+	}
+	left, err := f.reclaimStep(ctx, reclaimBudget)
+	if err == nil && left {
+		f.wakeUp()
+	}
+	return err
+}
+
 // due reports whether the head has enough for a flush.
 func (f *flusher) due() bool {
 	db := f.db
+	f.run.Lock()
+	behind := f.run.frozen != nil
+	f.run.Unlock()
+	if behind {
+		return true
+	}
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.tuning.log
@@ -140,7 +163,13 @@ func (f *flusher) flush(ctx context.Context) error {
 	if f.run.frozen == nil {
 		return nil
 	}
-	return f.write(ctx, f.run.frozen)
+	if err := f.write(ctx, f.run.frozen); err != nil {
+		return err
+	}
+	if f.owed.any(f.db.options.Now().UnixMilli()) {
+		f.wakeUp()
+	}
+	return nil
 }
 
 // freeze begins a new generation of the head and returns the one before, or nil when
@@ -148,7 +177,7 @@ func (f *flusher) flush(ctx context.Context) error {
 func (db *DB) freeze(state flushState) *frozenHead {
 	db.commit.Lock()
 	defer db.commit.Unlock()
-	if len(db.commit.dirty) == 0 {
+	if len(db.commit.dirty) == 0 && model.Position(db.applied.Load()) == state.position {
 		return nil
 	}
 	state.position = model.Position(db.applied.Load())
@@ -185,7 +214,7 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 		r.Roll(h.gen)
 		frozen := r.Frozen()
 		r.Unlock()
-		if err := w.record(frozen); err != nil {
+		if err := w.record(r, frozen); err != nil {
 			return err
 		}
 	}
@@ -195,22 +224,20 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 			return err
 		}
 	}
-	if err := w.batch.Set([]byte(metaFlushKey), h.state.append(nil), nil); err != nil {
-		return err
-	}
+	state := h.state
+	state.batch = f.run.state.batch
 	db.at(AtFlushBatch)
 	// What the batch says is in the log already, and whatever is written behind it syncs it.
-	if err := w.commit(pebble.NoSync); err != nil {
+	if err := w.commit(&state, pebble.NoSync); err != nil {
 		return fmt.Errorf("commit flush at position %d: %w", h.state.position, err)
 	}
 	db.at(AtFlushCommitted)
-	w.committed()
 	for _, r := range h.records {
 		r.Lock()
 		r.Thaw()
 		r.Unlock()
 	}
-	f.run.state, f.run.frozen = h.state, nil
+	f.run.state, f.run.frozen = state, nil
 	db.flushed.Store(uint64(h.state.position))
 	db.stats.head.Add(-h.bytes)
 	db.stats.flushes.Add(1)

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -22,53 +23,94 @@ type flushWriter struct {
 	began time.Time
 	info  FlushInfo
 	tails []newTail
+	owing map[uint64]int64 // what becomes that of the groups when the batch is committed
+	pins  []*head.Record
 	key   []byte
 	value []byte
 }
 
 // A newTail becomes that of its group when the batch is committed.
 type newTail struct {
-	group *head.Group
-	tail  catalog.Tail
+	record *head.Record
+	group  *head.Group
+	tail   catalog.Tail
 }
 
 func newFlushWriter(db *DB) *flushWriter {
 	return &flushWriter{db: db, batch: db.store.NewBatch(), began: db.options.Now()}
 }
 
-// commit commits what was gathered and begins anew.
-func (w *flushWriter) commit(o *pebble.WriteOptions) error {
+// commit commits what was gathered with state as the meta row, which it makes the next one,
+// and begins anew. Readers are told before the store has it, and again when it has.
+func (w *flushWriter) commit(state *flushState, o *pebble.WriteOptions) error {
+	state.batch++
+	if err := w.batch.Set([]byte(metaFlushKey), state.append(nil), nil); err != nil {
+		return err
+	}
+	w.announce(state.batch)
 	batch := w.batch
 	w.batch = w.db.store.NewBatch()
-	return w.db.commitBatch(batch, o)
+	if err := w.db.commitBatch(batch, o); err != nil {
+		return err
+	}
+	w.committed()
+	return nil
 }
 
-func (w *flushWriter) close() error { return w.batch.Close() }
+// announce tells readers which tombs come with the batch.
+func (w *flushWriter) announce(batch uint64) {
+	for _, t := range w.tails {
+		if len(t.tail.Hidden)+len(t.group.State.Tail.Hidden) == 0 {
+			continue
+		}
+		t.record.Lock()
+		t.group.Coming = &head.Coming{Batch: batch, Hidden: t.tail.Hidden}
+		t.record.Unlock()
+	}
+}
+
+func (w *flushWriter) close() error {
+	w.unpin()
+	return w.batch.Close()
+}
 
 // committed makes the new tails known.
 func (w *flushWriter) committed() {
 	for _, t := range w.tails {
-		t.group.State.Tail = t.tail
+		t.record.Lock()
+		t.group.State.Tail, t.group.Coming = t.tail, nil
+		t.record.Unlock()
 	}
+	w.tails = w.tails[:0]
+	w.db.flusher.owed.set(w.owing)
+	clear(w.owing)
+	w.unpin()
+}
+
+func (w *flushWriter) unpin() {
+	for _, r := range w.pins {
+		r.Unpin()
+	}
+	w.pins = w.pins[:0]
 }
 
 // record writes what was frozen of a record. What is gone goes first: a newer group may have
 // its keys again.
-func (w *flushWriter) record(f *head.Frozen) error {
+func (w *flushWriter) record(r *head.Record, f *head.Frozen) error {
 	for _, g := range f.Gone {
 		if err := w.erase(f.Series, g); err != nil {
 			return fmt.Errorf("erase group %d of entity %s: %w", g.ID, f.Series.Entity, err)
 		}
 	}
 	for i := range f.Groups {
-		if err := w.group(f, &f.Groups[i]); err != nil {
+		if err := w.group(r, f, &f.Groups[i]); err != nil {
 			return fmt.Errorf("group %d of entity %s: %w", f.Groups[i].Group.ID, f.Series.Entity, err)
 		}
 	}
 	return nil
 }
 
-func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
+func (w *flushWriter) group(r *head.Record, f *head.Frozen, fg *head.FrozenGroup) error {
 	g := fg.Group
 	w.info.Groups++
 	if fg.Define {
@@ -79,7 +121,7 @@ func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
 	tail := g.State.Tail
 	rows, tombs := fg.Table(), fg.Tombstones()
 	if rows != nil && rows.Len() > 0 || len(tombs) > 0 {
-		p := blocks.New(stored{w.db.store, g.ID}, g.ID, len(g.Shape.Names), tail, w.db.options.tuning.rules)
+		p := w.placer(g)
 		err := p.Rows(rows, tombs)
 		if err == nil {
 			err = w.put(p, g.ID)
@@ -88,8 +130,9 @@ func (w *flushWriter) group(f *head.Frozen, fg *head.FrozenGroup) error {
 			return err
 		}
 		w.passed(tail, p)
-		tail = p.Tail
-		w.tails = append(w.tails, newTail{g, tail})
+		if tail, err = w.newTail(r, g, p.Tail); err != nil {
+			return err
+		}
 		if rows != nil {
 			w.info.Rows += int64(rows.Len())
 		}
@@ -110,6 +153,19 @@ func (w *flushWriter) passed(tail catalog.Tail, p *blocks.Placer) {
 	if len(p.Pages.Put()) > 0 {
 		w.db.at(AtPage)
 	}
+}
+
+// placer returns a placer for a group as the store has it.
+func (w *flushWriter) placer(g *head.Group) *blocks.Placer {
+	p := blocks.New(stored{w.db.store, g.ID}, g.ID, len(g.Shape.Names), g.State.Tail, w.db.options.tuning.rules)
+	p.Rewrites = w.db.options.Rewrites
+	return p
+}
+
+// newTail gives a group a tail, whose row the caller writes, and notes what it owes.
+func (w *flushWriter) newTail(r *head.Record, g *head.Group, tail catalog.Tail) (catalog.Tail, error) {
+	w.tails = append(w.tails, newTail{r, g, tail})
+	return tail, w.owe(g.ID, dueOf(&g.State.Tail), dueOf(&tail))
 }
 
 // define writes the catalog rows of a group.
@@ -133,6 +189,9 @@ func (w *flushWriter) put(p *blocks.Placer, group uint64) (err error) {
 		space byte
 		edit  *blocks.Edit
 	}{{keys.RowGroups, &p.RowGroups}, {keys.Pages, &p.Pages}} {
+		for _, span := range e.edit.Ranges() {
+			err = errors.Join(err, w.deleteRange(e.space, group, span))
+		}
 		e.edit.Gone(func(first int64) {
 			w.key = blockOf(group, first).Append(w.key[:0], e.space)
 			err = errors.Join(err, w.batch.Delete(w.key, nil))
@@ -145,6 +204,35 @@ func (w *flushWriter) put(p *blocks.Placer, group uint64) (err error) {
 	}
 	w.info.RowGroups += len(p.RowGroups.Put())
 	return err
+}
+
+// deleteRange deletes what starts in span, partition by partition of those there are.
+func (w *flushWriter) deleteRange(space byte, group uint64, span catalog.Span) (err error) {
+	c, err := newCursorIn(w.db.store, space, group)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	for from := span.From; ; {
+		first, value, err := c.SeekGE(from)
+		if err != nil || value == nil || first >= span.To {
+			return err
+		}
+		part := rowgroup.PartitionOf(first)
+		end := (part + 1) * rowgroup.PartitionMillis
+		lower := keys.Block{Partition: part, Group: group, First: first}.Append(nil, space)
+		upper := keys.Block{Partition: part, Group: group, First: span.To}.Append(nil, space)
+		if end <= span.To {
+			upper = keys.Block{Partition: part, Group: group}.AppendEnd(nil, space)
+		}
+		if err := w.batch.DeleteRange(lower, upper, nil); err != nil {
+			return err
+		}
+		if end >= span.To {
+			return nil
+		}
+		from = end
+	}
 }
 
 func blockOf(group uint64, first int64) keys.Block {
@@ -161,32 +249,16 @@ func (w *flushWriter) erase(s keys.Series, g *head.Group) error {
 	if err := errors.Join(w.batch.Delete(keys.AppendNames(nil, g.ID), nil), w.batch.Delete(keys.AppendState(nil, g.ID), nil)); err != nil {
 		return err
 	}
-	for _, space := range []scan.Space{scan.RowGroups, scan.Pages} {
-		if err := w.eraseSpace(space, g.ID); err != nil {
+	for _, space := range []byte{keys.RowGroups, keys.Pages} {
+		if err := w.deleteRange(space, g.ID, everything); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.owe(g.ID, dueOf(&g.State.Tail), never)
 }
 
-func (w *flushWriter) eraseSpace(space scan.Space, group uint64) (err error) {
-	c, err := newCursor(w.db.store, space, group)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	for from := int64(minInstant); ; {
-		first, value, err := c.SeekGE(from)
-		if value == nil || err != nil {
-			return err
-		}
-		b := keys.Block{Partition: rowgroup.PartitionOf(first), Group: group, First: minInstant}
-		if err := w.batch.DeleteRange(b.Append(nil, c.space), b.AppendEnd(nil, c.space), nil); err != nil {
-			return err
-		}
-		from = (b.Partition + 1) * rowgroup.PartitionMillis
-	}
-}
+// everything is all of time.
+var everything = catalog.Span{From: minInstant, To: math.MaxInt64}
 
 // stored is a group as the store has it now.
 type stored struct {

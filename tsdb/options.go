@@ -30,6 +30,11 @@ type Options struct {
 	// PendingBytes bounds what waits to be committed. Zero means 32 MiB.
 	PendingBytes int64
 
+	// Rewrites is how many row groups a flush rewrites for the deletes of one group. What
+	// would take more is hidden at once and carried out in the background. Zero means 64,
+	// less than zero that everything is.
+	Rewrites int
+
 	// Limits bounds what one call may carry.
 	Limits Limits
 	// Budget bounds what one query may cost, unless the query brings its own. Zero fields mean
@@ -46,6 +51,7 @@ type Options struct {
 	Now    func() time.Time // the clock of expiry and statistics; nil means time.Now
 	Random io.Reader        // makes the epoch; nil means crypto/rand
 
+	manual   bool   // nothing is reclaimed and nothing expires but when asked for, in tests
 	memTable uint64 // bytes of Pebble's memtable and log file; zero means 64 MiB; small in tests
 	tuning   tuning // likewise: what is rare in production is met at once
 }
@@ -102,6 +108,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
 	o.Budget = o.Budget.Or(model.Budget{Scanned: 1e9, Points: 100e6, Bytes: 64 << 20, Time: time.Minute})
+	o.Rewrites = max(0, cmp.Or(o.Rewrites, blocks.DefaultRewrites))
 	o.memTable = cmp.Or(o.memTable, 64<<20)
 	o.tuning = o.tuning.withDefaults()
 	if o.FS == nil {

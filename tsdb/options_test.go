@@ -17,6 +17,9 @@ var optionSets = map[string]Options{
 	"pages of one row group":  {HeadBytes: 64 << 10, tuning: tuning{rules: blocks.Rules{JoinCount: 4, JoinRows: 64, MergeRows: 256, SealRows: 128, PageCount: 1}}},
 	"a flush at every delete": {tuning: tuning{tombs: 1}},
 	"a flush at little log":   {LogBytes: 1, tuning: tuning{log: 8 << 10}},
+	"hide all":                {Rewrites: -1, manual: true},
+	"hide most":               {Rewrites: 1, HeadBytes: 64 << 10, CatalogBytes: 1, tuning: tuning{rules: blocks.Rules{JoinCount: 2, JoinRows: 4, MergeRows: 4, SealRows: 4, PageCount: 4}}},
+	"hide small":              {Rewrites: 2, manual: true, tuning: tuning{rules: blocks.Rules{JoinCount: 3, JoinRows: 40, MergeRows: 20, SealRows: 30, PageCount: 3}}},
 	"a set a commit group":    {LogBytes: 16 << 10, tuning: tuning{commitGroup: 2}},
 	"little may wait":         {PendingBytes: 1 << 20, Limits: Limits{SetBytes: 1 << 20, Keys: 64, Points: 20_000, KeyBytes: 16, TextBytes: 64}},
 	"small of all, early of all": {

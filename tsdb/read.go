@@ -183,7 +183,7 @@ func (v *view) resolve(sources []*source) error {
 	}
 	for _, s := range sources {
 		s.snapshot = v.snapshot
-		s.heads, s.deleted = s.view.Resolve(state.position)
+		s.heads, s.deleted = s.view.Resolve(state.position, state.batch)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ type Report struct {
 	Steps             int64
 	Pages             int64
 	Points            int64
+	Hidden            int64 // deleted points that still stand in row groups
+	Tombs             int64 // which hide them
 	Bytes             int64 // of row groups and pages
 }
 

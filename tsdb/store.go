@@ -18,7 +18,7 @@ import (
 )
 
 // formatVersion is that of everything in the store that has no version of its own.
-const formatVersion = 1
+const formatVersion = 2
 
 // pebbleFormat is pinned: a newer Pebble must not change files in passing.
 const pebbleFormat = pebble.FormatTableFormatV6
@@ -27,30 +27,33 @@ const pebbleFormat = pebble.FormatTableFormatV6
 const (
 	metaVersion = "version" // <4 LE>
 	metaEpoch   = "epoch"   // <8 LE>
-	metaFlush   = "flush"   // position <8 LE> | next group <8 LE> | first position of the log <8 LE>
+	metaFlush   = "flush"   // position <8 LE> | next group <8 LE> | first position of the log <8 LE> | batch <8 LE>
 )
 
-// flushState is the meta row that every flush moves.
+// flushState is the meta row that every change of row groups moves.
 type flushState struct {
 	position  model.Position // everything up to it is in the store
 	nextGroup uint64         // numbers from it on were not given
 	logFirst  model.Position // the first position still in the log
+	batch     uint64         // counts the batches that changed row groups: a snapshot tells which it has
 }
 
 func (s flushState) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.position))
 	dst = binary.LittleEndian.AppendUint64(dst, s.nextGroup)
-	return binary.LittleEndian.AppendUint64(dst, uint64(s.logFirst))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.logFirst))
+	return binary.LittleEndian.AppendUint64(dst, s.batch)
 }
 
 func parseFlushState(b []byte) (flushState, error) {
-	if len(b) != 24 {
+	if len(b) != 32 {
 		return flushState{}, fmt.Errorf("%w: flush state of %d bytes", ErrCorrupt, len(b))
 	}
 	return flushState{
 		position:  model.Position(binary.LittleEndian.Uint64(b)),
 		nextGroup: binary.LittleEndian.Uint64(b[8:]),
 		logFirst:  model.Position(binary.LittleEndian.Uint64(b[16:])),
+		batch:     binary.LittleEndian.Uint64(b[24:]),
 	}, nil
 }
 

@@ -42,14 +42,14 @@ func (f *flusher) tidy() (err error) {
 		if w.batch.Len() < tidyBytes {
 			continue
 		}
-		if err := w.commit(pebble.NoSync); err != nil {
+		if err := w.commit(&f.run.state, pebble.NoSync); err != nil {
 			return fmt.Errorf("commit joins: %w", err)
 		}
 	}
 	if err := iter.Error(); err != nil {
 		return err
 	}
-	if err := w.commit(pebble.Sync); err != nil {
+	if err := w.commit(&f.run.state, pebble.Sync); err != nil {
 		return fmt.Errorf("commit joins: %w", err)
 	}
 	return nil

@@ -6,6 +6,11 @@
 //	     ▲ late points, deletes: rewrite  │  16 of them or 1,024 rows: joined, sealed
 //	     │ what they touch, and its page  │
 //
+// A delete takes away row groups it covers whole and rewrites those it touches. Where these
+// are many it becomes a tomb of the tail instead, which every read honours, until [Placer.Reclaim]
+// or a rewrite for another reason carries it out. No tomb covers a row group as this package
+// writes it: [Placer.decode] leaves out what is hidden, and the write cuts the tombs around it.
+//
 // A row group is sealed when it starts before [catalog.Tail].Sealed. New rows become a row
 // group of their own without anything being read; a point is written to the log, once small,
 // and once sealed. Sealed row groups end at UTC midnight where that costs little, so that
@@ -28,6 +33,15 @@ const (
 	// MergeRows is the size up to which a sealed row group takes late rows that could also
 	// stand beside it: else a trickle of late points makes a row group each.
 	MergeRows = 1024
+	// restRowGroups is how many row groups that came late behind the last page of a finished
+	// partition get a page: one each would be pages as many as row groups.
+	restRowGroups = 8
+	// maxTombs bounds the pieces of what is hidden only: a read goes through them, and they
+	// stand in the state row. More are carried out at once.
+	maxTombs = 256
+	// DefaultRewrites is how many row groups a flush rewrites for the deletes of one group;
+	// what would take more is hidden first and carried out in the background.
+	DefaultRewrites = 64
 
 	day = int64(24 * time.Hour / time.Millisecond)
 )

@@ -1,8 +1,10 @@
 package blocks
 
 import (
+	"cmp"
 	"slices"
 
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 	"github.com/tidewire/tidewire/tsdb/internal/scan"
 )
@@ -20,6 +22,7 @@ type Edit struct {
 	stored scan.Cursor // opened when first needed
 	put    []Item      // by First
 	gone   map[int64]bool
+	ranges []catalog.Span // ascending; whatever was stored there is gone
 }
 
 // An Item is a row group or page.
@@ -37,6 +40,12 @@ func (e *Edit) Gone(fn func(first int64)) {
 		fn(first)
 	}
 }
+
+// Ranges returns where everything stored is to be deleted, before Put is written.
+func (e *Edit) Ranges() []catalog.Span { return e.ranges }
+
+// Changed reports whether there is anything to write.
+func (e *Edit) Changed() bool { return len(e.put)+len(e.gone)+len(e.ranges) > 0 }
 
 func (e *Edit) close() error {
 	if e.stored == nil {
@@ -86,6 +95,22 @@ func (e *Edit) cursor() (scan.Cursor, error) {
 	return c, err
 }
 
+// removeRange removes everything that starts in s. It is called before anything is put there.
+func (e *Edit) removeRange(s catalog.Span) {
+	at, _ := slices.BinarySearchFunc(e.ranges, s.From, func(r catalog.Span, from int64) int { return cmp.Compare(r.From, from) })
+	e.ranges = slices.Insert(e.ranges, at, s)
+}
+
+// in returns the removed range that first lies in.
+func (e *Edit) in(first int64) (catalog.Span, bool) {
+	for _, r := range e.ranges {
+		if r.From <= first && first < r.To {
+			return r, true
+		}
+	}
+	return catalog.Span{}, false
+}
+
 // hides reports whether the stored item at first is not there any more.
 func (e *Edit) hides(first int64) bool {
 	if e.gone[first] {
@@ -103,8 +128,14 @@ func (e *Edit) seekGE(ts int64) (Item, error) {
 		return Item{}, err
 	}
 	first, value, err := c.SeekGE(ts)
-	for err == nil && value != nil && e.hides(first) {
-		first, value, err = c.SeekGE(first + 1)
+	for err == nil && value != nil {
+		if r, removed := e.in(first); removed {
+			first, value, err = c.SeekGE(r.To)
+		} else if e.hides(first) {
+			first, value, err = c.SeekGE(first + 1)
+		} else {
+			break
+		}
 	}
 	if err != nil {
 		return Item{}, err
@@ -123,8 +154,14 @@ func (e *Edit) seekLE(ts int64) (Item, error) {
 		return Item{}, err
 	}
 	first, value, err := c.SeekLE(ts)
-	for err == nil && value != nil && e.hides(first) {
-		first, value, err = c.SeekLE(first - 1)
+	for err == nil && value != nil {
+		if r, removed := e.in(first); removed {
+			first, value, err = c.SeekLE(r.From - 1)
+		} else if e.hides(first) {
+			first, value, err = c.SeekLE(first - 1)
+		} else {
+			break
+		}
 	}
 	if err != nil {
 		return Item{}, err

@@ -7,65 +7,7 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
-	"github.com/tidewire/tidewire/tsdb/internal/scan"
 )
-
-// hideSealed rewrites the sealed row groups in which tombs hide something.
-func (p *Placer) hideSealed(tombs []scan.Tombstone) error {
-	for i, tomb := range tombs {
-		from := tomb.From
-		if p.coveredBefore(tombs[:i], tomb) {
-			continue
-		}
-		if item, err := p.RowGroups.seekLE(from); err != nil {
-			return err
-		} else if item.Value != nil {
-			from = item.First
-		}
-		for {
-			item, err := p.RowGroups.seekGE(from)
-			if err != nil {
-				return err
-			}
-			if item.Value == nil || item.First >= tomb.To || item.First >= p.Tail.Sealed {
-				break
-			}
-			next, err := p.hideIn(item, tombs)
-			if err != nil {
-				return err
-			}
-			from = next
-		}
-	}
-	return nil
-}
-
-// coveredBefore reports whether an earlier tombstone has led to the same row groups: a
-// delete of several keys is a tombstone each, over one range.
-func (p *Placer) coveredBefore(earlier []scan.Tombstone, t scan.Tombstone) bool {
-	for _, e := range earlier {
-		if e.From <= t.From && t.To <= e.To {
-			return true
-		}
-	}
-	return false
-}
-
-// hideIn rewrites one row group and returns where to look for the next one.
-func (p *Placer) hideIn(item Item, tombs []scan.Tombstone) (next int64, err error) {
-	t, err := p.decode(item)
-	if err != nil {
-		return 0, err
-	}
-	last := t.Times[t.Len()-1]
-	kept, changed := head.Without(t, tombs)
-	if !changed {
-		return last + 1, nil
-	}
-	p.touched = append(p.touched, span{item.First, last})
-	p.RowGroups.remove(item.First)
-	return last + 1, p.writeAll(kept)
-}
 
 // writeAll stores rows of the sealed part.
 func (p *Placer) writeAll(t *column.Table) error {
@@ -93,7 +35,7 @@ func (p *Placer) addLate(rows *column.Table) error {
 		into := before.Value != nil && before.First >= start
 		var old *column.Table
 		if into {
-			if old, err = p.decode(before); err != nil {
+			if old, err = p.visible(before); err != nil {
 				return err
 			}
 		}
@@ -107,7 +49,7 @@ func (p *Placer) addLate(rows *column.Table) error {
 		hi := lo + sort.Search(rows.Len()-lo, func(i int) bool { return rows.Times[lo+i] >= bound })
 		part := slice(rows, lo, hi)
 		if into {
-			last := old.Times[old.Len()-1]
+			last := p.reader.Last()
 			inside := sort.Search(part.Len(), func(i int) bool { return part.Times[i] > last })
 			if inside > 0 || old.Len()+part.Len() <= p.rules.MergeRows {
 				p.RowGroups.remove(before.First)
@@ -220,8 +162,11 @@ func (p *Placer) pagePartition(part int64) error {
 		}
 		groups = groups[p.rules.PageCount:]
 	}
-	if part == p.Tail.Partition {
+	switch {
+	case part == p.Tail.Partition:
 		p.Tail.Unpaged = len(groups)
+	case part < p.Tail.Partition && (p.finished[part] && len(groups) > 1 || len(groups) >= restRowGroups):
+		return p.writePage(groups)
 	}
 	return nil
 }

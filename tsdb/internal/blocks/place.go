@@ -21,12 +21,17 @@ type Placer struct {
 	// RowGroups and Pages are the changes.
 	RowGroups, Pages Edit
 
-	rules   Rules
-	group   uint64
-	columns int
-	touched []span  // where sealed row groups changed
-	due     []int64 // partitions with enough row groups for a page
-	reader  rowgroup.Reader
+	// Rewrites is how many row groups Rows may rewrite for deletes; beyond it they are
+	// hidden by the tail's tombs.
+	Rewrites int
+
+	rules    Rules
+	group    uint64
+	columns  int
+	touched  []span         // where sealed row groups changed
+	due      []int64        // partitions with enough row groups for a page
+	finished map[int64]bool // those that get no more in order
+	reader   rowgroup.Reader
 }
 
 type span struct{ from, to int64 } // inclusive
@@ -35,7 +40,7 @@ type span struct{ from, to int64 } // inclusive
 // complete.
 func New(r Reader, group uint64, columns int, tail catalog.Tail, rules Rules) *Placer {
 	return &Placer{
-		Tail: tail, rules: rules, group: group, columns: columns,
+		Tail: tail, Rewrites: DefaultRewrites, rules: rules, group: group, columns: columns,
 		RowGroups: Edit{space: scan.RowGroups, reader: r},
 		Pages:     Edit{space: scan.Pages, reader: r},
 	}
@@ -53,7 +58,7 @@ func (p *Placer) Rows(rows *column.Table, tombs []scan.Tombstone) error {
 	late := 0
 	if p.Tail.Any {
 		late = sort.Search(rows.Len(), func(i int) bool { return rows.Times[i] >= p.Tail.Sealed })
-		if err := p.hideSealed(tombs); err != nil {
+		if err := p.hide(tombs); err != nil {
 			return err
 		}
 	}
@@ -132,6 +137,7 @@ func (p *Placer) write(t *column.Table, lo, hi int) error {
 		return fmt.Errorf("write row group %d of group %d: %w", k.First, p.group, err)
 	}
 	p.RowGroups.set(k.First, value)
+	p.uncover(k.First, part.Times[part.Len()-1])
 	return nil
 }
 
@@ -298,10 +304,23 @@ func (p *Placer) seal(rows *column.Table, full bool) error {
 // sealedOne counts what waits for a page.
 func (p *Placer) sealedOne(partition int64) {
 	if partition != p.Tail.Partition {
+		if p.Tail.Unpaged > 0 {
+			p.finish(p.Tail.Partition)
+		}
 		p.Tail.Partition, p.Tail.Unpaged = partition, 0
 	}
 	p.Tail.Unpaged++
 	if p.Tail.Unpaged == p.rules.PageCount {
 		p.due = append(p.due, partition)
 	}
+}
+
+// finish has what a partition left without a page put into one: nothing more comes there but
+// late rows.
+func (p *Placer) finish(partition int64) {
+	if p.finished == nil {
+		p.finished = map[int64]bool{}
+	}
+	p.finished[partition] = true
+	p.due = append(p.due, partition)
 }

@@ -22,6 +22,12 @@ type Tail struct {
 	// stand there behind its last page.
 	Partition int64
 	Unpaged   int
+	// Outlived has a bit for each column whose latest retention may have left behind when
+	// it took the points: it need not be the newest point any more.
+	Outlived uint32
+	// Hidden is what is deleted in sealed row groups and still stands there. The slice is
+	// replaced, never written: readers hold it.
+	Hidden []Tomb
 }
 
 // A Latest is the latest point of a column. Type is TypeNone where there is none.
@@ -55,7 +61,7 @@ type State struct {
 	Latest  []Latest
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // AppendLatest adds the part of the row that an apply changes:
 // last ts varint | touched <4> | columns <1> | per column: type <1> [ts varint | value].
@@ -95,6 +101,8 @@ func (t *Tail) Append(dst, latest []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(t.SmallRows))
 	dst = binary.AppendVarint(dst, t.Partition)
 	dst = binary.AppendUvarint(dst, uint64(t.Unpaged))
+	dst = binary.LittleEndian.AppendUint32(dst, t.Outlived)
+	dst = appendTombs(dst, t.Hidden)
 	return append(dst, latest...)
 }
 
@@ -111,6 +119,10 @@ func (s *State) Parse(b []byte) error {
 	s.Tail.SmallRows = int(d.Uvarint())
 	s.Tail.Partition = d.Varint()
 	s.Tail.Unpaged = int(d.Uvarint())
+	s.Tail.Outlived = d.Uint32()
+	if err := s.Tail.parseTombs(&d); err != nil {
+		return err
+	}
 	s.LastTS = d.Varint()
 	s.Touched = d.Uint32()
 	n := int(d.Byte())

@@ -16,7 +16,11 @@ func states() []State {
 		{
 			Tail: Tail{
 				Last: math.MaxInt64, Any: true, Sealed: math.MinInt64, Small: 3, SmallRows: 4096,
-				Partition: -7, Unpaged: 63,
+				Partition: -7, Unpaged: 63, Outlived: 1 << 31,
+				Hidden: []Tomb{
+					{Columns: 1, From: math.MinInt64, To: math.MaxInt64, Expired: true},
+					{Columns: 1<<31 | 2, From: -5, To: -4},
+				},
 			},
 			LastTS:  -1,
 			Touched: 1<<31 | 5,

@@ -1,6 +1,8 @@
 package head
 
 import (
+	"math/bits"
+
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
@@ -12,8 +14,11 @@ type Group struct {
 	ID    uint64
 	Shape *catalog.Shape
 	// State is the latest of each column as of the last entry applied, and the tail of the
-	// row groups, which belongs to the flusher.
+	// row groups: the flusher alone changes that, under the lock, because readers look at
+	// its tombs.
 	State catalog.State
+	// Coming is the tail's tombs in a batch about to be committed; nil when there is none.
+	Coming *Coming
 	// Stored says that the catalog rows are in the store.
 	Stored bool
 
@@ -27,6 +32,14 @@ type Group struct {
 	// flight is newest as it will be when the commit group being built is applied.
 	flight int64
 	fly    bool
+}
+
+// A Coming is the tombs a group has from the batch with number Batch on. It is told before
+// the batch is committed: a reader's snapshot shows the one or the other state, and the
+// number in it says which.
+type Coming struct {
+	Batch  uint64
+	Hidden []catalog.Tomb
 }
 
 // NewGroup returns a group without rows.
@@ -127,6 +140,9 @@ func (g *Group) Latest(column int) *catalog.Latest { return &g.State.Latest[colu
 type GroupView struct {
 	halves [2]halfView
 	n      int
+	mask   uint32
+	hidden []catalog.Tomb // in row groups, as of the last batch known
+	coming *Coming
 }
 
 type halfView struct {
@@ -137,6 +153,7 @@ type halfView struct {
 
 // View copies what a reader of the columns in mask needs. The record's lock must be held.
 func (g *Group) View(mask uint32) (v GroupView) {
+	v.mask, v.hidden, v.coming = mask, g.State.Tail.Hidden, g.Coming
 	for _, h := range [...]*Half{g.frozen, g.active} {
 		if h == nil {
 			continue
@@ -150,9 +167,18 @@ func (g *Group) View(mask uint32) (v GroupView) {
 }
 
 // Resolve returns the heads that a snapshot of the store with flush position flushed does
-// not cover, older knowledge first, and what they hide in row groups. So nothing is there
-// twice. It needs no lock.
-func (v *GroupView) Resolve(flushed model.Position) (heads []scan.Head, deleted []scan.Tombstone) {
+// not cover, older knowledge first, and what is hidden in the row groups it has after the
+// batch with number batch. So nothing is there twice. It needs no lock.
+func (v *GroupView) Resolve(flushed model.Position, batch uint64) (heads []scan.Head, deleted []scan.Tombstone) {
+	hidden := v.hidden
+	if v.coming != nil && v.coming.Batch <= batch {
+		hidden = v.coming.Hidden
+	}
+	for _, t := range hidden {
+		for columns := t.Columns & v.mask; columns != 0; columns &= columns - 1 {
+			deleted = append(deleted, scan.Tombstone{Column: bits.TrailingZeros32(columns), From: t.From, To: t.To})
+		}
+	}
 	for i := range v.n {
 		h := &v.halves[i]
 		if h.upto <= flushed {

@@ -39,6 +39,22 @@ const flip = 1 << 63
 // AppendMeta adds the key of a meta row.
 func AppendMeta(dst []byte, name string) []byte { return append(append(dst, Meta), name...) }
 
+// owed begins the names of the meta rows of groups that have something to reclaim.
+const owed = "owed/"
+
+// AppendOwed adds the key of the meta row that says what group has to reclaim.
+func AppendOwed(dst []byte, group uint64) []byte {
+	return binary.BigEndian.AppendUint64(AppendMeta(dst, owed), group)
+}
+
+// ParseOwed reads what AppendOwed wrote.
+func ParseOwed(k []byte) (uint64, error) {
+	if len(k) != 1+len(owed)+8 || k[0] != Meta || string(k[1:1+len(owed)]) != owed {
+		return 0, ErrKey
+	}
+	return binary.BigEndian.Uint64(k[1+len(owed):]), nil
+}
+
 // AppendLog adds the key of the commit group whose first entry has position p.
 func AppendLog(dst []byte, p model.Position) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, Log), uint64(p))
