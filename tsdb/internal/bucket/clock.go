@@ -81,6 +81,11 @@ func (c *clock) bounds(ts int64) period {
 		if p.start = start.UnixMilli(); p.start > ts {
 			p.start = floor(ts, day)
 		}
+		// Where the rule takes over from the table within a year, package time lets its first
+		// period begin with that year: what the table has up to then tells when it began.
+		if _, before := start.ZoneBounds(); !before.IsZero() && before.UnixMilli() > p.start && before.UnixMilli() <= ts {
+			p.start = before.UnixMilli()
+		}
 	}
 	if !end.IsZero() {
 		if p.end = end.UnixMilli(); p.end <= ts {
