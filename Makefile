@@ -1,6 +1,6 @@
 # make run    sets up and starts Tidewire with its demonstration data on http://127.0.0.1:8080
 # make test   sets up and passes every test
-# make bench  prints the benchmarks, beside peers in the same run
+# make bench  prints the benchmarks, beside peers in the same run (BENCH="-full -runs 3" and other flags)
 # make soak   the long campaigns: fuzzing, kill -9, with a count of faults struck
 # make generate, lint, build
 
@@ -51,7 +51,7 @@ lint:
 	@./bin/golangci-lint run --allow-parallel-runners ./...
 
 bench: build
-	@go run ./bench
+	@go run ./bench $(BENCH)
 
 soak: build
 	@./scripts/soak

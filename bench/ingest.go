@@ -11,95 +11,242 @@ import (
 	"github.com/tidewire/tidewire/bench/fleet"
 )
 
-// ingest measures telemetry over HTTP into the real server, and into VictoriaMetrics.
+const (
+	partIngest = "Ingest over HTTP"
+	// durabilities of Tidewire, VictoriaMetrics and PostgreSQL when they answer.
+	durabilities = "yes, readable / no, readable after seconds / yes, readable"
+)
+
+// ingest measures telemetry over HTTP into the real server, and into the peers.
 func (b *bench) ingest(ctx context.Context) error {
-	b.title("Ingest over HTTP (Tidewire: durable and readable at the answer; VictoriaMetrics: neither)")
-	s, err := b.startServer(ctx, filepath.Join(b.dir, "ingest"), nil)
+	b.title(partIngest + ": Tidewire has synced and shows a point when it answers; VictoriaMetrics neither; PostgreSQL too, but has no HTTP door: its driver")
+	for _, bulk := range []struct {
+		rows int // of a request
+		goal goal
+		pg   bool
+	}{{1000, goal{value: 10e6, peer: 4.5e6}, true}, {100, goal{value: 7.5e6, peer: 3.6e6}, false}} {
+		if err := b.bulkIngest(ctx, bulk.rows, bulk.goal, bulk.pg); err != nil {
+			return err
+		}
+	}
+	return b.liveIngest(ctx)
+}
+
+// bulkIngest loads a day of the fleet, the rows of one device a request.
+func (b *bench) bulkIngest(ctx context.Context, rows int, aim goal, pg bool) error {
+	set := b.day()
+	points := float64(set.Points())
+	name := fmt.Sprintf("%d points a request, JSON, 8 connections", rows*set.Keys)
+	s, err := b.startServer(ctx, filepath.Join(b.dir, fmt.Sprint("ingest-", rows)), nil)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
-	set := b.day(0)
+	defer s.kill()
 	devices, err := s.devices(ctx, "fleet", set.Devices)
 	if err != nil {
 		return err
 	}
-	const rowsPerRequest = 100
-	requests := bulkRequests(set, rowsPerRequest, func(n int) string { return "/api/v1/" + devices[n].token + "/telemetry" })
-	ours, err := b.load("JSON, 1,000 points a request, 8 connections", s.addr, 8, requests, set.Points(), s.cpu)
+	requests := bulkRequests(set, rows, func(n int) string { return "/api/v1/" + devices[n].token + "/telemetry" })
+	cpu := s.cpu()
+	took, err := driveAll(s.addr, 8, requests)
 	if err != nil {
 		return err
 	}
 	if err := b.checkCount(ctx, s, devices[0], set); err != nil {
 		return err
 	}
-	if b.peers {
-		vm, err := b.startVictoria(ctx)
+	if err := s.stop(); err != nil {
+		return err
+	}
+	rate := line{part: partIngest, name: name, unit: pointsPerSecond, ours: of(points / took.Seconds()), goal: aim, durable: durabilities}
+	work := line{part: partIngest, name: name + ", flush and joins included", unit: cpuPerMillion, ours: of((s.cpuAtEnd() - cpu) / points * 1e6),
+		goal: goal{value: 0.12, peer: 0.40}, durable: durabilities}
+	if b.victoria {
+		vm, err := b.startVictoria(ctx, filepath.Join(b.dir, fmt.Sprint("ingest-vm-", rows)))
 		if err != nil {
 			return err
 		}
-		theirs, err := b.load("  VictoriaMetrics, line protocol, the same rows", vm.addr, 8, lineRequests(set, rowsPerRequest), set.Points(), vm.cpu)
+		defer vm.kill()
+		requests = lineRequests(set, rows)
+		cpu := vm.cpu()
+		took, err := driveAll(vm.addr, 8, requests)
 		if err != nil {
+			return err
+		}
+		if err := settleVictoria(vm); err != nil {
 			return err
 		}
 		if err := vm.stop(); err != nil {
 			return err
 		}
-		b.row("  ratio of points/s", "%.2f x", ours/theirs)
+		rate.victoria, work.victoria = of(points/took.Seconds()), of((vm.cpuAtEnd()-cpu)/points*1e6)
 	}
-	return b.liveIngest(ctx, s)
+	if b.postgres != nil && pg {
+		part := set
+		part.Rows = max(set.Rows/20, 10) // as much as it stores in ten seconds
+		if _, err := b.postgres.task(ctx, nil, "schema", fleet.Keys...); err != nil {
+			return err
+		}
+		cpu := b.postgres.cpu()
+		res, err := b.postgres.task(ctx, pgRows(part), "upsert")
+		if err != nil {
+			return err
+		}
+		found, err := b.postgres.task(ctx, nil, "size")
+		if err != nil {
+			return err
+		}
+		if found.Points != part.Points() {
+			return fmt.Errorf("PostgreSQL has %d points, want %d", found.Points, part.Points())
+		}
+		stored := float64(part.Points())
+		rate.postgres, work.postgres = of(stored/res.Seconds), of((b.postgres.cpu()-cpu)/stored*1e6)
+		b.pgSize(float64(found.Bytes) / stored)
+	}
+	b.add(rate)
+	b.add(work)
+	return nil
+}
+
+// pgSize adds what PostgreSQL needs to the line of the fleet's size.
+func (b *bench) pgSize(bytes float64) {
+	for _, l := range b.lines {
+		if l.part == partEngine && l.unit == bytesPerPoint && l.goal.value != 0 {
+			l.postgres = of(bytes)
+		}
+	}
 }
 
 // liveIngest measures one row a request, the way devices send.
-func (b *bench) liveIngest(ctx context.Context, s *server) error {
-	set := fleet.Set{Devices: 256, Rows: b.scaled(400), Step: 10_000, Keys: 10}
+func (b *bench) liveIngest(ctx context.Context) error {
+	const conns = 256
+	set := fleet.Set{Devices: conns, Rows: b.scaled(600), Step: 10_000, Keys: 10}
+	points := float64(set.Points())
+	s, err := b.startServer(ctx, filepath.Join(b.dir, "ingest-live"), nil)
+	if err != nil {
+		return err
+	}
+	defer s.kill()
 	devices, err := s.devices(ctx, "live", set.Devices)
 	if err != nil {
 		return err
 	}
 	requests := bulkRequests(set, 1, func(n int) string { return "/api/v1/" + devices[n].token + "/telemetry" })
-	if _, err := b.load("JSON, one 10-key row a request, 256 connections", s.addr, 256, requests, set.Points(), s.cpu); err != nil {
-		return err
-	}
-	// The same on an idle server: how long one device waits.
-	waits := make([]time.Duration, 0, 500)
-	w, err := dial(s.addr)
+	name := fmt.Sprintf("one row of 10 points a request, %d connections", conns)
+	// The bound beside which the goal was set answers 78 k requests of 10 points a second.
+	rate := line{part: partIngest, name: name, unit: pointsPerSecond, goal: goal{750e3, 787e3, bareFigure}, durable: durabilities}
+	work := line{part: partIngest, name: name + ", without flush", unit: cpuPerMillion, durable: durabilities}
+	wait := line{part: partIngest, name: "one row, idle server, until the answer, p50", unit: milliseconds, goal: goal{0.30, 0.20, bareFigure}, durable: durabilities}
+
+	cpu := s.cpu()
+	took, err := driveAll(s.addr, conns, requests)
 	if err != nil {
 		return err
 	}
-	defer w.conn.Close()
-	d := fleet.NewDevice(fleet.Set{Devices: 1, Rows: 500, Step: 10_000, Keys: 10}, 0)
-	var answer []byte
-	for range 500 {
-		d.Next()
-		d.TS += int64(set.Rows+1) * set.Step
-		req := request("POST", "/api/v1/"+devices[0].token+"/telemetry", "", d.AppendRow(nil))
-		begin := time.Now()
-		if answer, err = w.do(req, answer[:0]); err != nil {
+	rate.ours, work.ours = of(points/took.Seconds()), of((s.cpu()-cpu)/points*1e6)
+	if wait.ours, err = idleWait(s.addr, oneByOne(set, func() string { return "/api/v1/" + devices[0].token + "/telemetry" })); err != nil {
+		return err
+	}
+	sink, err := b.startRole(ctx, "sink")
+	if err != nil {
+		return err
+	}
+	defer sink.kill()
+	cpu = sink.cpu()
+	if took, err = driveAll(sink.addr, conns, requests); err != nil {
+		return err
+	}
+	rate.bare, work.bare = of(points/took.Seconds()), of((sink.cpu()-cpu)/points*1e6)
+	if wait.bare, err = idleWait(sink.addr, oneByOne(set, func() string { return "/" })); err != nil {
+		return err
+	}
+	if b.victoria {
+		vm, err := b.startVictoria(ctx, filepath.Join(b.dir, "ingest-vm-live"))
+		if err != nil {
 			return err
 		}
-		waits = append(waits, time.Since(begin))
+		defer vm.kill()
+		requests := lineRequests(set, 1)
+		cpu := vm.cpu()
+		took, err := driveAll(vm.addr, conns, requests)
+		if err != nil {
+			return err
+		}
+		rate.victoria, work.victoria = of(points/took.Seconds()), of((vm.cpu()-cpu)/points*1e6)
+		if wait.victoria, err = idleWait(vm.addr, requests[:idleRows]); err != nil {
+			return err
+		}
 	}
-	b.row("one row on an idle server, time to durable", "p50 %s   p99 %s", ms(quantile(waits, 0.50)), ms(quantile(waits, 0.99)))
+	if b.postgres != nil {
+		part := set
+		part.Rows = max(set.Rows/10, 10)
+		if _, err := b.postgres.task(ctx, nil, "schema", fleet.Keys...); err != nil {
+			return err
+		}
+		cpu := b.postgres.cpu()
+		res, err := b.postgres.clients(ctx, pgRows(part), conns, "upsert")
+		if err != nil {
+			return err
+		}
+		stored := float64(part.Points())
+		rate.postgres, work.postgres = of(stored/res.Seconds), of((b.postgres.cpu()-cpu)/stored*1e6)
+		part.Devices, part.Rows = 1, idleRows
+		if res, err = b.postgres.clients(ctx, pgRows(part), 1, "upsert"); err != nil {
+			return err
+		}
+		slices.Sort(res.Waits)
+		wait.postgres = of(res.Waits[len(res.Waits)/2] * 1000)
+	}
+	b.add(rate)
+	b.add(work)
+	b.add(wait)
 	return nil
 }
 
-// load sends prepared requests as fast as they are taken and prints the rate.
-func (b *bench) load(name, addr string, conns int, requests [][]byte, points int64, cpu func() float64) (perSecond float64, err error) {
+const idleRows = 500
+
+// oneByOne makes single rows behind those of set.
+func oneByOne(set fleet.Set, path func() string) [][]byte {
+	d := fleet.NewDevice(fleet.Set{Devices: 1, Rows: idleRows, Step: set.Step, Keys: set.Keys}, 0)
+	all := make([][]byte, idleRows)
+	for i := range all {
+		d.Next()
+		d.TS += int64(set.Rows+1) * set.Step
+		all[i] = request("POST", path(), "", d.AppendRow(nil))
+	}
+	return all
+}
+
+// idleWait sends requests one after another and returns how long one waits.
+func idleWait(addr string, requests [][]byte) (figure, error) {
+	w, err := dial(addr)
+	if err != nil {
+		return figure{}, err
+	}
+	defer w.conn.Close()
+	waits := make([]time.Duration, 0, len(requests))
+	var answer []byte
+	for _, req := range requests {
+		begin := time.Now()
+		if answer, err = w.do(req, answer[:0]); err != nil {
+			return figure{}, err
+		}
+		waits = append(waits, time.Since(begin))
+	}
+	f := spent(quantile(waits, 0.50))
+	f.note = fmt.Sprintf("p99 %.2f", spent(quantile(waits, 0.99)).value)
+	return f, nil
+}
+
+// driveAll sends prepared requests as fast as they are taken.
+func driveAll(addr string, conns int, requests [][]byte) (time.Duration, error) {
 	var next atomic.Int64
-	before := cpu()
-	took, err := drive(addr, conns, func(int) []byte {
+	return drive(addr, conns, func(int) []byte {
 		if n := int(next.Add(1)) - 1; n < len(requests) {
 			return requests[n]
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	perSecond = float64(points) / took.Seconds()
-	b.row(name, "%8s points/s   %.3f CPU s per million (server)", short(perSecond), (cpu()-before)/float64(points)*1e6)
-	return perSecond, nil
 }
 
 // checkCount makes sure that what is timed really is there.
@@ -171,5 +318,3 @@ func quantile(all []time.Duration, q float64) time.Duration {
 	slices.Sort(all)
 	return all[min(int(q*float64(len(all))), len(all)-1)]
 }
-
-func ms(d time.Duration) string { return fmt.Sprintf("%.3f ms", d.Seconds()*1000) }

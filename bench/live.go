@@ -17,10 +17,17 @@ import (
 	"time"
 )
 
+const partLive = "Live"
+
+// bareDeliveries is what bare frames reached where the goal was set: 0.95 of them.
+var bareDeliveries = map[int]float64{1000: 458e3, 5000: 313e3}
+
+func bareFigure(l *line) figure { return l.bare }
+
 // live measures WebSocket fan-out: one device, many subscribers, beside a server that does
 // nothing but write prepared frames.
 func (b *bench) live(ctx context.Context) error {
-	b.title("Live: one device, every update to every subscriber (one update a frame, 16 updates on their way; what waits for a socket goes in one write)")
+	b.title(partLive + ": one device, every update to every subscriber (one update a frame, 16 updates on their way; what waits for a socket goes in one write)")
 	s, err := b.startServer(ctx, filepath.Join(b.dir, "live"), nil)
 	if err != nil {
 		return err
@@ -36,19 +43,20 @@ func (b *bench) live(ctx context.Context) error {
 	}
 	hello := subscription(s, devices[0])
 	for _, n := range []int{1000, 5000} {
-		ours, err := b.fanout(ctx, fmt.Sprintf("%d subscribers", n), s, "/api/ws", hello, n, publish)
+		ours, err := b.fanout(ctx, s, "/api/ws", hello, n, publish)
 		if err != nil {
 			return err
 		}
-		bare, err := b.startBare(ctx)
+		bare, err := b.startRole(ctx, "frames")
 		if err != nil {
 			return err
 		}
-		theirs, err := b.fanout(ctx, "  bare frames, one write each", bare, "/ws", "", n, func(int) []byte { return request("POST", "/pub", "", []byte("{}")) })
+		theirs, err := b.fanout(ctx, bare, "/ws", "", n, func(int) []byte { return request("POST", "/pub", "", []byte("{}")) })
 		if err := errors.Join(err, bare.kill()); err != nil {
 			return err
 		}
-		b.row("  ratio of deliveries/s", "%.2f x", ours/theirs)
+		b.add(line{part: partLive, name: fmt.Sprintf("%d subscribers of one device", n), unit: deliveries, ours: ours, bare: theirs,
+			goal: goal{bareDeliveries[n] * 0.95, bareDeliveries[n], bareFigure}, durable: "yes / – / –"})
 	}
 	return b.idle(ctx)
 }
@@ -87,7 +95,8 @@ func (b *bench) idle(ctx context.Context) error {
 		}
 		sizes = append(sizes, settled)
 	}
-	b.row("memory of an idle socket with a subscription", "%.1f KiB resident (5,000 more sockets)", (sizes[1]-sizes[0])/5000/1024)
+	b.add(line{part: partLive, name: "memory of an idle socket with a subscription", unit: kibibytes,
+		ours: figure{(sizes[1] - sizes[0]) / 5000 / 1024, "resident, 5,000 more sockets"}, goal: goal{value: 7}})
 	for _, c := range conns {
 		c.Close()
 	}
@@ -114,11 +123,11 @@ func (s *server) settledMemory(ctx context.Context) (float64, error) {
 const window = 16
 
 // fanout counts deliveries a second for about three seconds.
-func (b *bench) fanout(ctx context.Context, name string, s *server, path, hello string, n int, publish func(int) []byte) (perSecond float64, err error) {
+func (b *bench) fanout(ctx context.Context, s *server, path, hello string, n int, publish func(int) []byte) (perSecond figure, err error) {
 	var received atomic.Int64
 	conns, err := subscribe(ctx, s.addr, path, hello, n, &received)
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer func() {
 		for _, c := range conns {
@@ -127,7 +136,7 @@ func (b *bench) fanout(ctx context.Context, name string, s *server, path, hello 
 	}()
 	w, err := dial(s.addr)
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer w.conn.Close()
 	// A first frame may still be on its way to somebody: begin behind it.
@@ -152,10 +161,10 @@ func (b *bench) fanout(ctx context.Context, name string, s *server, path, hello 
 	}
 	for range 5 {
 		if err := send(); err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		if err := wait(int64(sent) * int64(n)); err != nil {
-			return 0, err
+			return figure{}, err
 		}
 	}
 	base, sent = received.Load(), 0
@@ -163,21 +172,20 @@ func (b *bench) fanout(ctx context.Context, name string, s *server, path, hello 
 	begin := time.Now()
 	for time.Since(begin) < 3*time.Second {
 		if err := send(); err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		if sent > window {
 			if err := wait(int64(sent-window) * int64(n)); err != nil {
-				return 0, err
+				return figure{}, err
 			}
 		}
 	}
 	if err := wait(int64(sent) * int64(n)); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	took := time.Since(begin).Seconds()
 	total := float64(received.Load() - base)
-	b.row(name, "%8s deliveries/s   %.2f CPU s per million (server)", short(total/took), (s.cpu()-cpu)/total*1e6)
-	return total / took, nil
+	return figure{total / took, fmt.Sprintf("%.2f CPU s per million", (s.cpu()-cpu)/total*1e6)}, nil
 }
 
 // subscribe opens n sockets, says hello on each and waits for the first frame. Frames after
@@ -280,13 +288,14 @@ func frame(r *bufio.Reader) error {
 	}
 }
 
-// startBare runs this program as the server of bare frames.
-func (b *bench) startBare(ctx context.Context) (*server, error) {
+// startRole runs this program as one of the servers others are compared with.
+func (b *bench) startRole(ctx context.Context, role string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-bare")
+	cmd := exec.CommandContext(ctx, self, "-role", role)
+	cmd.Dir = b.dir
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -145,6 +145,11 @@ func (s *server) cpu() float64 {
 	return t.User + t.System
 }
 
+// cpuAtEnd is what the process has used in all, seconds; it must have been stopped.
+func (s *server) cpuAtEnd() float64 {
+	return (s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()).Seconds()
+}
+
 // memory is the resident size of the process, bytes.
 func (s *server) memory() float64 {
 	p, err := process.NewProcess(int32(s.cmd.Process.Pid))

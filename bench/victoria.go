@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -15,21 +14,8 @@ import (
 	"github.com/tidewire/tidewire/bench/fleet"
 )
 
-// startVictoria builds VictoriaMetrics from its Go module, pinned in bench/peers, and runs
-// it on an empty directory.
-func (b *bench) startVictoria(ctx context.Context) (*server, error) {
-	bin, err := filepath.Abs("build/peers/victoria-metrics")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(bin); err != nil {
-		fmt.Fprintln(os.Stderr, "building VictoriaMetrics from its module (once)")
-		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics")
-		build.Dir, build.Stderr = "bench/peers", os.Stderr
-		if err := build.Run(); err != nil {
-			return nil, fmt.Errorf("build VictoriaMetrics: %w", err)
-		}
-	}
+// startVictoria runs VictoriaMetrics on a directory.
+func (b *bench) startVictoria(ctx context.Context, data string) (*server, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -38,26 +24,24 @@ func (b *bench) startVictoria(ctx context.Context) (*server, error) {
 	if err := free.Close(); err != nil {
 		return nil, err
 	}
-	data, err := os.MkdirTemp(b.dir, "vm-")
-	if err != nil {
-		return nil, err
-	}
-	s := &server{addr: addr, cmd: exec.CommandContext(ctx, bin, "-storageDataPath="+data, "-httpListenAddr="+addr,
+	s := &server{addr: addr, cmd: exec.CommandContext(ctx, victoriaBin, "-storageDataPath="+data, "-httpListenAddr="+addr,
 		"-retentionPeriod=100y", "-loggerLevel=ERROR", "-http.connTimeout=1h",
 		"-search.maxSamplesPerQuery=2000000000", "-search.maxSamplesPerSeries=200000000", "-search.maxQueryDuration=5m")}
 	s.cmd.Stderr = os.Stderr
+	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for begin := time.Now(); ; {
+	for {
 		res, err := http.Get("http://" + addr + "/health")
 		if err == nil {
+			s.ready = time.Since(begin)
 			return s, res.Body.Close()
 		}
 		if time.Since(begin) > 30*time.Second {
 			return nil, errors.Join(errors.New("VictoriaMetrics does not answer"), s.kill())
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause(ctx, time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -91,12 +75,53 @@ func loadVictoria(vm *server, month, year fleet.Set) error {
 			return err
 		}
 	}
+	return settleVictoria(vm)
+}
+
+// settleVictoria makes everything readable and merged.
+func settleVictoria(vm *server) error {
+	w, err := dial(vm.addr)
+	if err != nil {
+		return err
+	}
+	defer w.conn.Close()
 	for _, path := range []string{"/internal/force_flush", "/internal/force_merge"} {
-		if answer, err = w.do(request("GET", path, "", nil), answer[:0]); err != nil {
+		if _, err := w.do(request("GET", path, "", nil), nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// victoriaSize loads a set into an empty directory and returns what it takes there when
+// everything is merged.
+func (b *bench) victoriaSize(ctx context.Context, set fleet.Set) (bytes float64, err error) {
+	dir := filepath.Join(b.dir, "vm-size")
+	defer os.RemoveAll(dir)
+	vm, err := b.startVictoria(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := loadLines(vm.addr, lineRequests(set, 1000)); err != nil {
+		return 0, errors.Join(err, vm.kill())
+	}
+	if err := settleVictoria(vm); err != nil {
+		return 0, errors.Join(err, vm.kill())
+	}
+	if err := vm.stop(); err != nil {
+		return 0, err
+	}
+	err = filepath.WalkDir(filepath.Join(dir, "data"), func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += float64(info.Size())
+		}
+		return err
+	})
+	return bytes, err
 }
 
 func loadLines(addr string, requests [][]byte) (time.Duration, error) {

@@ -24,6 +24,7 @@ type Set struct {
 	Step    int64 // ms between rows
 	Jitter  int64 // at most this many ms are added to each timestamp
 	Keys    int   // the first so many of Keys
+	Full    bool  // every value is a walk of all 53 bits in place of what real devices send
 }
 
 // Points is how many points the set has.
@@ -37,7 +38,8 @@ type Device struct {
 	set Set
 	rng *rand.Rand
 	row int64
-	at  [10]int64 // current whole numbers
+	at  [10]int64   // current whole numbers
+	all [10]float64 // the values, when the set asks for full precision
 
 	TS int64 // of the row, ms
 }
@@ -59,6 +61,12 @@ func (d *Device) Next() {
 		d.TS += d.rng.Int64N(d.set.Jitter)
 	}
 	d.row++
+	if d.set.Full {
+		for i := range d.set.Keys {
+			d.all[i] += d.rng.NormFloat64()
+		}
+		return
+	}
 	r := d.rng.Uint64()
 	take := func(n uint64) int64 { // a fresh small number from the same 64 bits
 		v := int64(r % n)
@@ -90,25 +98,25 @@ func (d *Device) walk(i int, by, low, high int64) {
 	}
 }
 
-// Value returns value i of the row as whole number and number of decimals.
-func (d *Device) Value(i int) (whole int64, digits int) { return d.at[i], decimals[i] }
+// Value returns value i of the row. A whole number is sent as an integer, as JSON clients do:
+// 21 stands between 20.99 and 21.01.
+func (d *Device) Value(i int) float64 {
+	if d.set.Full {
+		return d.all[i]
+	}
+	switch decimals[i] {
+	case 1:
+		return float64(d.at[i]) / 10
+	case 2:
+		return float64(d.at[i]) / 100
+	}
+	return float64(d.at[i])
+}
 
 // AppendValue adds value i as JSON clients write it: without trailing zeros, so a decimal
 // key is an integer once in a while.
 func (d *Device) AppendValue(dst []byte, i int) []byte {
-	whole, digits := d.Value(i)
-	return strconv.AppendFloat(dst, Float(whole, digits), 'f', -1, 64)
-}
-
-// Float is whole / 10^digits, correctly rounded for the small numbers made here.
-func Float(whole int64, digits int) float64 {
-	switch digits {
-	case 1:
-		return float64(whole) / 10
-	case 2:
-		return float64(whole) / 100
-	}
-	return float64(whole)
+	return strconv.AppendFloat(dst, d.Value(i), 'f', -1, 64)
 }
 
 // AppendRow adds the row as a timed object (contract thingsboard 4.1).

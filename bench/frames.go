@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// serveBare is the least a WebSocket server can do: for every POST to /pub it writes one
+// serveFrames is the least a WebSocket server can do: for every POST to /pub it writes one
 // prepared frame to every connection, from one goroutine, one write each. No server can
 // deliver single updates faster without leaving somebody out.
-func serveBare(ctx context.Context, out io.Writer) error {
+func serveFrames(ctx context.Context, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
