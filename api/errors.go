@@ -21,6 +21,7 @@ const (
 	codeNotFound        = 32
 	codeTooMany         = 33
 	codeConflict        = 35
+	codeQuota           = 41
 )
 
 // A verdict is what a client sees of a Kind.
@@ -53,6 +54,8 @@ func verdictOf(k model.Kind) verdict {
 		return verdict{http.StatusTooManyRequests, codeTooMany, "Too many requests", "1"}
 	case model.NoSpace:
 		return verdict{http.StatusInsufficientStorage, codeGeneral, "The disk of the server is nearly full", ""}
+	case model.Quota:
+		return verdict{http.StatusForbidden, codeQuota, "There are as many as there may be", ""}
 	}
 	return verdict{http.StatusInternalServerError, codeGeneral, "Internal server error", ""}
 }

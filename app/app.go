@@ -205,7 +205,10 @@ func (p *parts) events(log *slog.Logger) tsdb.Events {
 		Flushed: func(i tsdb.FlushInfo) {
 			log.Debug("flushed", "rows", i.Rows, "groups", i.Groups, "row_groups", i.RowGroups, "bytes", i.Bytes, "took", i.Took)
 		},
-		Failed:  func(err error) { log.Error("background work failed and is tried again", "error", err) },
+		Failed: func(err error) { log.Error("background work failed and is tried again", "error", err) },
+		Behind: func(b tsdb.BehindInfo) {
+			log.Error("a consumer has lost entries: the log went on without it", "consumer", b.Consumer, "from", b.From, "to", b.To)
+		},
 		Damaged: func(err error) { log.Error("damage on disk", "error", err) },
 		Fatal: func(err error) {
 			select {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -37,6 +38,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_flushed_position", int64(db.Flushed)},
 			{"tidewire_store_head_bytes", db.HeadBytes},
 			{"tidewire_store_log_bytes", db.LogBytes},
+			{"tidewire_store_log_kept_bytes", db.LogKept},
 			{"tidewire_store_catalog_bytes", db.CatalogBytes},
 			{"tidewire_store_entities_in_memory", db.Entities},
 			{"tidewire_store_disk_bytes", db.DiskBytes},
@@ -45,6 +47,11 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_devices_in_memory", int64(in.Devices)},
 		} {
 			metrics.WriteGaugeUint64(w, g.name, uint64(max(g.value, 0)))
+		}
+		for _, c := range db.Consumers {
+			label := "{consumer=" + strconv.Quote(c.Name) + "}"
+			metrics.WriteGaugeUint64(w, "tidewire_store_consumer_lag_entries"+label, uint64(c.Lag))
+			metrics.WriteGaugeUint64(w, "tidewire_store_consumer_lag_bytes"+label, uint64(c.LagBytes))
 		}
 		metrics.WriteProcessMetrics(w)
 	})

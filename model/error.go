@@ -22,12 +22,13 @@ const (
 	TooLarge                    // a size limit
 	TooMany                     // a rate limit or quota
 	NoSpace                     // the disk is nearly full; reads go on
+	Quota                       // as many of something as there may be: trying again is in vain
 )
 
 // String returns the name used in logs.
 func (k Kind) String() string {
 	names := [...]string{"internal", "invalid", "not found", "denied", "conflict", "overload",
-		"unauthenticated", "expired", "too large", "too many", "no space"}
+		"unauthenticated", "expired", "too large", "too many", "no space", "quota"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -258,6 +258,10 @@ func checkTwice(names []string) error {
 func (c *committer) write() error {
 	batch := c.db.store.NewBatchWithSize(len(c.buf)+64, pebble.WithMaxRetainedSizeBytes(4*maxGroup))
 	err := batch.Set(keys.AppendLog(make([]byte, 0, 16), c.first), c.buf, nil)
+	if err == nil && c.db.cursors.changed.Load() {
+		c.db.at(AtCursor)
+		err = c.db.cursors.put(batch)
+	}
 	if err != nil {
 		err = errors.Join(err, batch.Close())
 	} else {
@@ -327,19 +331,10 @@ func (c *committer) end(err error) {
 		return
 	}
 	db.applied.Store(uint64(c.next - 1))
+	db.bell.ring()
 	db.stats.syncs.Add(1)
-	db.commit.logBytes += int64(len(c.buf))
-	db.stats.log.Add(int64(len(c.buf)))
-	db.mark(c.next - 1)
+	db.grow(c.next-1, int64(len(c.buf)))
 	db.checkHead()
-}
-
-// mark remembers where the log could be cut, each mebibyte or so.
-func (db *DB) mark(p model.Position) {
-	total := db.stats.log.Load()
-	if n := len(db.commit.marks); n == 0 || total-db.commit.marks[n-1].bytes >= int64(db.options.tuning.commitGroup) {
-		db.commit.marks = append(db.commit.marks, mark{p, total})
-	}
 }
 
 // account adds memory of rows, and puts a record on the list of this generation.
@@ -355,15 +350,14 @@ func (db *DB) account(r *head.Record, grown int64, first bool) {
 // writers back when the frozen half is not gone by then.
 func (db *DB) checkHead() {
 	half := db.options.HeadBytes / 2
-	if db.commit.bytes >= half || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.tuning.log {
+	if db.commit.bytes >= half || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.behindFlush() {
 		db.gate.setFull(db.commit.bytes >= half && db.stats.head.Load() >= db.options.HeadBytes)
+		db.wakeFlusher()
+	} else if db.commit.log.kept() >= db.options.LogMax {
 		db.wakeFlusher()
 	}
 }
 
-const (
-	maxTombs = 4096      // deletes in the head: reads walk them
-	maxLog   = 512 << 20 // of log behind the flush position: what recovery has to read
-)
+const maxTombs = 4096 // deletes in the head: reads walk them
 
 func (db *DB) wakeFlusher() { db.flusher.wakeUp() }

@@ -32,10 +32,16 @@ type DB struct {
 	flushed atomic.Uint64 // position of the last entry in row groups
 	fatal   atomic.Pointer[error]
 	failed  chan struct{} // closed by fail
+	closing chan struct{} // closed when Close begins
 	serving atomic.Bool   // Open is through: a failure has to be told, not returned
 	stats   counters
 
+	// held: a consumer keeps the log longer than it would be.
+	held atomic.Bool
+
 	gate      *gate
+	bell      bell
+	cursors   cursors
 	committer *committer
 	flusher   *flusher
 
@@ -49,7 +55,7 @@ type DB struct {
 		logBytes  int64 // of the log since the head was frozen
 		tombs     int64 // deletes since then
 		nextGroup uint64
-		marks     []mark // where the log could be cut
+		log       keeper
 	}
 
 	// calls counts the callers inside, so that Close can wait for them. A lock would
@@ -64,16 +70,9 @@ type DB struct {
 	closeErr  error
 }
 
-// A mark says how many bytes of log had been written up to a position.
-type mark struct {
-	position model.Position
-	bytes    int64
-}
-
 type counters struct {
 	sets, points, syncs, flushes atomic.Int64
 	head                         atomic.Int64 // memory of rows, active and frozen
-	log                          atomic.Int64 // bytes ever written
 }
 
 // Open opens the store in dir, makes it when there is none, and replays what the log has
@@ -84,7 +83,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{})}
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{}), closing: make(chan struct{})}
 	o.FS = &logFS{FS: o.FS, failed: db.fail, dead: func() bool { return db.failure() != nil }}
 	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail)
 	if err != nil {
@@ -106,7 +105,11 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	}
 	db.applied.Store(uint64(flush.position))
 	db.flushed.Store(uint64(flush.position))
+	db.options.LogMax = logMax(db.options, dir)
 	db.commit.gen, db.commit.nextGroup = 1, flush.nextGroup
+	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst)); err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
 	db.records = newRecords(db.store, &db.applied)
 	if err := db.replay(flush); err != nil {
 		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)
@@ -213,6 +216,7 @@ func (db *DB) commitBatch(b *pebble.Batch, o *pebble.WriteOptions) error {
 // files last. After a failure of the log it writes nothing and returns the failure.
 func (db *DB) Close() error {
 	db.closeOnce.Do(func() {
+		close(db.closing)
 		db.gate.close(ErrClosed)
 		db.refuse()
 		db.committer.close()
@@ -251,6 +255,8 @@ func (db *DB) Stats() Stats {
 	}
 	db.commit.Lock()
 	s.LogBytes = db.commit.logBytes
+	s.LogKept = db.commit.log.kept()
+	s.Consumers = db.consumersLocked()
 	db.commit.Unlock()
 	if db.enter() == nil {
 		s.DiskBytes = int64(db.store.Metrics().DiskSpaceUsage())

@@ -9,7 +9,7 @@
 //	Append ─► committer ─► log ─► head ─► flush ─► row groups, pages, latest, catalog
 //	 encode    one batch,   │      └──────────────────────┴─► Raw, Aggregate
 //	 in the    one sync     ├─► Changes, as they become visible
-//	 caller                 └─► Follow, again and from any position still kept
+//	 caller                 └─► Follow, Consumer: again, from any position still kept
 //
 // Everything lies in one Pebble store, told apart by the first byte of the key; the
 // keyspaces are drawn in docs/format. What is not the log is exactly the state at the flush

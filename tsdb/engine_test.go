@@ -173,7 +173,7 @@ func TestChangesArriveInOrderAndLikeFollowTellsThem(t *testing.T) {
 }
 
 func TestFollowSaysWhenTheLogIsGone(t *testing.T) {
-	db := openTest(t, Options{LogBytes: 1})
+	db := openTest(t, Options{LogBytes: 1, LogAge: -1})
 	for i := range 10 {
 		mustAppend(t, db, rows(int64(i), 1, 1, 1, "a"))
 		if err := db.Flush(t.Context()); err != nil {

@@ -99,6 +99,11 @@ func (f *flusher) work(ctx context.Context) error {
 			return err
 		}
 	}
+	if f.db.trimDue() {
+		if err := f.trimNow(); err != nil {
+			return err
+		}
+	}
 	if f.db.options.manual {
 		return nil
 	}
@@ -120,7 +125,7 @@ func (f *flusher) due() bool {
 	}
 	db.commit.Lock()
 	defer db.commit.Unlock()
-	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.tuning.log
+	return db.commit.bytes >= db.options.HeadBytes/2 || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.behindFlush()
 }
 
 // recheck lets writers in again, or wakes the flusher once more.
@@ -160,16 +165,25 @@ func (f *flusher) flush(ctx context.Context) error {
 		}
 	}
 	f.run.frozen = f.db.freeze(f.run.state)
-	if f.run.frozen == nil {
-		return nil
-	}
-	if err := f.write(ctx, f.run.frozen); err != nil {
-		return err
+	if f.run.frozen != nil {
+		if err := f.write(ctx, f.run.frozen); err != nil {
+			return err
+		}
 	}
 	if f.owed.any(f.db.options.Now().UnixMilli()) {
 		f.wakeUp()
 	}
-	return nil
+	return f.trim()
+}
+
+// trimNow cuts the log without a flush.
+func (f *flusher) trimNow() error {
+	f.run.Lock()
+	defer f.run.Unlock()
+	if err := f.db.failure(); err != nil {
+		return err
+	}
+	return f.trim()
 }
 
 // freeze begins a new generation of the head and returns the one before, or nil when
@@ -182,23 +196,15 @@ func (db *DB) freeze(state flushState) *frozenHead {
 	}
 	state.position = model.Position(db.applied.Load())
 	state.nextGroup = db.commit.nextGroup
-	state.logFirst, db.commit.marks = cutLog(db.commit.marks, state, db.stats.log.Load()-db.options.LogBytes)
-	f := &frozenHead{records: db.commit.dirty, gen: db.commit.gen + 1, state: state, bytes: db.commit.bytes, logBytes: db.commit.logBytes}
+	db.commit.log.markFlush(state.position, db.options.spacing(), db.options.Now().UnixMilli())
+	f := &frozenHead{
+		records: db.commit.dirty, gen: db.commit.gen + 1, state: state,
+		bytes: db.commit.bytes, logBytes: db.commit.logBytes,
+	}
 	db.commit.gen++
 	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
 	db.at(AtFreeze)
 	return f
-}
-
-// cutLog returns the first position of the log to keep: all that was written after the first
-// upto bytes, and the marks that are still of use. A mark is the end of a commit group.
-func cutLog(marks []mark, state flushState, upto int64) (model.Position, []mark) {
-	first := state.logFirst
-	for len(marks) > 0 && marks[0].bytes <= upto && marks[0].position <= state.position {
-		first = marks[0].position + 1
-		marks = marks[1:]
-	}
-	return first, marks
 }
 
 // write writes a frozen head in one batch and forgets it.
@@ -218,14 +224,11 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 			return err
 		}
 	}
-	if h.state.logFirst > f.run.state.logFirst {
-		db.at(AtLogCut)
-		if err := w.batch.DeleteRange(keys.AppendLog(nil, f.run.state.logFirst), keys.AppendLog(nil, h.state.logFirst), nil); err != nil {
-			return err
-		}
-	}
 	state := h.state
-	state.batch = f.run.state.batch
+	state.batch, state.logFirst = f.run.state.batch, f.run.state.logFirst
+	if err := w.batch.Set(keys.AppendMeta(nil, metaLog), db.logRow(state.position), nil); err != nil {
+		return err
+	}
 	db.at(AtFlushBatch)
 	// What the batch says is in the log already, and whatever is written behind it syncs it.
 	if err := w.commit(&state, pebble.NoSync); err != nil {

@@ -29,6 +29,7 @@ type harness struct {
 	scripted bool         // failures end the history, not the test
 	step     string
 	trace    *strings.Builder // nil: nobody reads it
+	reader   readerTwin
 }
 
 var compareValues = cmp.Options{cmp.Comparer(func(a, b model.Value) bool { return a == b }), cmpopts.EquateEmpty()}
@@ -127,6 +128,7 @@ func (h *harness) crash() {
 	h.close() // the process that is gone, for the sake of its goroutines
 	h.disk = after
 	h.open()
+	h.readerCrashed()
 }
 
 func (h *harness) compareLatest(s twinScope) {
@@ -225,32 +227,7 @@ func (h *harness) compareLog() {
 		from = model.Position(behind.First)
 	}
 	reached, err := h.db.Follow(h.Context(), from, func(c *model.Change) error {
-		var cells []twinCell
-		at := 0
-		for _, r := range c.Rows {
-			for k := at; k < at+r.Cells; k++ {
-				cells = append(cells, twinCell{c.Keys[c.Cells[k].Key], model.Point{TS: r.TS, Value: c.Cells[k].Value}, c.Newest[k]})
-			}
-			at += r.Cells
-		}
-		order := func(a, b twinCell) int {
-			if a.TS != b.TS {
-				return int(a.TS - b.TS)
-			}
-			if a.key < b.key {
-				return -1
-			}
-			return 1
-		}
-		if len(c.Rows) == 0 {
-			return nil
-		}
-		want := slices.Clone(h.changes[c.Position-1])
-		slices.SortFunc(cells, order)
-		slices.SortFunc(want, order)
-		if diff := cmp.Diff(want, cells, compareValues, cmp.AllowUnexported(twinCell{})); diff != "" {
-			h.Fatalf("change at position %d (-twin +db):\n%s", c.Position, diff)
-		}
+		h.sameChange(c)
 		return nil
 	})
 	if err != nil || reached != h.db.Position() {

@@ -171,7 +171,7 @@ func TestPowerCutKeepsAcknowledgedSets(t *testing.T) {
 	seeds := twins.Seeds(30)
 	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1}, 1000+seed)
+			h := newHarness(t, Options{HeadBytes: 64 << 10, LogBytes: 1, LogAge: -1}, 1000+seed)
 			for range 1 + h.rng.IntN(60) {
 				h.append(h.script.set())
 				if h.rng.IntN(8) == 0 {

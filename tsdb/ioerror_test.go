@@ -73,7 +73,7 @@ func (w *workload) runFailing(ctx context.Context, n int64) (struck bool, calls 
 		return nil
 	}))
 	r.options = w.tune(Options{
-		FS: fs, memTable: 32 << 10, LogBytes: 1, CacheBytes: 1 << 10, CatalogBytes: 1,
+		FS: fs, memTable: 32 << 10, LogBytes: 1, LogAge: -1, CacheBytes: 1 << 10, CatalogBytes: 1,
 		Events: Events{Fatal: func(error) { r.fatal.Add(1) }},
 	})
 	r.open()

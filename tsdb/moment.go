@@ -15,7 +15,7 @@ const (
 	AtJoin           Moment = "join"            // small row groups were joined in the batch of a flush
 	AtSeal           Moment = "seal"            // a row group was sealed in it
 	AtPage           Moment = "page"            // a page was written into it
-	AtLogCut         Moment = "log cut"         // the beginning of the log is about to go, in it
+	AtLogCut         Moment = "log cut"         // the beginning of the log is about to go
 	AtDelete         Moment = "delete"          // a delete is durable, nobody sees it
 	AtErase          Moment = "erase"           // likewise the removal of an entity
 	AtReclaim        Moment = "reclaim"         // what a stored delete hides is about to go

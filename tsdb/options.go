@@ -24,9 +24,14 @@ type Options struct {
 	CatalogBytes int64
 	// CacheBytes is the size of the block cache. Zero means 128 MiB.
 	CacheBytes int64
-	// LogBytes is how much of the log is kept for Follow although it is flushed. Zero means
-	// 64 MiB.
+	// LogBytes and LogAge are how much of the log is kept for Follow at the least, although
+	// it is flushed and every consumer has read it: its last bytes, and what is younger. Zero
+	// means 64 MiB and 5 minutes; a negative LogAge means that bytes alone count.
 	LogBytes int64
+	LogAge   time.Duration
+	// LogMax bounds the log that is kept for consumers, and for LogAge: who falls behind
+	// loses the oldest and is told. Zero means a tenth of the disk, at most 1 GiB.
+	LogMax int64
 	// PendingBytes bounds what waits to be committed. Zero means 32 MiB.
 	PendingBytes int64
 
@@ -80,6 +85,7 @@ type Limits struct {
 	KeyBytes  int   // bytes of a key; zero means 1,024 (255 characters of the contract)
 	TextBytes int   // bytes of a string or JSON value; zero means 1 MiB
 	SetBytes  int   // bytes of a set as logged; zero means 16 MiB
+	Consumers int   // names that follow the log; zero means 1,000
 	Buckets   int64 // buckets of an aggregate a key; zero means 1,000,000
 	MinTime   int64 // ms; zero means year 1900
 	MaxTime   int64 // ms; zero means year 2262
@@ -98,12 +104,14 @@ func (o Options) withDefaults() (Options, error) {
 	o.CatalogBytes = cmp.Or(o.CatalogBytes, 512<<20)
 	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
 	o.LogBytes = cmp.Or(o.LogBytes, 64<<20)
+	o.LogAge = cmp.Or(o.LogAge, defaultLogAge)
 	o.PendingBytes = cmp.Or(o.PendingBytes, 32<<20)
 	o.Limits.Keys = cmp.Or(o.Limits.Keys, 1024)
 	o.Limits.Points = cmp.Or(o.Limits.Points, 100_000)
 	o.Limits.KeyBytes = cmp.Or(o.Limits.KeyBytes, 1024)
 	o.Limits.TextBytes = cmp.Or(o.Limits.TextBytes, 1<<20)
 	o.Limits.SetBytes = cmp.Or(o.Limits.SetBytes, 16<<20)
+	o.Limits.Consumers = cmp.Or(o.Limits.Consumers, 1000)
 	o.Limits.Buckets = cmp.Or(o.Limits.Buckets, 1_000_000)
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
@@ -125,6 +133,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"CatalogBytes", o.CatalogBytes, 0},
 		{"CacheBytes", o.CacheBytes, 0},
 		{"LogBytes", o.LogBytes, 0},
+		{"LogMax", o.LogMax, 0},
 		{"PendingBytes", o.PendingBytes, int64(o.Limits.SetBytes)},
 	} {
 		if b.value < b.min {
@@ -154,6 +163,8 @@ type Events struct {
 	Flushed func(FlushInfo)
 	// Failed is called when background work failed; it will be tried again.
 	Failed func(error)
+	// Behind is called when the log left a consumer behind, once until it goes on.
+	Behind func(BehindInfo)
 	// Damaged is called when bytes on disk turned out to be damaged.
 	Damaged func(error)
 	// Fatal is called when the log cannot be written any more, ENOSPC included: nothing is

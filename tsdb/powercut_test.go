@@ -70,7 +70,7 @@ func (c *cutter) run(disk *vfs.MemFS, fs vfs.FS) error {
 			c.lost(fmt.Errorf("cut before operation %d: %w", n, err))
 		}
 	})
-	return c.workload.run(context.Background(), c.workload.tune(Options{FS: fs, memTable: 32 << 10, LogBytes: 1}),
+	return c.workload.run(context.Background(), c.workload.tune(Options{FS: fs, memTable: 32 << 10, LogBytes: 1, LogAge: -1}),
 		func(i int) { c.begun.Store(int64(i + 1)) },
 		func(i int) { c.acked.Store(int64(i + 1)) })
 }

@@ -44,9 +44,7 @@ func (db *DB) replay(flush flushState) (err error) {
 			r.groups <- g
 		}
 		last = g.last
-		db.commit.logBytes += int64(len(g.entries))
-		db.stats.log.Add(int64(len(g.entries)))
-		db.mark(last)
+		db.grow(last, int64(len(g.entries)))
 	}
 	for _, r := range workers {
 		close(r.groups)

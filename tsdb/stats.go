@@ -29,7 +29,10 @@ type Stats struct {
 
 	HeadBytes    int64 // memory of rows not yet in row groups
 	LogBytes     int64 // of the log behind the flush position
+	LogKept      int64 // of the log that can be followed
 	Entities     int64 // records in memory
 	CatalogBytes int64 // memory of these records
 	DiskBytes    int64 // of the store, the log of Pebble included
+
+	Consumers []ConsumerStats // by name
 }

@@ -28,6 +28,7 @@ const (
 	metaVersion = "version" // <4 LE>
 	metaEpoch   = "epoch"   // <8 LE>
 	metaFlush   = "flush"   // position <8 LE> | next group <8 LE> | first position of the log <8 LE> | batch <8 LE>
+	// metaLog and metaConsumer stand with what they are about.
 )
 
 // flushState is the meta row that every change of row groups moves.
@@ -173,7 +174,9 @@ func loadMeta(store *pebble.DB, random io.Reader, commit commitFunc) (epoch uint
 		return 0, flush, fmt.Errorf("read format version: %w", err)
 	case !found:
 		return newMeta(store, random, commit)
-	case version != formatVersion:
+	case version < formatVersion:
+		return 0, flush, fmt.Errorf("%w: %d comes from a development build and cannot be read; this program writes %d", ErrVersion, version, formatVersion)
+	case version > formatVersion:
 		return 0, flush, fmt.Errorf("%w: %d, this program knows %d", ErrVersion, version, formatVersion)
 	}
 	if _, err = get(store, keys.AppendMeta(nil, metaEpoch), func(b []byte) error {
