@@ -49,6 +49,19 @@ type Point struct {
 	Value Value
 }
 
+// A Revision is one of the values a series has had at one instant. They are told from the
+// first one, the original, which never changes, to the last.
+//
+// A write that keeps originals adds its value with the time of its arrival and its quality,
+// unless it is the last one already; and before it the value it found, if that came by a
+// write which did not ask for originals. The value there is now comes last, whoever wrote it.
+type Revision struct {
+	TS       int64 // ms
+	Value    Value
+	Received int64 // ms; 0 where it is not known: the write did not ask for originals
+	Quality  uint8 // as in WriteSet.Qualities; 0 is good
+}
+
 // A KeyPoint is a point with the key of its series.
 type KeyPoint struct {
 	Key string
@@ -66,13 +79,20 @@ type WriteSet struct {
 	Keys  []string // distinct keys; cells refer to them by index
 	Rows  []Row
 	Cells []Cell // the cells of all rows, one row after the other
+	// Qualities says of each cell how good it is: 0 good, anything else is the sender's code
+	// of what is wrong with it. A bad cell is no point: it is kept among the revisions of
+	// its instant only, and replaces nothing. Nil means that all are good. It asks for
+	// KeepOriginals, and for a scope whose timestamps are the sender's.
+	Qualities []uint8
 
 	// Received is when the message arrived, ms. In arrival-ordered scopes it bounds the
 	// timestamp from below and the Rows' TS are ignored.
 	Received int64
-	// TTL, ms, is how long the history of these points is kept; zero means as the policy says.
+	// TTL, ms, is how long after Received the history of these points is kept; zero means as
+	// the policy says. A point that is written again has the time to live of the last write.
 	TTL int64
-	// KeepOriginals asks that values this set replaces can still be read.
+	// KeepOriginals asks that every value of this set, and those it replaces, can still be
+	// read: see Revision.
 	KeepOriginals bool
 }
 

@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
@@ -94,6 +95,9 @@ func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, er
 func (r *request) encode(limit int) error {
 	var err error
 	if r.entry, err = r.encoder.Set(r.entry[:0], r.set, r.refs); err != nil {
+		if errors.Is(err, entry.ErrCrowded) {
+			return model.Invalidf("Too many values of one key at one instant in one message")
+		}
 		return model.Invalidf("A key stands twice")
 	}
 	if len(r.entry) > limit {
@@ -134,8 +138,16 @@ func (l *Limits) checkSet(s *model.WriteSet) error {
 		return model.Errorf(model.TooLarge, "%d points in one message exceed the limit of %d", len(s.Cells), l.Points)
 	}
 	arrival := s.Scope.Arrival()
-	if arrival {
+	if arrival || s.TTL != 0 {
 		if err := l.checkTime(s.Received); err != nil {
+			return err
+		}
+	}
+	if s.TTL < 0 || s.TTL > l.TTL {
+		return model.Invalidf("Time to live of %d ms is outside of 0 to %d", s.TTL, l.TTL)
+	}
+	if s.Qualities != nil {
+		if err := checkQualities(s); err != nil {
 			return err
 		}
 	}
@@ -171,6 +183,18 @@ func (l *Limits) checkSet(s *model.WriteSet) error {
 		case t == model.TypeNone || t > model.TypeJSON:
 			return model.Invalidf("Value of key %.64q has no type", s.Keys[c.Key])
 		}
+	}
+	return nil
+}
+
+func checkQualities(s *model.WriteSet) error {
+	switch {
+	case len(s.Qualities) != len(s.Cells):
+		return model.Invalidf("Qualities of %d cells, there are %d", len(s.Qualities), len(s.Cells))
+	case !s.KeepOriginals:
+		return model.Invalidf("Qualities are kept with originals only")
+	case s.Scope.Arrival():
+		return model.Invalidf("Qualities are kept in scope %s only", model.Timeseries)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (c *checker) run() (err error) {
 			c.problem("unknown group %d is to be reclaimed", group)
 		}
 	}
-	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages} {
+	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages, c.checkRevisions} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@
 //   - Two points of one series at one instant: the later Append wins, value and type.
 //   - Latest is a state of its own: a point with an equal or greater timestamp replaces it,
 //     a late one never does, and a delete keeps, drops or rewrites it as asked.
-//   - Latest, Raw and Aggregate answer for one exact position: every set of the entity up to
+//   - Where a write asks for it, every value an instant ever had can be read: see Revisions.
+//   - Latest, Raw, Aggregate and Revisions answer for one exact position: every set of the entity up to
 //     it, whole, and none behind it. A subscription continues from there.
 //   - A query ends with an error when it meets its budget: of points, bytes, or time.
 //   - Append waits for no reader. When the head is full and the flush is behind it waits as
@@ -34,6 +35,7 @@
 //   - Row groups of a group are sorted and never overlap; a column may mix types.
 //   - A summary equals what decoding what it summarizes would give; a page repeats the
 //     summaries of its row groups.
+//   - Revisions belong to a column there is; none repeats the one before it.
 //   - The catalog and its reverse agree; a latest nobody deleted is the newest point.
 //   - After a clean Close a group has at most one unsealed row group.
 //

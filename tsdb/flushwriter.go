@@ -119,9 +119,14 @@ func (w *flushWriter) group(r *head.Record, f *head.Frozen, fg *head.FrozenGroup
 		}
 	}
 	tail := g.State.Tail
+	changed, err := w.revisions(fg, &tail)
+	if err != nil {
+		return err
+	}
 	rows, tombs := fg.Table(), fg.Tombstones()
 	if rows != nil && rows.Len() > 0 || len(tombs) > 0 {
 		p := w.placer(g)
+		p.Tail = tail
 		err := p.Rows(rows, tombs)
 		if err == nil {
 			err = w.put(p, g.ID)
@@ -130,11 +135,14 @@ func (w *flushWriter) group(r *head.Record, f *head.Frozen, fg *head.FrozenGroup
 			return err
 		}
 		w.passed(tail, p)
-		if tail, err = w.newTail(r, g, p.Tail); err != nil {
-			return err
-		}
+		tail, changed = p.Tail, true
 		if rows != nil {
 			w.info.Rows += int64(rows.Len())
+		}
+	}
+	if changed {
+		if tail, err = w.newTail(r, g, tail); err != nil {
+			return err
 		}
 	}
 	w.key = keys.AppendState(w.key[:0], g.ID)
@@ -247,6 +255,9 @@ func (w *flushWriter) erase(s keys.Series, g *head.Group) error {
 		}
 	}
 	if err := errors.Join(w.batch.Delete(keys.AppendNames(nil, g.ID), nil), w.batch.Delete(keys.AppendState(nil, g.ID), nil)); err != nil {
+		return err
+	}
+	if err := w.eraseRevisions(g.ID, &g.State.Tail); err != nil {
 		return err
 	}
 	for _, space := range []byte{keys.RowGroups, keys.Pages} {

@@ -89,6 +89,7 @@ type Limits struct {
 	Buckets   int64 // buckets of an aggregate a key; zero means 1,000,000
 	MinTime   int64 // ms; zero means year 1900
 	MaxTime   int64 // ms; zero means year 2262
+	TTL       int64 // ms, of a set; zero means 100 years
 }
 
 // Instants outside these are typing errors (seconds or microseconds taken for ms), and
@@ -97,6 +98,9 @@ const (
 	minTime = -2208988800000 // 1900-01-01T00:00:00Z
 	maxTime = 9214646400000  // 2262-01-01T00:00:00Z
 )
+
+// maxTTL is longer than anybody means and short enough that an expiry is an instant.
+const maxTTL = 36525 * 24 * 3600 * 1000
 
 // withDefaults returns a filled-in copy, so nothing below asks "was this set?".
 func (o Options) withDefaults() (Options, error) {
@@ -117,6 +121,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
 	o.Budget = o.Budget.Or(model.Budget{Scanned: 1e9, Points: 100e6, Bytes: 64 << 20, Time: time.Minute})
 	o.Rewrites = max(0, cmp.Or(o.Rewrites, blocks.DefaultRewrites))
+	o.Limits.TTL = cmp.Or(o.Limits.TTL, maxTTL)
 	o.memTable = cmp.Or(o.memTable, 64<<20)
 	o.tuning = o.tuning.withDefaults()
 	if o.FS == nil {
@@ -183,6 +188,7 @@ type FlushInfo struct {
 	Groups    int
 	Rows      int64
 	RowGroups int // written, joins included
+	Revisions int
 	Bytes     int64
 	Took      time.Duration
 }

@@ -134,6 +134,7 @@ type view struct {
 	position model.Position
 	series   []scan.Series
 	snapshot *pebble.Snapshot // nil when none of the keys was ever written
+	flushed  model.Position   // what the snapshot has
 }
 
 // view takes a moment of rec.
@@ -181,6 +182,7 @@ func (v *view) resolve(sources []*source) error {
 	if err != nil {
 		return errors.Join(err, v.snapshot.Close())
 	}
+	v.flushed = state.position
 	for _, s := range sources {
 		s.snapshot = v.snapshot
 		s.heads, s.deleted = s.view.Resolve(state.position, state.batch)

@@ -11,8 +11,9 @@ import (
 
 // A script makes random operations that meet each other often.
 type script struct {
-	rng *rand.Rand
-	now int64
+	rng   *rand.Rand
+	now   int64
+	again *model.WriteSet // the last one that kept originals
 }
 
 const scriptStart = int64(1_700_000_000_000)

@@ -15,6 +15,8 @@ type Report struct {
 	Hidden            int64 // deleted points that still stand in row groups
 	Tombs             int64 // which hide them
 	Bytes             int64 // of row groups and pages
+	Revisions         int64
+	RevisionBytes     int64 // of their keys and values
 }
 
 // Stats are counters since Open, and gauges.

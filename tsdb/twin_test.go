@@ -30,6 +30,8 @@ type twinKey struct {
 type twinSeries struct {
 	points map[int64]model.Value
 	latest model.Point // of TypeNone: none
+	// revisions are what writes that keep originals left of each instant.
+	revisions map[int64][]model.Revision
 }
 
 func newTwin() *twin {
@@ -66,12 +68,15 @@ func (w *twin) append(s *model.WriteSet) []twinCell {
 	}
 	index := map[at]int{}
 	for _, i := range rows {
-		for _, c := range s.Cells[starts[i] : starts[i]+s.Rows[i].Cells] {
+		for n, c := range s.Cells[starts[i] : starts[i]+s.Rows[i].Cells] {
 			k := twinKey{scope, s.Keys[c.Key]}
 			one := w.series[k]
 			if one == nil {
-				one = &twinSeries{points: map[int64]model.Value{}}
+				one = &twinSeries{points: map[int64]model.Value{}, revisions: map[int64][]model.Revision{}}
 				w.series[k] = one
+			}
+			if !one.keep(s, starts[i]+n, times[i]) {
+				continue
 			}
 			one.points[times[i]] = c.Value
 			newest := one.latest.Value.IsNone() || times[i] >= one.latest.TS
@@ -107,6 +112,11 @@ func (w *twin) delete(d *model.DeleteRange) {
 				delete(s.points, ts)
 			} else if ts < d.From && v.Type() != model.TypeNull && (before.Value.IsNone() || ts > before.TS) {
 				before = model.Point{TS: ts, Value: v}
+			}
+		}
+		for ts := range s.revisions {
+			if ts >= d.From && ts < d.To {
+				delete(s.revisions, ts)
 			}
 		}
 		if !d.KeepLatest && !s.latest.Value.IsNone() && s.latest.TS >= d.From && s.latest.TS < d.To {

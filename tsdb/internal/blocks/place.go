@@ -148,8 +148,7 @@ func slice(t *column.Table, lo, hi int) *column.Table {
 	}
 	out := &column.Table{Times: t.Times[lo:hi], Columns: make([]column.Column, len(t.Columns))}
 	for i := range t.Columns {
-		c := &t.Columns[i]
-		out.Columns[i] = column.Column{Types: c.Types[lo:hi], Bits: c.Bits[lo:hi], Text: c.Text}
+		out.Columns[i] = t.Columns[i].Slice(lo, hi)
 	}
 	return out
 }

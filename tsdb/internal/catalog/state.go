@@ -22,6 +22,13 @@ type Tail struct {
 	// stand there behind its last page.
 	Partition int64
 	Unpaged   int
+	// Kept says that revisions were kept, and KeptTo at which newest instant: behind it there
+	// are none.
+	Kept   bool
+	KeptTo int64
+	// Expires is the least instant at which something of the group may have outlived its time
+	// to live; 0: nothing has one. It may be early, never late.
+	Expires int64
 	// Outlived has a bit for each column whose latest retention may have left behind when
 	// it took the points: it need not be the newest point any more.
 	Outlived uint32
@@ -29,6 +36,28 @@ type Tail struct {
 	// replaced, never written: readers hold it.
 	Hidden []Tomb
 }
+
+// Keep takes in a revision at ts, which goes by itself when expires is not 0.
+func (t *Tail) Keep(ts, expires int64) {
+	if !t.Kept || ts > t.KeptTo {
+		t.Kept, t.KeptTo = true, ts
+	}
+	t.Expire(expires)
+}
+
+// Expire takes in an expiry, unless it is 0.
+func (t *Tail) Expire(expires int64) {
+	if expires != 0 && (t.Expires == 0 || expires < t.Expires) {
+		t.Expires = expires
+	}
+}
+
+// What a tail has, the first byte of it.
+const (
+	tailAny = 1 << iota
+	tailKept
+	tailExpires
+)
 
 // A Latest is the latest point of a column. Type is TypeNone where there is none.
 type Latest struct {
@@ -90,17 +119,29 @@ func (s *State) AppendLatest(dst []byte) []byte {
 // Append adds the row: version | tail, which a flush changes | latest, as AppendLatest
 // wrote it when the head was frozen.
 func (t *Tail) Append(dst, latest []byte) []byte {
-	any := byte(0)
+	has := byte(0)
 	if t.Any {
-		any = 1
+		has |= tailAny
 	}
-	dst = append(dst, stateVersion, any)
+	if t.Kept {
+		has |= tailKept
+	}
+	if t.Expires != 0 {
+		has |= tailExpires
+	}
+	dst = append(dst, stateVersion, has)
 	dst = binary.AppendVarint(dst, t.Last)
 	dst = binary.AppendVarint(dst, t.Sealed)
 	dst = binary.AppendUvarint(dst, uint64(t.Small))
 	dst = binary.AppendUvarint(dst, uint64(t.SmallRows))
 	dst = binary.AppendVarint(dst, t.Partition)
 	dst = binary.AppendUvarint(dst, uint64(t.Unpaged))
+	if t.Kept {
+		dst = binary.AppendVarint(dst, t.KeptTo)
+	}
+	if t.Expires != 0 {
+		dst = binary.AppendVarint(dst, t.Expires)
+	}
 	dst = binary.LittleEndian.AppendUint32(dst, t.Outlived)
 	dst = appendTombs(dst, t.Hidden)
 	return append(dst, latest...)
@@ -112,13 +153,24 @@ func (s *State) Parse(b []byte) error {
 	if d.Byte() != stateVersion {
 		return ErrRow
 	}
-	s.Tail.Any = d.Byte() == 1
+	has := d.Byte()
+	s.Tail.Any, s.Tail.Kept = has&tailAny != 0, has&tailKept != 0
 	s.Tail.Last = d.Varint()
 	s.Tail.Sealed = d.Varint()
 	s.Tail.Small = int(d.Uvarint())
 	s.Tail.SmallRows = int(d.Uvarint())
 	s.Tail.Partition = d.Varint()
 	s.Tail.Unpaged = int(d.Uvarint())
+	if has&^(tailAny|tailKept|tailExpires) != 0 {
+		return ErrRow
+	}
+	s.Tail.KeptTo, s.Tail.Expires = 0, 0
+	if s.Tail.Kept {
+		s.Tail.KeptTo = d.Varint()
+	}
+	if has&tailExpires != 0 {
+		s.Tail.Expires = d.Varint()
+	}
 	s.Tail.Outlived = d.Uint32()
 	if err := s.Tail.parseTombs(&d); err != nil {
 		return err

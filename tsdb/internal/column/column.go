@@ -16,6 +16,9 @@ type Column struct {
 	Types []model.Type // one a row; TypeNone where the row lacks the key
 	Bits  []uint64     // int64, bits of a float64, 0 or 1; of text: offset<<32 | length in Text
 	Text  []byte
+	// Expiry is until when each cell is kept, ms; 0: as the policy says. Nil means that no
+	// cell has a time of its own. Only who writes row groups needs it: readers leave it out.
+	Expiry []int64
 }
 
 // Len reports the number of rows.
@@ -23,7 +26,7 @@ func (c *Column) Len() int { return len(c.Types) }
 
 // Reset empties c and keeps its memory.
 func (c *Column) Reset() {
-	c.Types, c.Bits, c.Text = c.Types[:0], c.Bits[:0], c.Text[:0]
+	c.Types, c.Bits, c.Text, c.Expiry = c.Types[:0], c.Bits[:0], c.Text[:0], nil
 }
 
 // Append adds a row that holds v; a Value of TypeNone adds a row without the key. The text
@@ -36,6 +39,9 @@ func (c *Column) Append(v model.Value) {
 	}
 	c.Types = append(c.Types, v.Type())
 	c.Bits = append(c.Bits, bits)
+	if c.Expiry != nil {
+		c.Expiry = append(c.Expiry, 0)
+	}
 }
 
 // AppendNone adds n rows without the key.
@@ -43,6 +49,9 @@ func (c *Column) AppendNone(n int) {
 	for range n {
 		c.Types = append(c.Types, model.TypeNone)
 		c.Bits = append(c.Bits, 0)
+		if c.Expiry != nil {
+			c.Expiry = append(c.Expiry, 0)
+		}
 	}
 }
 
@@ -56,6 +65,41 @@ func (c *Column) AppendFrom(src *Column, i int) {
 	}
 	c.Types = append(c.Types, src.Types[i])
 	c.Bits = append(c.Bits, bits)
+	if src.Expiry != nil || c.Expiry != nil {
+		c.expire(src, i)
+	}
+}
+
+// expire gives the last cell the expiry of row i of src.
+func (c *Column) expire(src *Column, i int) {
+	expiry := int64(0)
+	if src.Expiry != nil {
+		expiry = src.Expiry[i]
+	}
+	if c.Expiry == nil {
+		if expiry == 0 {
+			return
+		}
+		c.Expiry = make([]int64, len(c.Types)-1, cap(c.Types))
+	}
+	c.Expiry = append(c.Expiry, expiry)
+}
+
+// Cut drops the rows from n on; their texts stay where they are.
+func (c *Column) Cut(n int) {
+	c.Types, c.Bits = c.Types[:n], c.Bits[:n]
+	if c.Expiry != nil {
+		c.Expiry = c.Expiry[:n]
+	}
+}
+
+// Slice returns the rows [lo, hi), sharing their memory.
+func (c *Column) Slice(lo, hi int) Column {
+	part := Column{Types: c.Types[lo:hi], Bits: c.Bits[lo:hi], Text: c.Text}
+	if c.Expiry != nil {
+		part.Expiry = c.Expiry[lo:hi]
+	}
+	return part
 }
 
 // TextAt returns the text of row i, a view into Text.
@@ -89,7 +133,7 @@ func (c *Column) View(i int) model.Value {
 }
 
 // Bytes reports the memory c holds.
-func (c *Column) Bytes() int { return cap(c.Types) + 8*cap(c.Bits) + cap(c.Text) }
+func (c *Column) Bytes() int { return cap(c.Types) + 8*cap(c.Bits) + cap(c.Text) + 8*cap(c.Expiry) }
 
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
@@ -112,6 +156,18 @@ func (t *Table) Reset(columns int) {
 	for i := range t.Columns {
 		t.Columns[i].Reset()
 	}
+}
+
+// Expires returns the least expiry of a cell; 0 when no cell has one.
+func (t *Table) Expires() (least int64) {
+	for i := range t.Columns {
+		for _, e := range t.Columns[i].Expiry {
+			if e != 0 && (least == 0 || e < least) {
+				least = e
+			}
+		}
+	}
+	return least
 }
 
 // AppendRow adds row i of src, which has the same columns.

@@ -4,10 +4,12 @@
 //	commit group  version <1> | per entry: length uvarint, entry
 //	entry         kind <1> | flags <1> | tenant <16> | entity <16> | scope <1> | …
 //
-//	set      received varint | ttl uvarint | sections <2> | section… | outcome
+//	set      received varint | ttl uvarint | sections <2> | section… | asides | outcome
 //	section  group uvarint | columns <1> | column numbers | rows uvarint | times | column…
 //	times    0: rows × <8>    1: first <8>, step <8>    2: first <8>, (rows-1) × delta <4>
 //	column   type <1>, or 255 and rows × type <1> | rows × bits <8> | text: length uvarint, bytes
+//	asides   with flag HasAsides only: count uvarint | per cell: group uvarint, column <1>, ts varint,
+//	         type <1> with 128 for After, quality <1>, <8> or text: length uvarint, bytes
 //	outcome  in order: nothing    arrival: first instant <8>    else: a bit a cell, "became latest"
 //
 //	delete   from varint | to varint | received varint | groups uvarint | per group: number
@@ -52,8 +54,10 @@ const (
 	InOrder byte = 1 << iota
 	// Arrival: the rows' times count from the instant in the outcome.
 	Arrival
-	// Originals: replaced values are to be kept.
+	// Originals: the values of the set, and those it replaces, are to be kept.
 	Originals
+	// HasAsides: there are cells that do not become points, behind the sections.
+	HasAsides
 )
 
 // headLen is the length of what every entry begins with; flagsAt is where its flags stand.

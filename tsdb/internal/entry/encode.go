@@ -34,6 +34,7 @@ type Encoder struct {
 	types    []model.Type
 	bits     []uint64
 	picked   []int64
+	asides   []Aside
 }
 
 // A place is where the cells of a key go.
@@ -44,7 +45,7 @@ type place struct {
 
 // Set adds the entry of s to dst. refs tells where each of s.Keys lives; every key has a
 // place of its own, or else ErrTwice is returned. Rows come out in ascending order, those of
-// one instant merged.
+// one instant merged; what a set that keeps originals loses by that is set aside.
 func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte, error) {
 	var flags byte
 	if s.Scope.Arrival() {
@@ -52,6 +53,13 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte
 	}
 	if s.KeepOriginals {
 		flags |= Originals
+		var err error
+		if s, err = e.setAside(s, refs); err != nil {
+			return dst, err
+		}
+		if len(e.asides) > 0 {
+			flags |= HasAsides
+		}
 	}
 	dst = appendHead(dst, KindSet, flags, keys.Series{Tenant: s.Tenant, Entity: s.Entity, Scope: s.Scope})
 	dst = binary.AppendVarint(dst, s.Received)
@@ -70,6 +78,9 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte
 		}
 	}
 	binary.LittleEndian.PutUint16(dst[at:], n)
+	if flags&HasAsides != 0 {
+		dst = e.appendAsides(dst)
+	}
 	return dst, nil
 }
 

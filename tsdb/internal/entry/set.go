@@ -16,6 +16,8 @@ type Set struct {
 	Received int64 // ms
 	TTL      int64 // ms
 	Sections []Section
+	// Asides are the cells that do not become points, in the order of the set.
+	Asides []Aside
 	// Base is added to the times of an arrival-ordered set; the committer fixes it.
 	Base int64
 	// newest has a bit a cell, section by section and column by column; nil when the
@@ -70,6 +72,10 @@ func (s *Set) Parse(b []byte, stamped bool) error {
 			return ErrEntry
 		}
 		cells += section.Rows * len(section.Columns)
+	}
+	s.Asides = s.Asides[:0]
+	if s.Flags&HasAsides != 0 && !s.parseAsides(&d) {
+		return ErrEntry
 	}
 	s.Base, s.newest = 0, nil
 	if stamped {
@@ -221,4 +227,12 @@ func (s *Section) Last() int64 {
 		ts += int64(binary.LittleEndian.Uint32(s.rest[4*i:]))
 	}
 	return ts
+}
+
+// Expires returns until when the points of the set are kept, ms; 0: as the policy says.
+func (s *Set) Expires() int64 {
+	if s.TTL == 0 {
+		return 0
+	}
+	return s.Received + s.TTL
 }

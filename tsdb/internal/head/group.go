@@ -67,15 +67,21 @@ func (g *Group) recount() {
 // width is the number of columns.
 func (g *Group) width() int { return len(g.Shape.Names) }
 
-// apply adds the rows of a section whose instants are times, and moves the latest values.
-func (g *Group) apply(s *entry.Section, times []int64, p model.Position) (grown int64) {
+// touch makes the group part of the active head at p.
+func (g *Group) touch(p model.Position) (grown int64) {
 	if g.active == nil {
 		g.active = &Half{}
 		grown = halfBytes
 	}
 	g.dirty = true
 	g.active.upto = p
-	grown += g.active.append(s, times, g.width())
+	return grown
+}
+
+// apply adds the rows of a section whose instants are times, and moves the latest values.
+func (g *Group) apply(s *entry.Section, times []int64, expiry int64, p model.Position) (grown int64) {
+	grown = g.touch(p)
+	grown += g.active.append(s, times, expiry, g.width())
 	last := times[len(times)-1]
 	g.State.LastTS = max(g.State.LastTS, last)
 	for i := range s.Columns {
@@ -110,12 +116,7 @@ const halfBytes = 512
 
 // delete hides a range and changes latest values as the entry says.
 func (g *Group) delete(mask uint32, from, to int64, changes []entry.LatestChange, p model.Position) (grown int64) {
-	if g.active == nil {
-		g.active = &Half{}
-		grown = halfBytes
-	}
-	g.dirty = true
-	g.active.upto = p
+	grown = g.touch(p)
 	g.active.delete(mask, from, to)
 	grown += 128
 	g.State.Touched |= mask
@@ -149,6 +150,7 @@ type halfView struct {
 	upto  model.Position
 	views []View
 	tombs []scan.Tombstone
+	kept  kept
 }
 
 // View copies what a reader of the columns in mask needs. The record's lock must be held.
@@ -160,6 +162,9 @@ func (g *Group) View(mask uint32) (v GroupView) {
 		}
 		hv := halfView{upto: h.upto, tombs: pick(nil, h.tombs, mask)}
 		hv.views = h.views(nil, mask)
+		if h.kept != nil {
+			hv.kept = *h.kept
+		}
 		v.halves[v.n] = hv
 		v.n++
 	}

@@ -18,10 +18,12 @@ type Half struct {
 	// upto is the position of the last entry that changed this half: a snapshot of the
 	// store whose flush position reaches it has all of it.
 	upto model.Position
+	// kept is what writes that keep originals need beside the rows; nil while there is none.
+	kept *kept
 }
 
 // append adds the rows of a section and reports by how much memory grew.
-func (h *Half) append(s *entry.Section, times []int64, width int) (grown int64) {
+func (h *Half) append(s *entry.Section, times []int64, expiry int64, width int) (grown int64) {
 	split := 0
 	if n := h.main.Len(); n > 0 {
 		last := h.main.table.Times[n-1]
@@ -30,10 +32,10 @@ func (h *Half) append(s *entry.Section, times []int64, width int) (grown int64) 
 		}
 	}
 	if split > 0 {
-		grown = h.late.append(s, times, 0, split, width)
+		grown = h.late.append(s, times, expiry, 0, split, width)
 	}
 	if split < len(times) {
-		grown += h.main.append(s, times, split, len(times), width)
+		grown += h.main.append(s, times, expiry, split, len(times), width)
 	}
 	return grown
 }
@@ -47,6 +49,7 @@ func (h *Half) delete(mask uint32, from, to int64) {
 		t := scan.Tombstone{Column: c, From: from, To: to}
 		h.main.hide(t)
 		h.late.hide(t)
+		h.kept.hide(t)
 		h.tombs = append(h.tombs, t)
 	}
 }
@@ -59,7 +62,9 @@ func (h *Half) views(dst []View, mask uint32) []View {
 		dst = append(dst, v)
 	}
 	if h.late.Len() > 0 {
-		dst = append(dst, h.late.view(mask))
+		v := h.late.view(mask)
+		v.late = true
+		dst = append(dst, v)
 	}
 	return dst
 }
@@ -135,8 +140,7 @@ func (r *Rows) hidden(c, row int, ts int64) bool {
 // dropLast cuts the columns back to n rows; none of the rows cut has text.
 func dropLast(t *column.Table, n int) {
 	for i := range t.Columns {
-		t.Columns[i].Types = t.Columns[i].Types[:n]
-		t.Columns[i].Bits = t.Columns[i].Bits[:n]
+		t.Columns[i].Cut(n)
 	}
 }
 

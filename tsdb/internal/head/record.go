@@ -191,6 +191,7 @@ func (r *Record) touch(gen uint64) (first bool) {
 // is new in the generation. Sections of groups that are gone are left out.
 func (r *Record) Apply(s *entry.Set, p model.Position, gen uint64, scratch []int64) (grown int64, first bool, times []int64) {
 	first = r.touch(gen)
+	expiry, keeps := s.Expires(), s.Flags&entry.Originals != 0
 	for i := range s.Sections {
 		section := &s.Sections[i]
 		g := r.Group(section.Group)
@@ -198,8 +199,20 @@ func (r *Record) Apply(s *entry.Set, p model.Position, gen uint64, scratch []int
 			continue
 		}
 		scratch = section.AppendTimes(scratch[:0], s.Base)
-		grown += g.apply(section, scratch, p)
+		var before [2]int32
+		if keeps {
+			before = g.active.lengths()
+		}
+		grown += g.apply(section, scratch, expiry, p)
+		if keeps {
+			grown += g.active.keep(s, p, before)
+		}
 		r.lastTS = max(r.lastTS, g.State.LastTS)
+	}
+	for i := range s.Asides {
+		if g := r.Group(s.Asides[i].Ref.Group); g != nil && int(s.Asides[i].Ref.Column) < g.width() {
+			grown += g.setAside(s, &s.Asides[i], p)
+		}
 	}
 	r.Last = p
 	return grown, first, scratch

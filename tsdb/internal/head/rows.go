@@ -51,21 +51,47 @@ func (r *Rows) grow(n, width int) {
 		c.Bits, c.Types = b, y
 	}
 	t.Times = times
+	if have > 0 && t.Columns[0].Expiry != nil {
+		r.expire(room)
+	}
 }
 
-// append adds the rows [lo, hi) of a section, whose instants are times, and reports by how
-// much memory grew.
-func (r *Rows) append(s *entry.Section, times []int64, lo, hi, width int) (grown int64) {
+// expire gives every column room for expiries. Only a table that was handed an expiry has
+// them, and then all its columns do.
+func (r *Rows) expire(room int) {
+	t := &r.table
+	all := make([]int64, len(t.Columns)*room)
+	have := len(t.Times)
+	for i := range t.Columns {
+		e := all[i*room : i*room+have : (i+1)*room]
+		copy(e, t.Columns[i].Expiry)
+		t.Columns[i].Expiry = e
+	}
+}
+
+// append adds the rows [lo, hi) of a section, whose instants are times and which are kept
+// until expiry (0: as the policy says), and reports by how much memory grew.
+func (r *Rows) append(s *entry.Section, times []int64, expiry int64, lo, hi, width int) (grown int64) {
 	n, room := hi-lo, cap(r.table.Times)
 	r.grow(n, width)
-	grown = int64(cap(r.table.Times)-room) * int64(8+9*width)
 	t := &r.table
+	grown = int64(cap(t.Times)-room) * int64(8+9*width)
+	if expires := t.Columns[0].Expiry != nil; expires || expiry != 0 {
+		if !expires {
+			r.expire(cap(t.Times))
+			room = 0
+		}
+		grown += int64(cap(t.Times)-room) * int64(8*width)
+	}
 	from := len(t.Times)
 	to := from + n
 	t.Times = append(t.Times, times[lo:hi]...)
 	for i := range t.Columns { // the room behind the length is zero: no key, unless set below
 		c := &t.Columns[i]
 		c.Types, c.Bits = c.Types[:to], c.Bits[:to]
+		if c.Expiry != nil {
+			c.Expiry = c.Expiry[:to]
+		}
 	}
 	for i := range s.Columns {
 		src := &s.Columns[i]
@@ -83,6 +109,13 @@ func (r *Rows) append(s *entry.Section, times []int64, lo, hi, width int) (grown
 		raw := src.Bits[8*lo : 8*hi]
 		for k := range bits {
 			bits[k] = binary.LittleEndian.Uint64(raw[8*k:])
+		}
+		if expiry != 0 {
+			for k, t := range types {
+				if t != model.TypeNone {
+					c.Expiry[from+k] = expiry
+				}
+			}
 		}
 		if src.HasText() {
 			room := cap(c.Text)
@@ -123,6 +156,7 @@ func (r *Rows) view(mask uint32) View {
 	for i := range r.table.Columns {
 		if mask&(1<<i) != 0 {
 			v.Columns[i] = r.table.Columns[i]
+			v.Columns[i].Expiry = nil
 		}
 	}
 	for _, d := range r.deleted {
@@ -138,6 +172,7 @@ type View struct {
 	scan.Head
 	rows   *Rows
 	sorted bool
+	late   bool // of the rows that did not arrive in order
 }
 
 // Sort fills Order where the rows do not stand in order. It is called without the lock.

@@ -7,7 +7,7 @@
 //	g  group <8>                                   names of a group
 //	b  partition <8> group <8> first ts <8>        row groups
 //	p  partition <8> group <8> first ts <8>        pages
-//	r  group <8> column <1> ts <8> n <4>           revisions (reserved)
+//	r  group <8> column <1> ts <8> position <8> n <2>   revisions
 //	t  group <8>                                   state of a group: latest, tail
 package keys
 
@@ -150,5 +150,53 @@ func ParseBlock(k []byte) (Block, error) {
 		Partition: int64(binary.BigEndian.Uint64(k[1:]) ^ flip),
 		Group:     binary.BigEndian.Uint64(k[9:]),
 		First:     int64(binary.BigEndian.Uint64(k[17:]) ^ flip),
+	}, nil
+}
+
+// RevisionLen is the length of the key of a revision, RevisionPrefixLen that of what those of
+// one instant share.
+const (
+	RevisionLen       = RevisionPrefixLen + 8 + 2
+	RevisionPrefixLen = 1 + 8 + 1 + 8
+)
+
+// A Revision is the place of a revision: the N-th of its instant that the set at Position made.
+type Revision struct {
+	Group    uint64
+	Column   uint8
+	TS       int64 // ms
+	Position model.Position
+	N        uint16
+}
+
+// AppendRevisions adds what the keys of the revisions of one instant begin with.
+func AppendRevisions(dst []byte, group uint64, column uint8, ts int64) []byte {
+	dst = binary.BigEndian.AppendUint64(append(dst, Revisions), group)
+	return binary.BigEndian.AppendUint64(append(dst, column), uint64(ts)^flip)
+}
+
+// AppendRevisionsEnd adds the least key behind every revision of the column.
+func AppendRevisionsEnd(dst []byte, group uint64, column uint8) []byte {
+	return append(binary.BigEndian.AppendUint64(append(dst, Revisions), group), column+1)
+}
+
+// Append adds the key of r.
+func (r Revision) Append(dst []byte) []byte {
+	dst = AppendRevisions(dst, r.Group, r.Column, r.TS)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Position))
+	return binary.BigEndian.AppendUint16(dst, r.N)
+}
+
+// ParseRevision reads what Append wrote.
+func ParseRevision(k []byte) (Revision, error) {
+	if len(k) != RevisionLen || k[0] != Revisions {
+		return Revision{}, ErrKey
+	}
+	return Revision{
+		Group:    binary.BigEndian.Uint64(k[1:]),
+		Column:   k[9],
+		TS:       int64(binary.BigEndian.Uint64(k[10:]) ^ flip),
+		Position: model.Position(binary.BigEndian.Uint64(k[18:])),
+		N:        binary.BigEndian.Uint16(k[26:]),
 	}, nil
 }
