@@ -11,7 +11,7 @@ DATA  ?= data
 GOFLAGS := -buildvcs=false
 export GOFLAGS
 
-.PHONY: run test bench soak generate lint build web unit e2e clean
+.PHONY: run test bench soak generate lint build web unit canary e2e clean
 
 run: build
 	@echo "==> starting Tidewire on http://$(ADDR), data in $(DATA)/ (Ctrl-C ends it)"
@@ -34,11 +34,15 @@ web/node_modules/.installed: web/package-lock.json
 test: lint web
 	@echo "==> web: types, lint, unit tests"
 	@cd web && npm run --silent typecheck && npm run --silent lint && npm run --silent test
-	@$(MAKE) --no-print-directory unit e2e
+	@$(MAKE) --no-print-directory unit canary e2e
 
 unit:
 	@echo "==> Go: unit tests with the race detector"
 	@go test -race -timeout 10m $$(go list ./... | grep -v '/e2e$$')
+
+canary:
+	@echo "==> planted bugs, which the proofs must find"
+	@./scripts/canary
 
 e2e: build
 	@./scripts/install-chromium

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/canary"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -265,7 +266,11 @@ func (c *committer) write() error {
 	if err != nil {
 		err = errors.Join(err, batch.Close())
 	} else {
-		err = c.db.commitBatch(batch, pebble.Sync)
+		options := pebble.Sync
+		if canary.Planted(canary.SkipSync) {
+			options = pebble.NoSync
+		}
+		err = c.db.commitBatch(batch, options)
 	}
 	if err != nil {
 		return fmt.Errorf("write the log at position %d: %w", c.first, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/canary"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
@@ -228,6 +229,9 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 	state.batch, state.logFirst = f.run.state.batch, f.run.state.logFirst
 	if err := w.batch.Set(keys.AppendMeta(nil, metaLog), db.logRow(state.position), nil); err != nil {
 		return err
+	}
+	if canary.Planted(canary.EarlyPosition) {
+		err = db.store.Set([]byte(metaFlushKey), state.append(nil), pebble.Sync)
 	}
 	db.at(AtFlushBatch)
 	// What the batch says is in the log already, and whatever is written behind it syncs it.

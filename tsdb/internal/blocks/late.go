@@ -4,6 +4,7 @@ import (
 	"math"
 	"sort"
 
+	"github.com/tidewire/tidewire/tsdb/internal/canary"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
@@ -124,7 +125,7 @@ func (p *Placer) pagePartition(part int64) error {
 		if i+1 < len(pages) {
 			to = pages[i+1].first - 1
 		}
-		if !p.touches(from, to) {
+		if !p.touches(from, to) || canary.Planted(canary.StaleSummary) {
 			continue
 		}
 		p.Pages.remove(pages[i].first)

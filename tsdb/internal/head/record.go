@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/canary"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -195,6 +196,9 @@ func (r *Record) Apply(s *entry.Set, p model.Position, gen uint64, scratch []int
 	for i := range s.Sections {
 		section := &s.Sections[i]
 		g := r.Group(section.Group)
+		if canary.Planted(canary.HalfSet) && i > 0 {
+			continue
+		}
 		if g == nil || int(slices.Max(section.Numbers)) >= g.width() {
 			continue
 		}

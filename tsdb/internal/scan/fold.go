@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+	"github.com/tidewire/tidewire/tsdb/internal/canary"
 	"github.com/tidewire/tidewire/tsdb/internal/column"
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
@@ -131,6 +132,9 @@ func (f *fold) before(ts int64) {
 	for f.memory.ok && f.memory.ts < ts && f.err == nil {
 		if times, col, ok := f.memory.run(ts); ok {
 			f.addCells(times, col, 0, len(times))
+			if canary.Planted(canary.HeadTwice) {
+				f.addCells(times, col, 0, len(times))
+			}
 			continue
 		}
 		f.addMemory()
