@@ -851,6 +851,13 @@ type EntityID struct {
 	ID model.ID `json:"id"`
 }
 
+// EntityInfo An entity and its name.
+type EntityInfo struct {
+	// ID A reference to an entity.
+	ID   EntityID `json:"id"`
+	Name string   `json:"name"`
+}
+
 // EntitySubtype defines model for EntitySubtype.
 type EntitySubtype struct {
 	// EntityType Kind of an entity.
@@ -967,12 +974,28 @@ type PageDeviceProfileInfo struct {
 	TotalPages    int                 `json:"totalPages"`
 }
 
+// PageEntityInfo defines model for PageEntityInfo.
+type PageEntityInfo struct {
+	Data          []EntityInfo `json:"data"`
+	HasNext       bool         `json:"hasNext"`
+	TotalElements int64        `json:"totalElements"`
+	TotalPages    int          `json:"totalPages"`
+}
+
 // PageTenant defines model for PageTenant.
 type PageTenant struct {
 	Data          []Tenant `json:"data"`
 	HasNext       bool     `json:"hasNext"`
 	TotalElements int64    `json:"totalElements"`
 	TotalPages    int      `json:"totalPages"`
+}
+
+// PageTenantProfile defines model for PageTenantProfile.
+type PageTenantProfile struct {
+	Data          []TenantProfile `json:"data"`
+	HasNext       bool            `json:"hasNext"`
+	TotalElements int64           `json:"totalElements"`
+	TotalPages    int             `json:"totalPages"`
 }
 
 // PageUser defines model for PageUser.
@@ -1055,11 +1078,43 @@ type Tenant struct {
 	Region *string `json:"region"`
 	State  *string `json:"state"`
 
-	// TenantProfileID An object whose members belong to the client.
-	TenantProfileID FreeObject `json:"tenantProfileId"`
-	Title           string     `json:"title"`
-	Version         int64      `json:"version"`
-	Zip             *string    `json:"zip"`
+	// TenantProfileID A reference to an entity.
+	TenantProfileID EntityID `json:"tenantProfileId"`
+	Title           string   `json:"title"`
+	Version         int64    `json:"version"`
+	Zip             *string  `json:"zip"`
+}
+
+// TenantProfile defines model for TenantProfile.
+type TenantProfile struct {
+	CreatedTime int64   `json:"createdTime"`
+	Default     bool    `json:"default"`
+	Description *string `json:"description"`
+
+	// ID A reference to an entity.
+	ID                   EntityID `json:"id"`
+	IsolatedTbRuleEngine bool     `json:"isolatedTbRuleEngine"`
+	Name                 string   `json:"name"`
+
+	// ProfileData An object whose members belong to the client.
+	ProfileData FreeObject `json:"profileData"`
+	Version     int64      `json:"version"`
+}
+
+// TenantProfileRequest defines model for TenantProfileRequest.
+type TenantProfileRequest struct {
+	Description *string `json:"description,omitempty"`
+
+	// ID A reference to an entity.
+	ID *EntityID `json:"id,omitempty"`
+
+	// IsolatedTbRuleEngine Kept and without effect.
+	IsolatedTbRuleEngine *bool  `json:"isolatedTbRuleEngine,omitempty"`
+	Name                 string `json:"name"`
+
+	// ProfileData An object whose members belong to the client.
+	ProfileData FreeObject `json:"profileData,omitempty"`
+	Version     *int64     `json:"version,omitempty"`
 }
 
 // TenantRequest defines model for TenantRequest.
@@ -1073,12 +1128,16 @@ type TenantRequest struct {
 	Email          *string    `json:"email,omitempty"`
 
 	// ID A reference to an entity.
-	ID      *EntityID `json:"id,omitempty"`
-	Phone   *string   `json:"phone,omitempty"`
-	State   *string   `json:"state,omitempty"`
-	Title   string    `json:"title"`
-	Version *int64    `json:"version,omitempty"`
-	Zip     *string   `json:"zip,omitempty"`
+	ID     *EntityID `json:"id,omitempty"`
+	Phone  *string   `json:"phone,omitempty"`
+	Region *string   `json:"region,omitempty"`
+	State  *string   `json:"state,omitempty"`
+
+	// TenantProfileID A reference to an entity.
+	TenantProfileID *EntityID `json:"tenantProfileId,omitempty"`
+	Title           string    `json:"title"`
+	Version         *int64    `json:"version,omitempty"`
+	Zip             *string   `json:"zip,omitempty"`
 }
 
 // Timeseries Points by key.
@@ -1253,6 +1312,9 @@ type StartTS = int64
 
 // TenantID defines model for TenantId.
 type TenantID = model.ID
+
+// TenantProfileID defines model for TenantProfileId.
+type TenantProfileID = model.ID
 
 // TextSearch defines model for TextSearch.
 type TextSearch = string
@@ -1839,6 +1901,42 @@ type GetTenantUsersParams struct {
 	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
 }
 
+// GetTenantProfileInfosParams defines parameters for GetTenantProfileInfos.
+type GetTenantProfileInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// GetTenantProfilesParams defines parameters for GetTenantProfiles.
+type GetTenantProfilesParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
 // GetTenantsParams defines parameters for GetTenants.
 type GetTenantsParams struct {
 	// PageSize Elements of a page.
@@ -1937,6 +2035,9 @@ type CompleteSetupJSONRequestBody = SetupRequest
 
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
+
+// SaveTenantProfileJSONRequestBody defines body for SaveTenantProfile for application/json ContentType.
+type SaveTenantProfileJSONRequestBody = TenantProfileRequest
 
 // SaveUserJSONRequestBody defines body for SaveUser for application/json ContentType.
 type SaveUserJSONRequestBody = UserRequest
@@ -2364,6 +2465,27 @@ type ServerInterface interface {
 	// GetTenantUsers List the administrators of a tenant
 	// (GET /api/tenant/{tenantId}/users)
 	GetTenantUsers(ctx echo.Context, tenantID TenantID, params GetTenantUsersParams) error
+	// SaveTenantProfile Create or update a tenant profile
+	// (POST /api/tenantProfile)
+	SaveTenantProfile(ctx echo.Context) error
+	// DeleteTenantProfile Delete a tenant profile
+	// (DELETE /api/tenantProfile/{tenantProfileId})
+	DeleteTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error
+	// GetTenantProfile Read a tenant profile
+	// (GET /api/tenantProfile/{tenantProfileId})
+	GetTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error
+	// SetDefaultTenantProfile Make a tenant profile that of tenants which name none
+	// (POST /api/tenantProfile/{tenantProfileId}/default)
+	SetDefaultTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error
+	// GetDefaultTenantProfileInfo The tenant profile of tenants that name none, in short
+	// (GET /api/tenantProfileInfo/default)
+	GetDefaultTenantProfileInfo(ctx echo.Context) error
+	// GetTenantProfileInfos List the tenant profiles in short
+	// (GET /api/tenantProfileInfos)
+	GetTenantProfileInfos(ctx echo.Context, params GetTenantProfileInfosParams) error
+	// GetTenantProfiles List the tenant profiles
+	// (GET /api/tenantProfiles)
+	GetTenantProfiles(ctx echo.Context, params GetTenantProfilesParams) error
 	// GetTenants List the tenants
 	// (GET /api/tenants)
 	GetTenants(ctx echo.Context, params GetTenantsParams) error
@@ -5014,6 +5136,164 @@ func (w *ServerInterfaceWrapper) GetTenantUsers(ctx echo.Context) error {
 	return err
 }
 
+// SaveTenantProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTenantProfile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTenantProfile(ctx)
+	return err
+}
+
+// DeleteTenantProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTenantProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tenantProfileId" -------------
+	var tenantProfileID TenantProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenantProfileId", ctx.Param("tenantProfileId"), &tenantProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenantProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTenantProfile(ctx, tenantProfileID)
+	return err
+}
+
+// GetTenantProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tenantProfileId" -------------
+	var tenantProfileID TenantProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenantProfileId", ctx.Param("tenantProfileId"), &tenantProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenantProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantProfile(ctx, tenantProfileID)
+	return err
+}
+
+// SetDefaultTenantProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDefaultTenantProfile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tenantProfileId" -------------
+	var tenantProfileID TenantProfileID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenantProfileId", ctx.Param("tenantProfileId"), &tenantProfileID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenantProfileId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDefaultTenantProfile(ctx, tenantProfileID)
+	return err
+}
+
+// GetDefaultTenantProfileInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDefaultTenantProfileInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDefaultTenantProfileInfo(ctx)
+	return err
+}
+
+// GetTenantProfileInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantProfileInfos(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantProfileInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantProfileInfos(ctx, params)
+	return err
+}
+
+// GetTenantProfiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantProfiles(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantProfilesParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantProfiles(ctx, params)
+	return err
+}
+
 // GetTenants converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTenants(ctx echo.Context) error {
 	var err error
@@ -5423,6 +5703,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/tenant/device", wrapper.GetTenantDevice, options.OperationMiddlewares["getTenantDevice"]...)
 	router.GET(options.BaseURL+"/api/tenant/deviceInfos", wrapper.GetTenantDeviceInfos, options.OperationMiddlewares["getTenantDeviceInfos"]...)
 	router.GET(options.BaseURL+"/api/tenant/devices", wrapper.GetTenantDevices, options.OperationMiddlewares["getTenantDevices"]...)
+	router.POST(options.BaseURL+"/api/tenantProfile", wrapper.SaveTenantProfile, options.OperationMiddlewares["saveTenantProfile"]...)
+	router.DELETE(options.BaseURL+"/api/tenantProfile/:tenantProfileId", wrapper.DeleteTenantProfile, options.OperationMiddlewares["deleteTenantProfile"]...)
+	router.GET(options.BaseURL+"/api/tenantProfile/:tenantProfileId", wrapper.GetTenantProfile, options.OperationMiddlewares["getTenantProfile"]...)
+	router.POST(options.BaseURL+"/api/tenantProfile/:tenantProfileId/default", wrapper.SetDefaultTenantProfile, options.OperationMiddlewares["setDefaultTenantProfile"]...)
+	router.GET(options.BaseURL+"/api/tenantProfileInfo/default", wrapper.GetDefaultTenantProfileInfo, options.OperationMiddlewares["getDefaultTenantProfileInfo"]...)
+	router.GET(options.BaseURL+"/api/tenantProfileInfos", wrapper.GetTenantProfileInfos, options.OperationMiddlewares["getTenantProfileInfos"]...)
+	router.GET(options.BaseURL+"/api/tenantProfiles", wrapper.GetTenantProfiles, options.OperationMiddlewares["getTenantProfiles"]...)
 	router.GET(options.BaseURL+"/api/tenants", wrapper.GetTenants, options.OperationMiddlewares["getTenants"]...)
 	router.POST(options.BaseURL+"/api/user", wrapper.SaveUser, options.OperationMiddlewares["saveUser"]...)
 	router.DELETE(options.BaseURL+"/api/user/:userId", wrapper.DeleteUser, options.OperationMiddlewares["deleteUser"]...)
@@ -5464,6 +5751,8 @@ type PageDeviceInfoJSONResponse PageDeviceInfo
 type PageUserJSONResponse PageUser
 
 type TenantJSONResponse Tenant
+
+type TenantProfileJSONResponse TenantProfile
 
 type TimeseriesAnswerJSONResponse Timeseries
 
@@ -7593,6 +7882,153 @@ func (response GetTenantUsers200JSONResponse) VisitGetTenantUsersResponse(w http
 	return err
 }
 
+type SaveTenantProfileRequestObject struct {
+	Body *SaveTenantProfileJSONRequestBody
+}
+
+type SaveTenantProfileResponseObject interface {
+	VisitSaveTenantProfileResponse(w http.ResponseWriter) error
+}
+
+type SaveTenantProfile200JSONResponse struct{ TenantProfileJSONResponse }
+
+func (response SaveTenantProfile200JSONResponse) VisitSaveTenantProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTenantProfileRequestObject struct {
+	TenantProfileID TenantProfileID `json:"tenantProfileId"`
+}
+
+type DeleteTenantProfileResponseObject interface {
+	VisitDeleteTenantProfileResponse(w http.ResponseWriter) error
+}
+
+type DeleteTenantProfile200Response struct {
+}
+
+func (response DeleteTenantProfile200Response) VisitDeleteTenantProfileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetTenantProfileRequestObject struct {
+	TenantProfileID TenantProfileID `json:"tenantProfileId"`
+}
+
+type GetTenantProfileResponseObject interface {
+	VisitGetTenantProfileResponse(w http.ResponseWriter) error
+}
+
+type GetTenantProfile200JSONResponse struct{ TenantProfileJSONResponse }
+
+func (response GetTenantProfile200JSONResponse) VisitGetTenantProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDefaultTenantProfileRequestObject struct {
+	TenantProfileID TenantProfileID `json:"tenantProfileId"`
+}
+
+type SetDefaultTenantProfileResponseObject interface {
+	VisitSetDefaultTenantProfileResponse(w http.ResponseWriter) error
+}
+
+type SetDefaultTenantProfile200JSONResponse struct{ TenantProfileJSONResponse }
+
+func (response SetDefaultTenantProfile200JSONResponse) VisitSetDefaultTenantProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDefaultTenantProfileInfoRequestObject struct {
+}
+
+type GetDefaultTenantProfileInfoResponseObject interface {
+	VisitGetDefaultTenantProfileInfoResponse(w http.ResponseWriter) error
+}
+
+type GetDefaultTenantProfileInfo200JSONResponse EntityInfo
+
+func (response GetDefaultTenantProfileInfo200JSONResponse) VisitGetDefaultTenantProfileInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantProfileInfosRequestObject struct {
+	Params GetTenantProfileInfosParams
+}
+
+type GetTenantProfileInfosResponseObject interface {
+	VisitGetTenantProfileInfosResponse(w http.ResponseWriter) error
+}
+
+type GetTenantProfileInfos200JSONResponse PageEntityInfo
+
+func (response GetTenantProfileInfos200JSONResponse) VisitGetTenantProfileInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantProfilesRequestObject struct {
+	Params GetTenantProfilesParams
+}
+
+type GetTenantProfilesResponseObject interface {
+	VisitGetTenantProfilesResponse(w http.ResponseWriter) error
+}
+
+type GetTenantProfiles200JSONResponse PageTenantProfile
+
+func (response GetTenantProfiles200JSONResponse) VisitGetTenantProfilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTenantsRequestObject struct {
 	Params GetTenantsParams
 }
@@ -8114,6 +8550,27 @@ type StrictServerInterface interface {
 	// GetTenantUsers List the administrators of a tenant
 	// (GET /api/tenant/{tenantId}/users)
 	GetTenantUsers(ctx context.Context, request GetTenantUsersRequestObject) (GetTenantUsersResponseObject, error)
+	// SaveTenantProfile Create or update a tenant profile
+	// (POST /api/tenantProfile)
+	SaveTenantProfile(ctx context.Context, request SaveTenantProfileRequestObject) (SaveTenantProfileResponseObject, error)
+	// DeleteTenantProfile Delete a tenant profile
+	// (DELETE /api/tenantProfile/{tenantProfileId})
+	DeleteTenantProfile(ctx context.Context, request DeleteTenantProfileRequestObject) (DeleteTenantProfileResponseObject, error)
+	// GetTenantProfile Read a tenant profile
+	// (GET /api/tenantProfile/{tenantProfileId})
+	GetTenantProfile(ctx context.Context, request GetTenantProfileRequestObject) (GetTenantProfileResponseObject, error)
+	// SetDefaultTenantProfile Make a tenant profile that of tenants which name none
+	// (POST /api/tenantProfile/{tenantProfileId}/default)
+	SetDefaultTenantProfile(ctx context.Context, request SetDefaultTenantProfileRequestObject) (SetDefaultTenantProfileResponseObject, error)
+	// GetDefaultTenantProfileInfo The tenant profile of tenants that name none, in short
+	// (GET /api/tenantProfileInfo/default)
+	GetDefaultTenantProfileInfo(ctx context.Context, request GetDefaultTenantProfileInfoRequestObject) (GetDefaultTenantProfileInfoResponseObject, error)
+	// GetTenantProfileInfos List the tenant profiles in short
+	// (GET /api/tenantProfileInfos)
+	GetTenantProfileInfos(ctx context.Context, request GetTenantProfileInfosRequestObject) (GetTenantProfileInfosResponseObject, error)
+	// GetTenantProfiles List the tenant profiles
+	// (GET /api/tenantProfiles)
+	GetTenantProfiles(ctx context.Context, request GetTenantProfilesRequestObject) (GetTenantProfilesResponseObject, error)
 	// GetTenants List the tenants
 	// (GET /api/tenants)
 	GetTenants(ctx context.Context, request GetTenantsRequestObject) (GetTenantsResponseObject, error)
@@ -10964,6 +11421,200 @@ func (sh *strictHandler) GetTenantUsers(ctx echo.Context, tenantID TenantID, par
 		return err
 	} else if validResponse, ok := response.(GetTenantUsersResponseObject); ok {
 		return validResponse.VisitGetTenantUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveTenantProfile operation middleware
+func (sh *strictHandler) SaveTenantProfile(ctx echo.Context) error {
+	var request SaveTenantProfileRequestObject
+
+	var body SaveTenantProfileJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTenantProfile(ctx.Request().Context(), request.(SaveTenantProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTenantProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTenantProfileResponseObject); ok {
+		return validResponse.VisitSaveTenantProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTenantProfile operation middleware
+func (sh *strictHandler) DeleteTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error {
+	var request DeleteTenantProfileRequestObject
+
+	request.TenantProfileID = tenantProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTenantProfile(ctx.Request().Context(), request.(DeleteTenantProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTenantProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTenantProfileResponseObject); ok {
+		return validResponse.VisitDeleteTenantProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantProfile operation middleware
+func (sh *strictHandler) GetTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error {
+	var request GetTenantProfileRequestObject
+
+	request.TenantProfileID = tenantProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantProfile(ctx.Request().Context(), request.(GetTenantProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantProfileResponseObject); ok {
+		return validResponse.VisitGetTenantProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDefaultTenantProfile operation middleware
+func (sh *strictHandler) SetDefaultTenantProfile(ctx echo.Context, tenantProfileID TenantProfileID) error {
+	var request SetDefaultTenantProfileRequestObject
+
+	request.TenantProfileID = tenantProfileID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDefaultTenantProfile(ctx.Request().Context(), request.(SetDefaultTenantProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDefaultTenantProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDefaultTenantProfileResponseObject); ok {
+		return validResponse.VisitSetDefaultTenantProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDefaultTenantProfileInfo operation middleware
+func (sh *strictHandler) GetDefaultTenantProfileInfo(ctx echo.Context) error {
+	var request GetDefaultTenantProfileInfoRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDefaultTenantProfileInfo(ctx.Request().Context(), request.(GetDefaultTenantProfileInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDefaultTenantProfileInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDefaultTenantProfileInfoResponseObject); ok {
+		return validResponse.VisitGetDefaultTenantProfileInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantProfileInfos operation middleware
+func (sh *strictHandler) GetTenantProfileInfos(ctx echo.Context, params GetTenantProfileInfosParams) error {
+	var request GetTenantProfileInfosRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantProfileInfos(ctx.Request().Context(), request.(GetTenantProfileInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantProfileInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantProfileInfosResponseObject); ok {
+		return validResponse.VisitGetTenantProfileInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantProfiles operation middleware
+func (sh *strictHandler) GetTenantProfiles(ctx echo.Context, params GetTenantProfilesParams) error {
+	var request GetTenantProfilesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantProfiles(ctx.Request().Context(), request.(GetTenantProfilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantProfiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantProfilesResponseObject); ok {
+		return validResponse.VisitGetTenantProfilesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -113,6 +113,7 @@ type Activity interface {
 type Registry interface {
 	Directory
 	Tenants
+	TenantProfiles
 	Customers
 	Users
 	Devices
@@ -136,6 +137,16 @@ type Tenants interface {
 	Tenant(context.Context, model.TenantID) (*model.Tenant, error)
 	DeleteTenant(context.Context, model.TenantID) error
 	Tenants(context.Context, model.TenantFilter, model.PageLink) (model.Page[model.Tenant], error)
+}
+
+// TenantProfiles are kept in the registry.
+type TenantProfiles interface {
+	SaveTenantProfile(context.Context, *model.TenantProfile) error
+	TenantProfile(context.Context, model.ID) (*model.TenantProfile, error)
+	TenantProfiles(context.Context, model.PageLink) (model.Page[model.TenantProfile], error)
+	DefaultTenantProfile(context.Context) (*model.TenantProfile, error)
+	SetDefaultTenantProfile(context.Context, model.ID) (*model.TenantProfile, error)
+	DeleteTenantProfile(context.Context, model.ID) error
 }
 
 // Customers are kept in the registry.

@@ -117,6 +117,7 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 	if !json {
 		return v, "text/plain; charset=utf-8", append(dst, message...)
 	}
+	limit, limited := errors.AsType[*model.LimitError](err)
 	dst = append(dst, `{"status":`...)
 	dst = strconv.AppendInt(dst, int64(v.status), 10)
 	dst = append(dst, `,"message":`...)
@@ -125,6 +126,12 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 	dst = strconv.AppendInt(dst, int64(v.code), 10)
 	dst = append(dst, `,"timestamp":`...)
 	dst = strconv.AppendInt(dst, now, 10)
+	if limited {
+		dst = append(dst, `,"entityType":`...)
+		dst = thingsboard.AppendString(dst, string(limit.Type))
+		dst = append(dst, `,"limit":`...)
+		dst = strconv.AppendInt(dst, limit.Limit, 10)
+	}
 	return v, "application/json", append(dst, '}')
 }
 

@@ -36,22 +36,29 @@ var rows = map[string]row{
 	"GET /api/noauth/setup":         {"/api/noauth/setup", "", 200, 200, 200},
 	"POST /api/noauth/setup":        {"/api/noauth/setup", `{"token":"x"}`, 401, 401, 401},
 
-	"POST /api/tenant":                          {"/api/tenant", `{"id":` + entity("TENANT", "a") + `,"title":"Mine"}`, 401, 403, 403},
-	"GET /api/tenant/:tenantId":                 {"/api/tenant/{a}", "", 401, 404, 403},
-	"DELETE /api/tenant/:tenantId":              {"/api/tenant/{a}", "", 401, 404, 403},
-	"GET /api/tenants":                          {"/api/tenants" + list, "", 401, 403, 403},
-	"GET /api/tenant/:tenantId/users":           {"/api/tenant/{a}/users" + list, "", 401, 404, 403},
-	"POST /api/customer":                        {"/api/customer", `{"id":` + entity("CUSTOMER", "one") + `,"title":"Mine"}`, 401, 404, 403},
-	"GET /api/customer/:customerId":             {"/api/customer/{one}", "", 401, 404, 403},
-	"DELETE /api/customer/:customerId":          {"/api/customer/{one}", "", 401, 404, 403},
-	"GET /api/customer/:customerId/shortInfo":   {"/api/customer/{one}/shortInfo", "", 401, 404, 403},
-	"GET /api/customer/:customerId/title":       {"/api/customer/{one}/title", "", 401, 404, 403},
-	"GET /api/customer/:customerId/users":       {"/api/customer/{one}/users" + list, "", 401, 404, 403},
-	"GET /api/customer/:customerId/devices":     {"/api/customer/{one}/devices" + list, "", 401, 404, 403},
-	"GET /api/customer/:customerId/deviceInfos": {"/api/customer/{one}/deviceInfos" + list, "", 401, 404, 403},
-	"GET /api/customer/:customerId/dashboards":  {"/api/customer/{one}/dashboards" + list, "", 401, 404, 403},
-	"GET /api/customers":                        {"/api/customers" + list, "", 401, 200, 403},
-	"GET /api/tenant/customers":                 {"/api/tenant/customers?customerTitle=One", "", 401, 404, 403},
+	"POST /api/tenant":                                 {"/api/tenant", `{"id":` + entity("TENANT", "a") + `,"title":"Mine"}`, 401, 403, 403},
+	"GET /api/tenant/:tenantId":                        {"/api/tenant/{a}", "", 401, 404, 403},
+	"DELETE /api/tenant/:tenantId":                     {"/api/tenant/{a}", "", 401, 404, 403},
+	"GET /api/tenants":                                 {"/api/tenants" + list, "", 401, 403, 403},
+	"GET /api/tenant/:tenantId/users":                  {"/api/tenant/{a}/users" + list, "", 401, 404, 403},
+	"POST /api/tenantProfile":                          {"/api/tenantProfile", `{"id":` + entity("TENANT_PROFILE", "tenantProfile") + `,"name":"mine"}`, 401, 403, 403},
+	"GET /api/tenantProfile/:tenantProfileId":          {"/api/tenantProfile/{tenantProfile}", "", 401, 403, 403},
+	"DELETE /api/tenantProfile/:tenantProfileId":       {"/api/tenantProfile/{tenantProfile}", "", 401, 403, 403},
+	"POST /api/tenantProfile/:tenantProfileId/default": {"/api/tenantProfile/{tenantProfile}/default", "", 401, 403, 403},
+	"GET /api/tenantProfiles":                          {"/api/tenantProfiles" + list, "", 401, 403, 403},
+	"GET /api/tenantProfileInfos":                      {"/api/tenantProfileInfos" + list, "", 401, 403, 403},
+	"GET /api/tenantProfileInfo/default":               {"/api/tenantProfileInfo/default", "", 401, 403, 403},
+	"POST /api/customer":                               {"/api/customer", `{"id":` + entity("CUSTOMER", "one") + `,"title":"Mine"}`, 401, 404, 403},
+	"GET /api/customer/:customerId":                    {"/api/customer/{one}", "", 401, 404, 403},
+	"DELETE /api/customer/:customerId":                 {"/api/customer/{one}", "", 401, 404, 403},
+	"GET /api/customer/:customerId/shortInfo":          {"/api/customer/{one}/shortInfo", "", 401, 404, 403},
+	"GET /api/customer/:customerId/title":              {"/api/customer/{one}/title", "", 401, 404, 403},
+	"GET /api/customer/:customerId/users":              {"/api/customer/{one}/users" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/devices":            {"/api/customer/{one}/devices" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/deviceInfos":        {"/api/customer/{one}/deviceInfos" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/dashboards":         {"/api/customer/{one}/dashboards" + list, "", 401, 404, 403},
+	"GET /api/customers":                               {"/api/customers" + list, "", 401, 200, 403},
+	"GET /api/tenant/customers":                        {"/api/tenant/customers?customerTitle=One", "", 401, 404, 403},
 
 	"POST /api/user":                                {"/api/user", `{"id":` + entity("USER", "user") + `,"email":"mine@example.org","authority":"CUSTOMER_USER"}`, 401, 404, 403},
 	"GET /api/user/:userId":                         {"/api/user/{user}", "", 401, 404, 403},
@@ -168,11 +175,13 @@ func (w *world) names() *strings.Replacer {
 	w.t.Helper()
 	profile, err := w.registry.Device(w.t.Context(), w.a, w.owned)
 	check(w.t, err)
+	standard, err := w.registry.DefaultTenantProfile(w.t.Context())
+	check(w.t, err)
 	asset, err := w.registry.Asset(w.t.Context(), w.a, w.asset)
 	check(w.t, err)
 	return strings.NewReplacer("{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
 		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
-		"{dashboard}", w.dashboard.String(), "{asset}", w.asset.String(), "{assetProfile}", asset.ProfileID.String())
+		"{dashboard}", w.dashboard.String(), "{tenantProfile}", standard.ID.String(), "{asset}", w.asset.String(), "{assetProfile}", asset.ProfileID.String())
 }
 
 // Every route is held against the same three strangers, and a route without a row fails:

@@ -11,7 +11,7 @@ func wireTenant(t *model.Tenant) Tenant {
 	c := &t.Contact
 	return Tenant{
 		ID: wireID(EntityTypeTENANT, t.ID), CreatedTime: t.Created, Version: t.Version,
-		Title: t.Title, Name: t.Title,
+		Title: t.Title, Name: t.Title, Region: orNull(t.Region), TenantProfileID: wireID(EntityTypeTENANTPROFILE, t.Profile),
 		Country: orNull(c.Country), State: orNull(c.State), City: orNull(c.City),
 		Address: orNull(c.Address), Address2: orNull(c.Address2), Zip: orNull(c.Zip),
 		Phone: orNull(c.Phone), Email: orNull(c.Email),
@@ -35,7 +35,7 @@ func (s *Server) SaveTenant(ctx context.Context, req SaveTenantRequestObject) (S
 	if t.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {
 		return nil, err
 	}
-	t.Title, t.Version = b.Title, versionOf(b.Version)
+	t.Title, t.Version, t.Region, t.Profile = b.Title, versionOf(b.Version), orEmpty(b.Region), idOf[model.ID](b.TenantProfileID)
 	t.Contact = contactOf(b.Country, b.State, b.City, b.Address, b.Address2, b.Zip, b.Phone, b.Email)
 	if err := s.Registry.SaveTenant(ctx, t); err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ type Tenant struct {
 	Created int64 // ms
 	Version int64
 	Title   string
+	Region  string
+	Profile ID // its tenant profile
 	Contact Contact
 	// Info is the free JSON object of clients ("additionalInfo"); nil means null.
 	Info []byte

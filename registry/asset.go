@@ -75,6 +75,9 @@ func (r *Registry) insertAsset(tx *tx, a *model.Asset) error {
 	if _, err := tenantByID(tx.ctx, tx.sql, a.Tenant); err != nil {
 		return err
 	}
+	if err := r.mayAdd(a.Tenant, model.EntityAsset); err != nil {
+		return err
+	}
 	if isNobody(a.Customer) {
 		a.Customer = model.NoCustomer
 	} else if err := r.mayAssign(tx, a.Tenant, a.Customer); err != nil {

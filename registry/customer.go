@@ -61,6 +61,9 @@ func (r *Registry) insertCustomer(tx *tx, v *model.Customer) error {
 	if _, err := tenantByID(tx.ctx, tx.sql, v.Tenant); err != nil {
 		return err
 	}
+	if err := r.mayAdd(v.Tenant, model.EntityCustomer); err != nil {
+		return err
+	}
 	v.ID, v.Created, v.Version = model.CustomerID(r.newID()), r.now(), 1
 	c := &v.Contact
 	err := tx.exec(`INSERT INTO customers (`+customerColumns+`) VALUES (`+placeholders(1, 15)+`)`, v.ID.String(),

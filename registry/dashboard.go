@@ -81,6 +81,9 @@ func (r *Registry) insertDashboard(tx *tx, d *model.DashboardRecord) error {
 	if _, err := tenantByID(tx.ctx, tx.sql, d.Tenant); err != nil {
 		return err
 	}
+	if err := r.mayAdd(d.Tenant, model.EntityDashboard); err != nil {
+		return err
+	}
 	d.ID, d.Created, d.Version, d.Customers = model.EntityID(r.newID()), r.now(), 1, nil
 	err := tx.exec("INSERT INTO dashboards ("+dashboardColumns+", configuration) VALUES ("+placeholders(1, 9)+")", d.ID.String(),
 		d.Tenant.String(), d.Created, d.Version, d.Title, d.Image, d.MobileHide, d.MobileOrder, jsonArg(d.Configuration))

@@ -107,6 +107,9 @@ func (r *Registry) insertDevice(tx *tx, d *model.Device) error {
 	if _, err := tenantByID(tx.ctx, tx.sql, d.Tenant); err != nil {
 		return err
 	}
+	if err := r.mayAdd(d.Tenant, model.EntityDevice); err != nil {
+		return err
+	}
 	if isNobody(d.Customer) {
 		d.Customer = model.NoCustomer
 	} else if err := r.mayAssign(tx, d.Tenant, d.Customer); err != nil {

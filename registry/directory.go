@@ -18,7 +18,8 @@ type directory struct {
 	credentials *sharded[lookup, credential]
 	devices     *sharded[model.EntityID, lookup] // the credential of each device
 	dashboards  *sharded[model.EntityID, []model.CustomerID]
-	sessions    *sharded[model.ID, int64] // when each ends, ms
+	sessions    *sharded[model.ID, int64]              // when each ends, ms
+	limits      *sharded[model.ID, model.TenantLimits] // of each tenant profile
 
 	indexes struct {
 		sync.RWMutex
@@ -102,6 +103,7 @@ func newDirectory() *directory {
 		devices:     newSharded[model.EntityID, lookup](func(k model.EntityID) byte { return k[15] }),
 		dashboards:  newSharded[model.EntityID, []model.CustomerID](func(k model.EntityID) byte { return k[15] }),
 		sessions:    newSharded[model.ID, int64](func(k model.ID) byte { return k[15] }),
+		limits:      newSharded[model.ID, model.TenantLimits](func(k model.ID) byte { return k[15] }),
 	}
 	d.indexes.m = make(map[indexKey]*index)
 	return d
@@ -227,7 +229,7 @@ func (r *Registry) Assigned(dashboard model.EntityID, c model.CustomerID) bool {
 // load fills the directory from SQL.
 func (r *Registry) load(ctx context.Context) error {
 	for _, q := range []string{
-		`SELECT id, id, 'TENANT', title, '', '', NULL, NULL, created FROM tenants`,
+		`SELECT t.id, t.id, 'TENANT', t.title, '', '', p.id, NULL, t.created FROM tenants t JOIN tenant_profiles p ON p.id = t.profile_id`,
 		`SELECT id, tenant_id, 'CUSTOMER', title, '', '', NULL, NULL, created FROM customers`,
 		`SELECT id, tenant_id, 'USER', email, '', '', NULL, customer_id, created FROM users`,
 		`SELECT id, tenant_id, 'DEVICE_PROFILE', name, '', '', NULL, NULL, created FROM device_profiles`,
@@ -250,6 +252,9 @@ func (r *Registry) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := r.loadTenantProfiles(ctx); err != nil {
+		return err
 	}
 	if err := r.loadCredentials(ctx); err != nil {
 		return err

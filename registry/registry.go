@@ -100,6 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 	if err := r.checkKeys(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.ensureTenantProfile(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.load(ctx); err != nil {
 		return nil, fmt.Errorf("registry: load %s: %w", path, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-const tenantColumns = `id, created, version, title, country, state, city, address, address2, zip, phone, email, info`
+const tenantColumns = `id, created, version, title, country, state, city, address, address2, zip, phone, email, info, profile_id, region`
 
 func scanTenant(s scanner) (*model.Tenant, error) {
 	var t model.Tenant
 	c := &t.Contact
 	return &t, s.Scan(idText{(*model.ID)(&t.ID)}, &t.Created, &t.Version, &t.Title, &c.Country, &c.State, &c.City,
-		&c.Address, &c.Address2, &c.Zip, &c.Phone, &c.Email, jsonText{&t.Info})
+		&c.Address, &c.Address2, &c.Zip, &c.Phone, &c.Email, jsonText{&t.Info}, idText{&t.Profile}, &t.Region)
 }
 
 func tenantByID(ctx context.Context, q queryer, id model.TenantID) (*model.Tenant, error) {
@@ -29,15 +29,19 @@ func tenantByID(ctx context.Context, q queryer, id model.TenantID) (*model.Tenan
 }
 
 // SaveTenant creates a tenant, with a device and an asset profile "default", when its ID is zero, and
-// updates it otherwise. It fills ID, Created and Version.
+// updates it otherwise. It fills ID, Created, Version and Profile.
 func (r *Registry) SaveTenant(ctx context.Context, t *model.Tenant) error {
-	if err := cmp.Or(required("Tenant", field{"title", t.Title}), checkContact(&t.Contact)); err != nil {
+	if err := cmp.Or(required("Tenant", field{"title", t.Title}), checkContact(&t.Contact), checkTexts(field{"region", t.Region})); err != nil {
 		return err
 	}
 	next := *t
 	err := r.write(ctx, func(tx *tx) error {
+		profile, err := r.chooseTenantProfile(tx, &next)
+		if err != nil {
+			return err
+		}
 		if t.ID == (model.TenantID{}) {
-			return r.createTenant(tx, &next)
+			return r.createTenant(tx, &next, profile)
 		}
 		old, err := tenantByID(tx.ctx, tx.sql, t.ID)
 		if err != nil {
@@ -49,12 +53,15 @@ func (r *Registry) SaveTenant(ctx context.Context, t *model.Tenant) error {
 		next.Created, next.Version = old.Created, old.Version+1
 		c := &next.Contact
 		err = tx.execOne(`UPDATE tenants SET version = $2, title = $3, country = $4, state = $5, city = $6, address = $7,
-			address2 = $8, zip = $9, phone = $10, email = $11, info = $12 WHERE id = $1`, next.ID.String(), next.Version,
-			next.Title, c.Country, c.State, c.City, c.Address, c.Address2, c.Zip, c.Phone, c.Email, jsonArg(next.Info))
+			address2 = $8, zip = $9, phone = $10, email = $11, info = $12, profile_id = $13, region = $14
+			WHERE id = $1`, next.ID.String(), next.Version, next.Title, c.Country, c.State, c.City, c.Address, c.Address2,
+			c.Zip, c.Phone, c.Email, jsonArg(next.Info), profile.ID.String(), next.Region)
 		if err != nil {
 			return fmt.Errorf("registry: update tenant %s: %w", next.ID, err)
 		}
-		tx.then(func() { r.dir.change(model.EntityID(next.ID), func(e *model.Entity) { e.Name = next.Title }) })
+		tx.then(func() {
+			r.dir.change(model.EntityID(next.ID), func(e *model.Entity) { e.Name, e.ProfileID = next.Title, next.Profile })
+		})
 		return nil
 	})
 	if err == nil {
@@ -63,17 +70,18 @@ func (r *Registry) SaveTenant(ctx context.Context, t *model.Tenant) error {
 	return err
 }
 
-func (r *Registry) createTenant(tx *tx, t *model.Tenant) error {
+func (r *Registry) createTenant(tx *tx, t *model.Tenant, profile *model.TenantProfile) error {
 	t.ID, t.Created, t.Version = model.TenantID(r.newID()), r.now(), 1
 	c := &t.Contact
-	err := tx.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES (`+placeholders(1, 13)+`)`, t.ID.String(), t.Created,
-		t.Version, t.Title, c.Country, c.State, c.City, c.Address, c.Address2, c.Zip, c.Phone, c.Email, jsonArg(t.Info))
+	err := tx.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES (`+placeholders(1, 15)+`)`, t.ID.String(), t.Created,
+		t.Version, t.Title, c.Country, c.State, c.City, c.Address, c.Address2, c.Zip, c.Phone, c.Email, jsonArg(t.Info),
+		profile.ID.String(), t.Region)
 	if err != nil {
 		return fmt.Errorf("registry: insert tenant: %w", err)
 	}
 	tx.then(func() {
 		r.dir.put(&model.Entity{Tenant: t.ID, ID: model.EntityID(t.ID), Type: model.EntityTenant, Name: t.Title,
-			Customer: model.NoCustomer, Created: t.Created})
+			ProfileID: t.Profile, Customer: model.NoCustomer, Created: t.Created})
 	})
 	err = r.insertProfile(tx, &model.DeviceProfile{Tenant: t.ID, Name: "default", Description: "Default device profile",
 		Default: true, Transport: "DEFAULT"})
@@ -81,6 +89,29 @@ func (r *Registry) createTenant(tx *tx, t *model.Tenant) error {
 		_, err = r.defaultAssetProfile(tx, t.ID)
 	}
 	return err
+}
+
+// chooseTenantProfile settles Profile: the one named, else the one the tenant has, else the
+// default one.
+func (r *Registry) chooseTenantProfile(tx *tx, t *model.Tenant) (*model.TenantProfile, error) {
+	where, args := "is_default = $1", []any{true}
+	switch {
+	case !t.Profile.IsZero():
+		where, args = "id = $1", []any{t.Profile.String()}
+	case t.ID != (model.TenantID{}):
+		where, args = "id = (SELECT profile_id FROM tenants WHERE id = $1)", []any{t.ID.String()}
+	}
+	p, err := tenantProfileWhere(tx.ctx, tx.sql, where, args...)
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil && !t.Profile.IsZero():
+		return nil, model.Invalidf("Tenant is referencing to non-existent tenant profile!")
+	case p == nil:
+		return nil, missing("Tenant", model.ID(t.ID))
+	}
+	t.Profile = p.ID
+	return p, nil
 }
 
 // Tenant returns a tenant.

@@ -108,6 +108,9 @@ func (r *Registry) SaveUser(ctx context.Context, u *model.User) error {
 }
 
 func (r *Registry) insertUser(tx *tx, u *model.User) error {
+	if err := r.mayAdd(u.Tenant, model.EntityUser); err != nil {
+		return err
+	}
 	u.ID, u.Created, u.Version, u.Activated = model.UserID(r.newID()), r.now(), 1, false
 	err := tx.exec("INSERT INTO users ("+userColumns+", email_key, password) VALUES ("+placeholders(1, 14)+")", u.ID.String(),
 		tenantArg(u.Tenant), customerArg(u.Customer), u.Created, u.Version, u.Email, u.Authority, u.FirstName, u.LastName,

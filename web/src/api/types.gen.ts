@@ -27,6 +27,14 @@ export type Error = {
      * When it happened, ms.
      */
     timestamp: number;
+    /**
+     * With code 41 - the kind of entity of which there are as many as allowed.
+     */
+    entityType?: string;
+    /**
+     * With code 41 - how many are allowed.
+     */
+    limit?: number;
 };
 
 /**
@@ -144,6 +152,8 @@ export type TenantRequest = {
     id?: EntityId;
     version?: number | null;
     title: string;
+    region?: string | null;
+    tenantProfileId?: EntityId;
     country?: string | null;
     state?: string | null;
     city?: string | null;
@@ -173,12 +183,57 @@ export type Tenant = {
     zip: string | null;
     phone: string | null;
     email: string | null;
-    tenantProfileId: FreeObject;
+    tenantProfileId: EntityId;
     additionalInfo: FreeObject;
 };
 
 export type PageTenant = {
     data: Array<Tenant>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type TenantProfileRequest = {
+    id?: EntityId;
+    version?: number | null;
+    name: string;
+    description?: string | null;
+    /**
+     * Kept and without effect.
+     */
+    isolatedTbRuleEngine?: boolean | null;
+    profileData?: FreeObject;
+};
+
+export type TenantProfile = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    name: string;
+    description: string | null;
+    isolatedTbRuleEngine: boolean;
+    profileData: FreeObject;
+    default: boolean;
+};
+
+/**
+ * An entity and its name.
+ */
+export type EntityInfo = {
+    id: EntityId;
+    name: string;
+};
+
+export type PageTenantProfile = {
+    data: Array<TenantProfile>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageEntityInfo = {
+    data: Array<EntityInfo>;
     totalPages: number;
     totalElements: number;
     hasNext: boolean;
@@ -765,6 +820,11 @@ export type AssetId = string;
 export type AssetProfileId = string;
 
 /**
+ * Id of the tenant profile.
+ */
+export type TenantProfileId = string;
+
+/**
  * Id of the entity.
  */
 export type EntityIdPath = string;
@@ -1191,7 +1251,7 @@ export type SaveTenantErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1241,7 +1301,7 @@ export type DeleteTenantErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1285,7 +1345,7 @@ export type GetTenantErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1347,7 +1407,7 @@ export type GetTenantsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1410,7 +1470,7 @@ export type GetTenantUsersErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1434,6 +1494,336 @@ export type GetTenantUsersResponses = {
 
 export type GetTenantUsersResponse = GetTenantUsersResponses[keyof GetTenantUsersResponses];
 
+export type SaveTenantProfileData = {
+    body: TenantProfileRequest;
+    path?: never;
+    query?: never;
+    url: '/api/tenantProfile';
+};
+
+export type SaveTenantProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Error code 35 - somebody else changed it first.
+     */
+    409: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveTenantProfileError = SaveTenantProfileErrors[keyof SaveTenantProfileErrors];
+
+export type SaveTenantProfileResponses = {
+    /**
+     * The tenant profile.
+     */
+    200: TenantProfile;
+};
+
+export type SaveTenantProfileResponse = SaveTenantProfileResponses[keyof SaveTenantProfileResponses];
+
+export type DeleteTenantProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the tenant profile.
+         */
+        tenantProfileId: string;
+    };
+    query?: never;
+    url: '/api/tenantProfile/{tenantProfileId}';
+};
+
+export type DeleteTenantProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteTenantProfileError = DeleteTenantProfileErrors[keyof DeleteTenantProfileErrors];
+
+export type DeleteTenantProfileResponses = {
+    /**
+     * The tenant profile is gone.
+     */
+    200: unknown;
+};
+
+export type GetTenantProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the tenant profile.
+         */
+        tenantProfileId: string;
+    };
+    query?: never;
+    url: '/api/tenantProfile/{tenantProfileId}';
+};
+
+export type GetTenantProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantProfileError = GetTenantProfileErrors[keyof GetTenantProfileErrors];
+
+export type GetTenantProfileResponses = {
+    /**
+     * The tenant profile.
+     */
+    200: TenantProfile;
+};
+
+export type GetTenantProfileResponse = GetTenantProfileResponses[keyof GetTenantProfileResponses];
+
+export type SetDefaultTenantProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the tenant profile.
+         */
+        tenantProfileId: string;
+    };
+    query?: never;
+    url: '/api/tenantProfile/{tenantProfileId}/default';
+};
+
+export type SetDefaultTenantProfileErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SetDefaultTenantProfileError = SetDefaultTenantProfileErrors[keyof SetDefaultTenantProfileErrors];
+
+export type SetDefaultTenantProfileResponses = {
+    /**
+     * The tenant profile.
+     */
+    200: TenantProfile;
+};
+
+export type SetDefaultTenantProfileResponse = SetDefaultTenantProfileResponses[keyof SetDefaultTenantProfileResponses];
+
+export type GetTenantProfilesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/tenantProfiles';
+};
+
+export type GetTenantProfilesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantProfilesError = GetTenantProfilesErrors[keyof GetTenantProfilesErrors];
+
+export type GetTenantProfilesResponses = {
+    /**
+     * A page of tenant profiles.
+     */
+    200: PageTenantProfile;
+};
+
+export type GetTenantProfilesResponse = GetTenantProfilesResponses[keyof GetTenantProfilesResponses];
+
+export type GetTenantProfileInfosData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/tenantProfileInfos';
+};
+
+export type GetTenantProfileInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantProfileInfosError = GetTenantProfileInfosErrors[keyof GetTenantProfileInfosErrors];
+
+export type GetTenantProfileInfosResponses = {
+    /**
+     * A page of names.
+     */
+    200: PageEntityInfo;
+};
+
+export type GetTenantProfileInfosResponse = GetTenantProfileInfosResponses[keyof GetTenantProfileInfosResponses];
+
+export type GetDefaultTenantProfileInfoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/tenantProfileInfo/default';
+};
+
+export type GetDefaultTenantProfileInfoErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetDefaultTenantProfileInfoError = GetDefaultTenantProfileInfoErrors[keyof GetDefaultTenantProfileInfoErrors];
+
+export type GetDefaultTenantProfileInfoResponses = {
+    /**
+     * Its name.
+     */
+    200: EntityInfo;
+};
+
+export type GetDefaultTenantProfileInfoResponse = GetDefaultTenantProfileInfoResponses[keyof GetDefaultTenantProfileInfoResponses];
+
 export type SaveCustomerData = {
     body: CustomerRequest;
     path?: never;
@@ -1451,7 +1841,7 @@ export type SaveCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1501,7 +1891,7 @@ export type DeleteCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1545,7 +1935,7 @@ export type GetCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1591,7 +1981,7 @@ export type GetCustomerShortInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1637,7 +2027,7 @@ export type GetCustomerTitleErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1699,7 +2089,7 @@ export type GetCustomersErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1741,7 +2131,7 @@ export type GetTenantCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1787,7 +2177,7 @@ export type SaveUserErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1837,7 +2227,7 @@ export type DeleteUserErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1881,7 +2271,7 @@ export type GetUserErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1927,7 +2317,7 @@ export type GetActivationLinkErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -1973,7 +2363,7 @@ export type GetUserTokenErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2024,7 +2414,7 @@ export type SetUserCredentialsEnabledErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2084,7 +2474,7 @@ export type GetUsersErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2147,7 +2537,7 @@ export type GetCustomerUsersErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2193,7 +2583,7 @@ export type SaveDeviceErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2238,7 +2628,7 @@ export type SaveDeviceWithCredentialsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2288,7 +2678,7 @@ export type DeleteDeviceErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2332,7 +2722,7 @@ export type GetDeviceErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2378,7 +2768,7 @@ export type GetDeviceInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2415,7 +2805,7 @@ export type GetDeviceTypesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2457,7 +2847,7 @@ export type GetDeviceConnectivityErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2531,7 +2921,7 @@ export type GetTenantDevicesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2577,7 +2967,7 @@ export type GetTenantDeviceErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2651,7 +3041,7 @@ export type GetTenantDeviceInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2718,7 +3108,7 @@ export type GetCustomerDevicesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2797,7 +3187,7 @@ export type GetCustomerDeviceInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2843,7 +3233,7 @@ export type GetDevicesByIdsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2885,7 +3275,7 @@ export type GetDevicesListErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2931,7 +3321,7 @@ export type AssignDeviceToCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -2977,7 +3367,7 @@ export type UnassignDeviceFromCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3023,7 +3413,7 @@ export type AssignDeviceToPublicCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3069,7 +3459,7 @@ export type GetDeviceCredentialsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3110,7 +3500,7 @@ export type SaveDeviceCredentialsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3155,7 +3545,7 @@ export type SaveDeviceProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3205,7 +3595,7 @@ export type DeleteDeviceProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3249,7 +3639,7 @@ export type GetDeviceProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3295,7 +3685,7 @@ export type SetDefaultDeviceProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3341,7 +3731,7 @@ export type GetDeviceProfileTimeseriesKeysErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3387,7 +3777,7 @@ export type GetDeviceProfileAttributeKeysErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3449,7 +3839,7 @@ export type GetDeviceProfilesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3507,7 +3897,7 @@ export type GetDeviceProfileInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3540,7 +3930,7 @@ export type GetDefaultDeviceProfileInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3582,7 +3972,7 @@ export type GetDeviceProfileInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3623,7 +4013,7 @@ export type SaveAssetErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3673,7 +4063,7 @@ export type DeleteAssetErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3717,7 +4107,7 @@ export type GetAssetErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3763,7 +4153,7 @@ export type GetAssetInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3800,7 +4190,7 @@ export type GetAssetTypesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3866,7 +4256,7 @@ export type GetTenantAssetsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3912,7 +4302,7 @@ export type GetTenantAssetErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -3982,7 +4372,7 @@ export type GetTenantAssetInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4049,7 +4439,7 @@ export type GetCustomerAssetsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4124,7 +4514,7 @@ export type GetCustomerAssetInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4170,7 +4560,7 @@ export type GetAssetsByIdsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4216,7 +4606,7 @@ export type AssignAssetToCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4262,7 +4652,7 @@ export type UnassignAssetFromCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4308,7 +4698,7 @@ export type AssignAssetToPublicCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4349,7 +4739,7 @@ export type SaveAssetProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4399,7 +4789,7 @@ export type DeleteAssetProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4443,7 +4833,7 @@ export type GetAssetProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4489,7 +4879,7 @@ export type SetDefaultAssetProfileErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4551,7 +4941,7 @@ export type GetAssetProfilesErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4609,7 +4999,7 @@ export type GetAssetProfileInfosErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4642,7 +5032,7 @@ export type GetDefaultAssetProfileInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4684,7 +5074,7 @@ export type GetAssetProfileInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4725,7 +5115,7 @@ export type SaveDashboardErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4775,7 +5165,7 @@ export type DeleteDashboardErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4819,7 +5209,7 @@ export type GetDashboardErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4865,7 +5255,7 @@ export type GetDashboardInfoErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4927,7 +5317,7 @@ export type GetTenantDashboardsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -4990,7 +5380,7 @@ export type GetCustomerDashboardsErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -5040,7 +5430,7 @@ export type UnassignDashboardFromCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -5090,7 +5480,7 @@ export type AssignDashboardToCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -5136,7 +5526,7 @@ export type UnassignDashboardFromPublicCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
@@ -5182,7 +5572,7 @@ export type AssignDashboardToPublicCustomerErrors = {
      */
     401: Error;
     /**
-     * Error code 20 - it exists, but not for this caller.
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
      */
     403: Error;
     /**
