@@ -16,6 +16,7 @@ var Ours = map[string][]string{
 	"auth":                       {"model"},
 	"dialect/thingsboard":        {"model"},
 	"ingest":                     {"model"},
+	"entityquery":                {"model"},
 	"subscriptions/internal/...": {"model", "subscriptions"},
 	"subscriptions":              {"model"},
 	"subscriptions/ws":           {"model", "subscriptions", "dialect/thingsboard"},

@@ -1,0 +1,141 @@
+package entityquery
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// A Directory knows what exists, in memory.
+type Directory interface {
+	Entity(model.TenantID, model.EntityID) (*model.Entity, bool)
+	Entities(model.TenantID, model.EntityType) iter.Seq[*model.Entity]
+}
+
+// A Guard says what of a tenant somebody of that tenant may see.
+type Guard interface {
+	Visible(model.Principal, *model.Entity) bool
+}
+
+// Relations tells which entities are related to one, by relations that begin at it (from) or
+// end there.
+type Relations interface {
+	Related(ctx context.Context, t model.TenantID, ref model.EntityRef, from bool) ([]Related, error)
+}
+
+// A Related is one end of a relation.
+type Related struct {
+	Relation string
+	Ref      model.EntityRef
+}
+
+// Records has the fields the directory does not keep.
+type Records interface {
+	// Details returns those of some entities of one type; an entity that is gone is left out.
+	Details(ctx context.Context, t model.TenantID, typ model.EntityType, ids []model.EntityID) (map[model.EntityID]Details, error)
+}
+
+// Details are the fields of an entity by their names in contract thingsboard 10.2, the ones
+// the directory does not keep.
+type Details map[string]string
+
+// A Store has the latest values.
+type Store interface {
+	// Latest returns the latest of some keys of one entity.
+	Latest(ctx context.Context, t model.TenantID, e model.EntityID, s model.Scope, keys []string) (model.Snapshot, error)
+	// Columns returns the latest of each key over all entities of a tenant, of one moment.
+	// Release ends their use.
+	Columns(ctx context.Context, t model.TenantID, keys []SeriesKey) (at Columns, release func(), err error)
+}
+
+// A SeriesKey names a column: one key of one scope.
+type SeriesKey struct {
+	Scope model.Scope
+	Key   string
+}
+
+// Columns returns the latest point of column i of an entity; ok is false where there is none.
+type Columns func(i int, e model.EntityID) (p model.Point, ok bool)
+
+// Options are what a Finder works with. All but Now are required.
+type Options struct {
+	Directory Directory
+	Guard     Guard
+	Relations Relations
+	Records   Records
+	Store     Store
+	// Text adds the text of a value, in which a search looks.
+	Text func(dst []byte, v model.Value) []byte
+	Now  func() time.Time // the instant entity fields carry; nil means time.Now
+}
+
+// A Finder answers queries.
+type Finder struct{ Options }
+
+// New returns a Finder.
+func New(o Options) *Finder {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Finder{o}
+}
+
+// Find returns one page of the entities q asks for, with their fields and latest values.
+func (f *Finder) Find(ctx context.Context, who model.Principal, q *model.FindQuery) (model.Page[model.EntityData], error) {
+	r, err := f.run(ctx, who, q)
+	if err != nil {
+		return model.Page[model.EntityData]{}, err
+	}
+	page := model.Page[model.EntityData]{Total: len(r.entities)}
+	if page.Data, err = f.show(ctx, who, q, r.page(q)); err != nil {
+		return model.Page[model.EntityData]{}, err
+	}
+	return page, nil
+}
+
+// Count returns how many entities q asks for.
+func (f *Finder) Count(ctx context.Context, who model.Principal, q *model.FindQuery) (int, error) {
+	r, err := f.run(ctx, who, q)
+	return len(r.entities), err
+}
+
+// A result is the entities that passed, in order.
+type result struct{ entities []*model.Entity }
+
+func (r *result) page(q *model.FindQuery) []*model.Entity {
+	from := min(q.Page*q.Size, len(r.entities))
+	if q.Page > 0 && q.Page > len(r.entities)/q.Size {
+		return nil
+	}
+	return r.entities[from:min(from+q.Size, len(r.entities))]
+}
+
+func (f *Finder) run(ctx context.Context, who model.Principal, q *model.FindQuery) (r result, err error) {
+	candidates, err := f.candidates(ctx, who, &q.Filter)
+	if err != nil {
+		return r, err
+	}
+	v, err := f.values(ctx, who, q, candidates)
+	if err != nil {
+		return r, err
+	}
+	defer v.release()
+	where, err := f.resolve(ctx, who, q)
+	if err != nil {
+		return r, err
+	}
+	for i, e := range candidates {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+		if where.holds(v, e) && v.found(e) {
+			r.entities = append(r.entities, e)
+		}
+	}
+	if q.Size > 0 {
+		v.sort(r.entities, q)
+	}
+	return r, nil
+}

@@ -1,0 +1,191 @@
+package entityquery
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+// values reads what conditions, search and order need, of any candidate.
+type values struct {
+	f       *Finder
+	who     model.Principal
+	series  []SeriesKey
+	at      Columns
+	release func()
+	details map[model.EntityID]Details // where a rare field is needed
+	search  string
+	fields  []model.EntityKey // to search
+	latest  []model.EntityKey
+	text    []byte
+	now     int64
+}
+
+// attributes are the scopes an AttributeKey may come from.
+var attributes = [...]model.Scope{model.Client, model.Shared, model.Server}
+
+// scopesOf returns where the value of a key of a kind may stand.
+func scopesOf(k model.KeyKind) []model.Scope {
+	switch k {
+	case model.SeriesKey:
+		return []model.Scope{model.Timeseries}
+	case model.ClientKey:
+		return attributes[0:1]
+	case model.SharedKey:
+		return attributes[1:2]
+	case model.ServerKey:
+		return attributes[2:3]
+	case model.AttributeKey:
+		return attributes[:]
+	}
+	return nil
+}
+
+func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQuery, candidates []*model.Entity) (*values, error) {
+	v := &values{f: f, who: who, search: strings.ToLower(q.Search), release: func() {}, now: f.Now().UnixMilli()}
+	needed := make([]model.EntityKey, 0, len(q.Conditions)+1)
+	for i := range q.Conditions {
+		needed = append(needed, q.Conditions[i].Key)
+	}
+	if q.Size > 0 {
+		needed = append(needed, q.Sort)
+	}
+	if v.search != "" {
+		v.fields, v.latest = q.Fields, q.Latest
+		needed = slices.Concat(needed, q.Fields, q.Latest)
+	}
+	rare := false
+	for _, k := range needed {
+		rare = rare || k.Kind == model.EntityField && !fieldInDirectory(k.Key)
+		for _, s := range scopesOf(k.Kind) {
+			if key := (SeriesKey{s, k.Key}); !slices.Contains(v.series, key) {
+				v.series = append(v.series, key)
+			}
+		}
+	}
+	if rare {
+		var err error
+		if v.details, err = f.details(ctx, who.Tenant, candidates); err != nil {
+			return nil, err
+		}
+	}
+	if len(v.series) > 0 {
+		at, release, err := f.Store.Columns(ctx, who.Tenant, v.series)
+		if err != nil {
+			return nil, err
+		}
+		v.at, v.release = at, release
+	}
+	return v, nil
+}
+
+// get returns the value of a key of an entity; of an attribute the newest over its scopes.
+func (v *values) get(k model.EntityKey, e *model.Entity) (best model.Point, found bool) {
+	if k.Kind == model.EntityField {
+		value, ok := v.f.field(v.who, e, k.Key, v.details[e.ID])
+		return model.Point{TS: v.now, Value: value}, ok
+	}
+	for i, s := range v.series {
+		if s.Key != k.Key || !slices.Contains(scopesOf(k.Kind), s.Scope) {
+			continue
+		}
+		if p, ok := v.at(i, e.ID); ok && (!found || p.TS > best.TS) {
+			best, found = p, true
+		}
+	}
+	return best, found
+}
+
+// found reports whether the search, if there is one, finds an entity.
+func (v *values) found(e *model.Entity) bool {
+	if v.search == "" {
+		return true
+	}
+	for _, keys := range [...][]model.EntityKey{v.fields, v.latest} {
+		for _, k := range keys {
+			if p, ok := v.get(k, e); ok {
+				v.text = v.f.Text(v.text[:0], p.Value)
+				if strings.Contains(strings.ToLower(string(v.text)), v.search) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// sort orders entities as q asks, by id where that says nothing. Without an order it is by
+// creation, newest first.
+func (v *values) sort(entities []*model.Entity, q *model.FindQuery) {
+	direction := 1
+	if q.Descending {
+		direction = -1
+	}
+	if q.Sort.Kind == 0 {
+		slices.SortFunc(entities, func(a, b *model.Entity) int {
+			if c := compare(b.Created, a.Created); c != 0 {
+				return c
+			}
+			return compareID(a.ID, b.ID)
+		})
+		return
+	}
+	type row struct {
+		e     *model.Entity
+		value model.Value
+	}
+	rows := make([]row, len(entities))
+	for i, e := range entities {
+		p, _ := v.get(q.Sort, e)
+		rows[i] = row{e, p.Value}
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		if c := compareValues(a.value, b.value); c != 0 {
+			return c * direction
+		}
+		return compareID(a.e.ID, b.e.ID)
+	})
+	for i := range rows {
+		entities[i] = rows[i].e
+	}
+}
+
+// rank puts numbers, booleans among them, before texts before what is missing.
+func rank(v model.Value) int {
+	switch t := v.Type(); {
+	case t.IsNumber() || t == model.TypeBool:
+		return 0
+	case t.IsText():
+		return 1
+	}
+	return 2
+}
+
+func compareValues(a, b model.Value) int {
+	ra, rb := rank(a), rank(b)
+	if ra != rb {
+		return compare(int64(ra), int64(rb))
+	}
+	switch ra {
+	case 0:
+		if a.Type() == model.TypeFloat || b.Type() == model.TypeFloat {
+			return compare(number(a), number(b))
+		}
+		return compare(int64(a.Bits()), int64(b.Bits())) // ints, or 0 and 1
+	case 1:
+		return strings.Compare(a.Text(), b.Text())
+	}
+	return 0
+}
+
+func number(v model.Value) float64 {
+	if v.Type() == model.TypeBool {
+		return float64(v.Bits())
+	}
+	f, _ := v.Number()
+	return f
+}
+
+func compareID(a, b model.EntityID) int { return strings.Compare(string(a[:]), string(b[:])) }
