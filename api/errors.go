@@ -56,6 +56,8 @@ func verdictOf(k model.Kind) verdict {
 		return verdict{http.StatusInsufficientStorage, codeGeneral, "The disk of the server is nearly full", ""}
 	case model.Quota:
 		return verdict{http.StatusForbidden, codeQuota, "There are as many as there may be", ""}
+	case model.Damaged:
+		return verdict{http.StatusInternalServerError, codeGeneral, "What is stored is damaged", ""}
 	}
 	return verdict{http.StatusInternalServerError, codeGeneral, "Internal server error", ""}
 }

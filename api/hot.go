@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
@@ -67,7 +68,12 @@ func (a historyAnswer) write(w http.ResponseWriter) error {
 	h.Reset(b.out[:0], a.strict)
 	defer func() { b.out = h.Buf }()
 
-	if err := a.read(&h, &out); err != nil {
+	err := a.read(&h, &out)
+	if told, ok := errors.AsType[*model.DamageError](err); ok && takesDamage(out.request) {
+		out.damaged(told)
+		err = nil
+	}
+	if err != nil {
 		return out.fail(err)
 	}
 	if err := out.finish(h.Finish()); err != nil {

@@ -3,7 +3,9 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -376,5 +378,37 @@ func TestOnlyADeviceItselfIsActive(t *testing.T) {
 	w.call("POST", "/api/v1/owned-token/telemetry", "", `{"t":2}`).is(200, "")
 	if a, heard := w.pipeline.Activity(w.owned); !heard || !a.Active {
 		t.Errorf("not active after its own message: %+v", a)
+	}
+}
+
+// A tornStore cannot read what stands at one instant.
+type tornStore struct{ api.Store }
+
+func (s tornStore) Raw(ctx context.Context, q *model.RangeQuery, yield func(string, []model.Point) error) (model.Position, error) {
+	p, err := s.Store.Raw(ctx, q, yield)
+	if err != nil {
+		return p, err
+	}
+	return p, &model.DamageError{Places: []model.Damage{{
+		Tenant: q.Tenant, Entity: q.Entity, Scope: q.Scope, Keys: []string{"a key", "b"}, From: 1000, To: 2000,
+		Cause: errors.New("block 7 of file 9"),
+	}}}
+}
+
+// A history never hides a gap: it fails with the place, unless the client knows of damage.
+func TestDamageIsToldByItsPlace(t *testing.T) {
+	w := newWorld(t, func(d *api.Deps) { d.Store = tornStore{d.Store} })
+	w.save(`{"ts":1,"values":{"a":1}}`)
+	path := w.at("/values/timeseries?keys=a&startTs=0&endTs=9")
+	got := w.call("GET", path, w.adminA, "")
+	got.is(500)
+	if body := got.Body.String(); !strings.Contains(body, "a key, b of entity "+w.owned.String()) ||
+		!strings.Contains(body, "1970-01-01T00:00:01.000Z") || strings.Contains(body, "file 9") {
+		t.Errorf("%q", body)
+	}
+	got = w.call("GET", path, w.adminA, "", "Tidewire-Accept-Damage", "true")
+	got.is(200, `{"a":[{"ts":1,"value":"1"}]}`)
+	if told := got.Header().Get("Tidewire-Damaged"); told != "keys=a+key,b;from=1000;to=2000" {
+		t.Errorf("%q", told)
 	}
 }

@@ -23,12 +23,13 @@ const (
 	TooMany                     // a rate limit or quota
 	NoSpace                     // the disk is nearly full; reads go on
 	Quota                       // as many of something as there may be: trying again is in vain
+	Damaged                     // what was asked for cannot be read; the rest of it can
 )
 
 // String returns the name used in logs.
 func (k Kind) String() string {
 	names := [...]string{"internal", "invalid", "not found", "denied", "conflict", "overload",
-		"unauthenticated", "expired", "too large", "too many", "no space", "quota"}
+		"unauthenticated", "expired", "too large", "too many", "no space", "quota", "damaged"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -305,7 +305,7 @@ func (c *checker) checkPages() (err error) {
 					return err
 				}
 			}
-			if at, err = newCursor(c.store, scan.RowGroups, b.Group); err != nil {
+			if at, err = newCursor(c.store, scan.RowGroups, b.Group, nil); err != nil {
 				return err
 			}
 			group, partition, next = b.Group, b.Partition, b.Partition*rowgroup.PartitionMillis

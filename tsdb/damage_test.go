@@ -3,6 +3,7 @@ package tsdb
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,13 +99,28 @@ func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
 
 func TestAQueryOverDamageSaysWhere(t *testing.T) {
 	db, key := openFlushed(t)
+	var told []error
+	db.damage.tell = func(err error) { told = append(told, err) }
 	if err := db.store.Set(key, []byte("nonsense"), nil); err != nil {
 		t.Fatal(err)
 	}
-	q := &model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, From: 0, To: 1 << 50}
-	_, err := db.Raw(t.Context(), q, func(string, []model.Point) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), "1700000000000") {
-		t.Errorf("got %v", err)
+	q := &model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, From: 0, To: 1 << 50, Aggregates: model.Count, Every: model.Interval{Width: 1 << 40}}
+	for range 2 {
+		_, raw := db.Raw(t.Context(), q, func(string, []model.Point) error { return nil })
+		_, agg := db.Aggregate(t.Context(), q, func(string, []model.Bucket) error { return nil })
+		for _, err := range []error{raw, agg} {
+			e, ok := errors.AsType[*model.DamageError](err)
+			if !ok || len(e.Places) != 1 || !errors.Is(err, ErrCorrupt) || model.KindOf(err) != model.Damaged {
+				t.Fatalf("got %v", err)
+			}
+			p := e.Places[0]
+			if p.Entity != aDevice || !slices.Equal(p.Keys, []string{"a"}) || p.From != 1_700_000_000_000 || !strings.Contains(err.Error(), "2023-11-14T22:13:20") {
+				t.Errorf("told %v", p)
+			}
+		}
+	}
+	if len(told) != 1 || !strings.Contains(told[0].Error(), "a, b of entity") {
+		t.Errorf("events: %v", told)
 	}
 }
 

@@ -27,6 +27,7 @@ type DB struct {
 	epoch   uint64
 	records *records
 	scanner scan.Scanner
+	damage  *damages
 
 	applied atomic.Uint64 // position of the last visible entry
 	flushed atomic.Uint64 // position of the last entry in row groups
@@ -85,7 +86,8 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	}
 	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{}), closing: make(chan struct{})}
 	o.FS = &logFS{FS: o.FS, failed: db.fail, dead: func() bool { return db.failure() != nil }}
-	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail)
+	db.damage = newDamages(o.FS, o.Events)
+	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail, db.damage)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (f *revisionFlush) instant(column int, ts int64) error {
 func (f *revisionFlush) current(column int, ts int64) (err error) {
 	if f.cells.cursor == nil {
 		f.cells = storedCells{group: f.group, hidden: func(c int, ts int64) bool { return catalog.Hides(f.before.Hidden, c, ts) }}
-		if f.cells.cursor, err = newCursor(f.w.db.store, scan.RowGroups, f.group); err != nil {
+		if f.cells.cursor, err = newCursor(f.w.db.store, scan.RowGroups, f.group, nil); err != nil {
 			return err
 		}
 	}

@@ -216,7 +216,7 @@ func (w *flushWriter) put(p *blocks.Placer, group uint64) (err error) {
 
 // deleteRange deletes what starts in span, partition by partition of those there are.
 func (w *flushWriter) deleteRange(space byte, group uint64, span catalog.Span) (err error) {
-	c, err := newCursorIn(w.db.store, space, group)
+	c, err := newCursorIn(w.db.store, space, group, nil)
 	if err != nil {
 		return err
 	}
@@ -279,5 +279,5 @@ type stored struct {
 
 // Cursor implements blocks.Reader.
 func (s stored) Cursor(space scan.Space) (scan.Cursor, error) {
-	return newCursor(s.store, space, s.group)
+	return newCursor(s.store, space, s.group, nil)
 }

@@ -2,7 +2,9 @@ package tsdb
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -14,7 +16,8 @@ import (
 // RawMany answers several raw queries in one call, over the cores. It calls yield as Raw does,
 // i being the index of the query: never twice at a time, and all of one query before the next;
 // which query comes next is open. It returns the position of each. The budget b is that of the
-// whole call; those of the queries are not looked at. The first error ends all of them.
+// whole call; those of the queries are not looked at. The first error ends all of them, except
+// that damage is told by one *[model.DamageError] at the end, as by Raw.
 func (db *DB) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error) {
 	return db.many(ctx, b, len(qs), func(ctx context.Context, c *scan.Call, i int, t *turn) (model.Position, error) {
 		return db.raw(ctx, c, &qs[i], func(key string, points []model.Point) error {
@@ -54,6 +57,10 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 	}
 	c := db.call(b, shares)
 	var next atomic.Int64
+	var damage struct {
+		sync.Mutex
+		model.DamageError
+	}
 	free := make(chan struct{}, 1)
 	g, ctx := errgroup.WithContext(ctx)
 	for range workers {
@@ -66,6 +73,12 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 				t := turn{free: free}
 				p, err := run(ctx, c, i, &t)
 				t.giveBack()
+				if told, ok := errors.AsType[*model.DamageError](err); ok {
+					damage.Lock()
+					damage.Places = append(damage.Places, told.Places...)
+					damage.Unlock()
+					err = nil
+				}
 				if err != nil {
 					return err
 				}
@@ -73,7 +86,11 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 			}
 		})
 	}
-	return positions, g.Wait()
+	err := g.Wait()
+	if err == nil && len(damage.Places) > 0 {
+		err = &damage.DamageError
+	}
+	return positions, err
 }
 
 // A turn is one query's right to call yield. It is taken with the first page and kept to the

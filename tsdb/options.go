@@ -170,7 +170,8 @@ type Events struct {
 	Failed func(error)
 	// Behind is called when the log left a consumer behind, once until it goes on.
 	Behind func(BehindInfo)
-	// Damaged is called when bytes on disk turned out to be damaged.
+	// Damaged is called when bytes on disk turned out to be damaged, once a place, with a
+	// *[model.DamageError].
 	Damaged func(error)
 	// Fatal is called when the log cannot be written any more, ENOSPC included: nothing is
 	// acknowledged after it, and it must see to it that the process ends. It is called

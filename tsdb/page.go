@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math"
 
@@ -13,7 +14,8 @@ import (
 
 // RawPage answers q as Raw does, for pages: of each key at most q.Limit points from q.Cursor
 // on, and what is left. A cursor of another range, other keys or the other order is Invalid;
-// the limit may change from page to page.
+// the limit may change from page to page. With a *[model.DamageError] the page is good, but for
+// what it lacks.
 func (db *DB) RawPage(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.RawPage, error) {
 	p, err := newPager(q)
 	if err != nil {
@@ -25,16 +27,23 @@ func (db *DB) RawPage(ctx context.Context, q *model.RangeQuery, yield func(key s
 	}
 	c := db.call(b, 0)
 	found := false
+	var damage scan.DamageError
 	position, err := db.query(ctx, q, func(series []scan.Series) error {
 		found = true
 		for i := range series {
-			if err := p.key(ctx, &db.scanner, c, series, i, yield); err != nil {
+			err := p.key(ctx, &db.scanner, c, series, i, yield)
+			if noted, ok := errors.AsType[*scan.DamageError](err); ok {
+				damage.Damage = append(damage.Damage, noted.Damage...)
+			} else if err != nil {
 				return err
 			}
 		}
+		if len(damage.Damage) > 0 {
+			return &damage
+		}
 		return nil
 	})
-	if err != nil {
+	if _, damaged := errors.AsType[*model.DamageError](err); err != nil && !damaged {
 		return model.RawPage{}, err
 	}
 	page := model.RawPage{Position: position}
@@ -46,7 +55,7 @@ func (db *DB) RawPage(ctx context.Context, q *model.RangeQuery, yield func(key s
 	if len(page.Truncated) > 0 {
 		page.Cursor = p.cursor()
 	}
-	return page, nil
+	return page, err
 }
 
 // A pager knows where each key of a query goes on.

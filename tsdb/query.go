@@ -11,7 +11,8 @@ import (
 // Raw calls yield with the points of each key, in the order of q.Keys, in pages of at most
 // 1,024 points. The slice is reused after yield returns, the text of the values is not. Keys
 // without points are left out. An error of yield ends the query and is returned; so does a
-// budget that is spent, with a *[model.BudgetError].
+// budget that is spent, with a *[model.BudgetError]. Where something is damaged all the rest
+// is yielded; a *[model.DamageError] then says what the answer lacks.
 func (db *DB) Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error) {
 	return db.raw(ctx, db.call(q.Budget, 0), q, yield)
 }
@@ -65,5 +66,6 @@ func (db *DB) query(ctx context.Context, q *model.RangeQuery, run func([]scan.Se
 		return 0, err
 	}
 	defer db.done(rec)
-	return db.read(rec, q.Keys, run)
+	p, err := db.read(rec, q.Keys, run)
+	return p, db.tellDamage(rec, q.Keys, err)
 }

@@ -158,7 +158,7 @@ func (db *DB) look(rec *head.Record, names []string) (v view, sources []*source)
 		at := slices.IndexFunc(sources, func(s *source) bool { return s.group == ref.Group })
 		if at < 0 {
 			at = len(sources)
-			sources = append(sources, &source{group: ref.Group})
+			sources = append(sources, &source{group: ref.Group, damage: db.damage})
 		}
 		sources[at].mask |= 1 << ref.Column
 		v.series[i] = scan.Series{Source: sources[at], Group: ref.Group, Column: int(ref.Column)}
@@ -198,6 +198,7 @@ type source struct {
 	snapshot pebble.Reader
 	heads    []scan.Head
 	deleted  []scan.Tombstone
+	damage   *damages
 }
 
 // Heads implements scan.Source.
@@ -208,7 +209,7 @@ func (s *source) Deleted() []scan.Tombstone { return s.deleted }
 
 // Cursor implements scan.Source.
 func (s *source) Cursor(space scan.Space) (scan.Cursor, error) {
-	c, err := newCursor(s.snapshot, space, s.group)
+	c, err := newCursor(s.snapshot, space, s.group, s.damage)
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", s.group, err)
 	}

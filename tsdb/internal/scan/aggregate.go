@@ -10,8 +10,9 @@ import (
 // Aggregate calls yield once for each series that has points in [q.From, q.To), in their
 // order, i being its index, with its buckets in ascending order; empty buckets are left out
 // (contract thingsboard 9). The slice is reused when yield returns, the text in it is not.
-// An unusable q.Every is an Invalid [model.Error]; an error of yield, of ctx, of damaged data
-// or of c's budget ends the query, all but the first one before anything is yielded.
+// An unusable q.Every is an Invalid [model.Error]; an error of yield, of ctx or of c's budget
+// ends the query, the latter two before anything is yielded. What is damaged is stepped over
+// and told at the end by a *DamageError: the buckets over it lack what stood there.
 func (s *Scanner) Aggregate(ctx context.Context, c *Call, q *model.RangeQuery, series []Series, yield func(i int, buckets []model.Bucket) error) error {
 	cut, err := bucket.New(q.From, q.To, q.Every)
 	if err != nil {
@@ -40,5 +41,5 @@ func (s *Scanner) Aggregate(ctx context.Context, c *Call, q *model.RangeQuery, s
 			return err
 		}
 	}
-	return nil
+	return damageError(w.takeDamage())
 }

@@ -14,6 +14,8 @@
 //   - SUM and AVG of ints and decimals do not depend on how the data were cut.
 //   - Memory is bounded by a row group and a page for each goroutine, a page of points or the
 //     buckets of the answer; a context that ends stops the scan at the next row group.
+//   - Damage is stepped over: everything else is yielded, then a [DamageError] tells where
+//     something may be missing. A damaged page costs only time.
 //   - A descending read walks backwards and stops when its limits are met.
 //
 // A small query stays on its caller's goroutine. An aggregate over many row groups is shared

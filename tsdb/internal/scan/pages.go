@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
@@ -18,34 +19,64 @@ func (p *pass) finishPaged(ctx context.Context) (err error) {
 
 	pos := p.walk.reader.First() // row groups that start before are done
 	first, b, err := cursor.SeekLE(pos)
+	if gap, ok := asGap(err); ok {
+		p.walk.notePage(gap.From, gap.To, gap)
+		first, b, err = 0, nil, nil
+	}
 	if err == nil && b == nil {
-		first, b, err = cursor.SeekGE(pos)
+		first, b, _, err = p.pageFrom(cursor, pos)
 	}
 	// Behind a page, up to the last page of its partition, there are listed ones only.
 	covered, partition := false, int64(0)
-	for ; err == nil && b != nil && first < p.walk.to; first, b, err = cursor.SeekGE(first + 1) {
+	for err == nil && b != nil && first < p.walk.to {
 		if err := p.watch.check(ctx); err != nil {
 			return err
 		}
 		k := rowgroup.Key{Partition: rowgroup.PartitionOf(first), Group: p.series.Group, First: first}
-		if err := p.page.Reset(k, b); err != nil {
+		switch err := p.page.Reset(k, b); {
+		case errors.Is(err, rowgroup.ErrCorrupt):
+			p.walk.notePage(first, first+1, err)
+			covered = false // its row groups are found without it
+		case err != nil:
 			return fmt.Errorf("scan group %d, page from %d: %w", k.Group, first, err)
-		}
-		if !covered || partition != k.Partition {
-			if pos, err = p.single(ctx, pos, first); err != nil {
+		default:
+			if !covered || partition != k.Partition {
+				if pos, err = p.single(ctx, pos, first); err != nil {
+					return err
+				}
+			}
+			covered, partition = true, k.Partition
+			if pos, err = p.listed(pos); err != nil {
 				return err
 			}
 		}
-		covered, partition = true, k.Partition
-		if pos, err = p.listed(pos); err != nil {
-			return err
-		}
+		var torn bool
+		first, b, torn, err = p.pageFrom(cursor, first+1)
+		covered = covered && !torn
 	}
 	if err != nil {
 		return err
 	}
 	_, err = p.single(ctx, pos, p.walk.to)
 	return err
+}
+
+// pageFrom returns the first page that starts at or after ts and can be read; torn says that
+// others may have been stepped over.
+func (p *pass) pageFrom(c Cursor, ts int64) (first int64, b []byte, torn bool, err error) {
+	for {
+		first, b, err = c.SeekGE(ts)
+		gap, ok := asGap(err)
+		if !ok {
+			return first, b, torn, err
+		}
+		p.walk.notePage(gap.From, gap.To, gap)
+		torn = true
+		if gap.To <= ts {
+			return 0, nil, torn, nil
+		}
+		ts = gap.To
+	}
 }
 
 // single adds the row groups that start in [pos, limit) and returns where they end.
@@ -89,8 +120,11 @@ func (p *pass) listed(pos int64) (int64, error) {
 		var err error
 		if whole {
 			err = p.wholes(i, next)
-		} else if err = p.loadListed(i); err == nil {
-			err = p.rowGroup()
+		} else {
+			var ok bool
+			if ok, err = p.loadListed(i); ok {
+				err = p.rowGroup()
+			}
 		}
 		if err != nil {
 			return pos, err
@@ -112,7 +146,7 @@ func (p *pass) wholes(i, j int) error {
 		}
 	}
 	for k := i; k < j && len(p.rest) > 0; k++ {
-		loaded := false
+		loaded, there := false, false
 		for _, f := range p.rest {
 			if i+1 < j {
 				if taken, err := p.takeListed(f, k, k+1); err != nil {
@@ -122,11 +156,15 @@ func (p *pass) wholes(i, j int) error {
 				}
 			}
 			if !loaded {
-				if err := p.loadListed(k); err != nil {
+				var err error
+				if there, err = p.loadListed(k); err != nil {
 					return err
 				}
 				p.fresh()
 				loaded = true
+			}
+			if !there {
+				continue
 			}
 			if err := p.foldGroup(f); err != nil {
 				return err
@@ -165,17 +203,22 @@ func (p *pass) takeListed(f *fold, i, j int) (bool, error) {
 	return true, nil
 }
 
-// loadListed makes the page's row group i the current one.
-func (p *pass) loadListed(i int) error {
+// loadListed makes the page's row group i the current one; ok false says that it cannot be
+// read, which was noted.
+func (p *pass) loadListed(i int) (ok bool, err error) {
 	first := p.page.First(i)
-	ok, err := p.walk.upper(first)
+	noted := len(p.walk.damage)
+	ok, err = p.walk.upper(first)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !ok || p.walk.reader.First() != first {
-		return fmt.Errorf("scan group %d, page lists no row group from %d: %w", p.series.Group, first, rowgroup.ErrCorrupt)
+	if ok && p.walk.reader.First() == first {
+		return true, nil
 	}
-	return nil
+	if len(p.walk.damage) == noted {
+		p.walk.lost(first, after(p.page.Last(i)), fmt.Errorf("page lists a row group that is not there: %w", rowgroup.ErrCorrupt))
+	}
+	return false, nil
 }
 
 // after returns the instant after ts, unless it is the last there is.

@@ -86,6 +86,9 @@ func (p *pass) estimate() (n int64, whole bool, err error) {
 	// The range may end long after the points do.
 	first := w.reader.First()
 	last, b, err := w.cursor.SeekLE(w.to - 1)
+	if _, ok := asGap(err); ok {
+		last, b, err = w.to-1, []byte{}, nil // as far as anybody knows
+	}
 	if err != nil {
 		return 0, false, err
 	}

@@ -153,7 +153,7 @@ func TestADamagedRowGroupIsAnErrorWithItsAddress(t *testing.T) {
 			if !errors.Is(err, rowgroup.ErrCorrupt) || src.open.Load() != 0 {
 				t.Errorf("%v; %d cursors left open", err, src.open.Load())
 			}
-			if err != nil && !strings.Contains(err.Error(), "group 7, row group from 3000000") {
+			if err != nil && !strings.Contains(err.Error(), "group 7 from 3000000 to 3050000") {
 				t.Errorf("%v has no address", err)
 			}
 		}

@@ -16,8 +16,8 @@ import (
 // other, i being its index; a series may need several calls or none. Points ascend in time,
 // or descend when q.Descending; there are at most q.Limit of a series, and at most
 // [PagePoints] and about [pageText] bytes of text in a call. Nulls are left out. The slice is
-// reused when yield returns, the text in it is not. An error of yield, of ctx, of damaged data
-// or of c's budget ends the read.
+// reused when yield returns, the text in it is not. An error of yield, of ctx or of c's budget
+// ends the read; what is damaged is stepped over and told at the end by a *DamageError.
 func (s *Scanner) Raw(ctx context.Context, c *Call, q *model.RangeQuery, series []Series, yield func(i int, points []model.Point) error) error {
 	r, ok := s.raws.Get().(*rawScan)
 	if !ok {
@@ -42,7 +42,7 @@ func (s *Scanner) Raw(ctx context.Context, c *Call, q *model.RangeQuery, series 
 			return err
 		}
 	}
-	return nil
+	return damageError(r.walk.takeDamage(nil))
 }
 
 // pageText is from how much text on a call of Raw's yield is made: a value may have a
@@ -76,6 +76,7 @@ func (r *rawScan) release() {
 	r.points, r.text, r.kept, r.yield = r.points[:0], nil, 0, nil
 	r.watch = watch{}
 	r.memory.release()
+	r.walk.takeDamage(nil)
 }
 
 func (r *rawScan) read(ctx context.Context, s Series, from, to int64, down bool) (err error) {

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -36,7 +37,8 @@ func Range(q *model.RangeQuery) (from, to int64) {
 }
 
 // A rowWalk goes through the row groups of one group that touch [from, to), each of them
-// verified in reader while it is the current one.
+// verified in reader while it is the current one. What cannot be read is stepped over and
+// noted.
 type rowWalk struct {
 	reader rowgroup.Reader
 	group  uint64
@@ -44,6 +46,7 @@ type rowWalk struct {
 	to     int64
 	down   bool
 	cursor Cursor
+	damage []Damage
 }
 
 // open gets the cursor; close must follow.
@@ -67,20 +70,29 @@ func (w *rowWalk) first() (bool, error) {
 	if w.down {
 		return w.lower(w.to - 1)
 	}
-	first, b, err := w.cursor.SeekLE(w.from)
-	if err != nil {
-		return false, err
+	for ts := w.from; ; {
+		first, b, err := w.cursor.SeekLE(ts)
+		if gap, ok := asGap(err); ok {
+			w.lost(gap.From, gap.To, gap)
+			if gap.From <= rowgroup.PartitionOf(w.from)*rowgroup.PartitionMillis || gap.From > ts {
+				return w.upper(w.from)
+			}
+			ts = gap.From - 1 // what begins there may reach across
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if b == nil {
+			return w.upper(w.from)
+		}
+		if ok, err := w.load(first, b); err != nil {
+			return false, err
+		} else if ok && w.reader.Last() >= w.from {
+			return true, nil
+		}
+		return w.upper(first + 1)
 	}
-	if b == nil {
-		return w.upper(w.from)
-	}
-	if err := w.load(first, b); err != nil {
-		return false, err
-	}
-	if w.reader.Last() >= w.from {
-		return true, nil
-	}
-	return w.upper(first + 1)
 }
 
 // next moves on; false behind the last one.
@@ -99,31 +111,73 @@ func (w *rowWalk) next() (bool, error) {
 
 // upper moves to the first row group that starts at or after ts.
 func (w *rowWalk) upper(ts int64) (bool, error) {
-	first, b, err := w.cursor.SeekGE(ts)
-	if err != nil || b == nil || first >= w.to {
-		return false, err
+	for ts < w.to {
+		first, b, err := w.cursor.SeekGE(ts)
+		if gap, ok := asGap(err); ok {
+			w.lost(gap.From, gap.To, gap)
+			ts = max(after(ts), gap.To)
+			continue
+		}
+		if err != nil || b == nil || first >= w.to {
+			return false, err
+		}
+		if ok, err := w.load(first, b); ok || err != nil {
+			return ok, err
+		}
+		ts = first + 1
 	}
-	return true, w.load(first, b)
+	return false, nil
 }
 
 // lower moves to the last row group that starts at or before ts.
 func (w *rowWalk) lower(ts int64) (bool, error) {
-	first, b, err := w.cursor.SeekLE(ts)
-	if err != nil || b == nil {
-		return false, err
+	for {
+		first, b, err := w.cursor.SeekLE(ts)
+		if gap, ok := asGap(err); ok {
+			w.lost(gap.From, gap.To, gap)
+			if gap.From <= w.from {
+				return false, nil
+			}
+			ts = min(ts, gap.From) - 1
+			continue
+		}
+		if err != nil || b == nil {
+			return false, err
+		}
+		if ok, err := w.load(first, b); err != nil {
+			return false, err
+		} else if ok {
+			return w.reader.Last() >= w.from, nil
+		}
+		if first <= w.from {
+			return false, nil
+		}
+		ts = first - 1
 	}
-	if err := w.load(first, b); err != nil {
-		return false, err
-	}
-	return w.reader.Last() >= w.from, nil
 }
 
-func (w *rowWalk) load(first int64, b []byte) error {
+// load reads a row group; ok false says that it is damaged, which was noted.
+func (w *rowWalk) load(first int64, b []byte) (ok bool, err error) {
 	k := rowgroup.Key{Partition: rowgroup.PartitionOf(first), Group: w.group, First: first}
-	if err := w.reader.Reset(k, b); err != nil {
-		return fmt.Errorf("scan group %d, row group from %d: %w", w.group, first, err)
+	err = w.reader.Reset(k, b)
+	if err == nil {
+		return true, nil
 	}
-	return nil
+	if !errors.Is(err, rowgroup.ErrCorrupt) {
+		return false, fmt.Errorf("scan group %d, row group from %d: %w", w.group, first, err)
+	}
+	// Where it ends is not to be believed: at the next one, or with the partition.
+	end := (k.Partition + 1) * rowgroup.PartitionMillis
+	next, b, seek := w.cursor.SeekGE(first + 1)
+	if gap, ok := asGap(seek); ok {
+		end = min(end, max(gap.From, first+1))
+	} else if seek != nil {
+		return false, seek
+	} else if b != nil {
+		end = min(end, next)
+	}
+	w.lost(first, end, err)
+	return false, nil
 }
 
 // clip returns the rows of the current row group in [from, to).

@@ -72,6 +72,8 @@ type Cursor interface {
 
 	// Close releases the cursor. It is called exactly once.
 	Close() error
+
+	// Both may fail with a *Gap: the read goes on beyond it, and says that it did.
 }
 
 // A Head is a view of rows in memory, taken under the lock of their group: the lengths were

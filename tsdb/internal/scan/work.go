@@ -197,6 +197,14 @@ func (w *work) cutTasks(parts int, lo, hi int64) {
 	}
 }
 
+// takeDamage returns what the passes have noted, which they forget.
+func (w *work) takeDamage() (all []Damage) {
+	for _, p := range w.passes.taken() {
+		all = p.walk.takeDamage(all)
+	}
+	return all
+}
+
 // release forgets what belongs to the caller and takes everything back.
 func (w *work) release() {
 	for _, f := range w.folds.taken() {
@@ -211,6 +219,7 @@ func (w *work) release() {
 	}
 	clear(w.results)
 	w.cut, w.call = nil, nil
+	w.takeDamage()
 	w.folds.giveBack()
 	w.passes.giveBack()
 }

@@ -1077,6 +1077,12 @@ export const getTimeseries = <ThrowOnError extends boolean = true>(options: Opti
  * milliseconds start at `startTs`, calendar buckets at the boundaries of `timeZone`, and
  * the last one is cut at `endTs`. Keys without data in the range are left out.
  *
+ * Where something stored in the range is damaged, the answer is 500 and names keys and
+ * times. With the header `Tidewire-Accept-Damage: true` it is what can be read, and the
+ * header (in a long answer the trailer) `Tidewire-Damaged` says what it lacks:
+ * `keys=a,b;from=1700000000000;to=1700003600000` for each place, percent-encoded keys,
+ * ms, `to` exclusive.
+ *
  */
 export const getTimeseriesHistory = <ThrowOnError extends boolean = true>(options: Options<GetTimeseriesHistoryData, ThrowOnError>): RequestResult<GetTimeseriesHistoryResponses, GetTimeseriesHistoryErrors, ThrowOnError> => (options.client ?? client).get<GetTimeseriesHistoryResponses, GetTimeseriesHistoryErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],

@@ -1,0 +1,241 @@
+package tsdb
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/head"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
+)
+
+// damages is what is known of damage on disk: which spans of keys the store cannot read, and
+// what has been told. A read that meets damage in a table asks it where to go on; a table in
+// which damage was met waits there for the flusher to mend it.
+type damages struct {
+	fs   vfs.FS
+	tell func(error)
+	wake func() // the flusher; nil until it runs
+
+	known atomic.Pointer[[]keySpan] // damaged spans, while the tables are not mended
+
+	mu struct {
+		sync.Mutex
+		waiting []pebble.DataCorruptionInfo
+		told    map[string]bool
+	}
+}
+
+func newDamages(fs vfs.FS, e Events) *damages {
+	d := &damages{fs: fs, tell: e.Damaged}
+	d.mu.told = map[string]bool{}
+	return d
+}
+
+// met is called by Pebble, with locks of its own held, when a block of a table does not verify.
+func (d *damages) met(info pebble.DataCorruptionInfo) {
+	d.mu.Lock()
+	known := slices.ContainsFunc(d.mu.waiting, func(w pebble.DataCorruptionInfo) bool { return sameTable(w, info) })
+	if !known {
+		info.Bounds.Start, info.Bounds.End.Key = bytes.Clone(info.Bounds.Start), bytes.Clone(info.Bounds.End.Key)
+		d.mu.waiting = append(d.mu.waiting, info)
+	}
+	wake := d.wake
+	d.mu.Unlock()
+	if !known && wake != nil {
+		wake()
+	}
+}
+
+func sameTable(a, b pebble.DataCorruptionInfo) bool {
+	return a.Path == b.Path && bytes.Equal(a.Bounds.Start, b.Bounds.Start) && bytes.Equal(a.Bounds.End.Key, b.Bounds.End.Key)
+}
+
+// learn finds out which spans of keys an error of Pebble is about; false when it is about no
+// table, or nothing new came out.
+func (d *damages) learn(err error) bool {
+	info := pebble.ExtractDataCorruptionInfo(err)
+	if info == nil {
+		return false
+	}
+	spans := d.spansIn(*info)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.spans()
+	all := mergeSpans(append(slices.Clone(old), spans...))
+	d.known.Store(&all)
+	return !slices.EqualFunc(old, all, func(a, b keySpan) bool { return bytes.Equal(a.start, b.start) && bytes.Equal(a.end, b.end) })
+}
+
+// spansIn returns the damaged spans of a table, which is the part of a file within bounds.
+func (d *damages) spansIn(info pebble.DataCorruptionInfo) []keySpan {
+	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
+	spans, err := damagedSpans(d.fs, info.Path)
+	if err != nil {
+		return []keySpan{bounds}
+	}
+	var within []keySpan
+	for _, s := range spans {
+		if bytes.Compare(s.start, bounds.start) < 0 {
+			s.start = bounds.start
+		}
+		if bytes.Compare(s.end, bounds.end) > 0 {
+			s.end = bounds.end
+		}
+		if bytes.Compare(s.start, s.end) < 0 {
+			within = append(within, s)
+		}
+	}
+	return within
+}
+
+// mergeSpans sorts spans and puts together those that touch.
+func mergeSpans(spans []keySpan) []keySpan {
+	slices.SortFunc(spans, func(a, b keySpan) int { return bytes.Compare(a.start, b.start) })
+	var all []keySpan
+	for _, s := range spans {
+		if n := len(all); n > 0 && bytes.Compare(s.start, all[n-1].end) <= 0 {
+			if bytes.Compare(s.end, all[n-1].end) > 0 {
+				all[n-1].end = s.end
+			}
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// spans returns the damaged spans that are known, apart from each other and in order.
+func (d *damages) spans() []keySpan {
+	if known := d.known.Load(); known != nil {
+		return *known
+	}
+	return nil
+}
+
+// island returns the damaged spans next to key, or the one it lies in.
+func (d *damages) island(key []byte) (i island, in *keySpan) {
+	known := d.spans()
+	for k := range known {
+		s := &known[k]
+		switch {
+		case s.holds(key):
+			return i, s
+		case bytes.Compare(s.end, key) <= 0:
+			i.below = s
+		case i.above == nil:
+			i.above = s
+		}
+	}
+	return i, nil
+}
+
+// once tells of a damaged place unless that has been done.
+func (d *damages) once(place model.Damage) {
+	name := place.String()
+	d.mu.Lock()
+	told := d.mu.told[name]
+	if len(d.mu.told) < maxTold {
+		d.mu.told[name] = true
+	}
+	d.mu.Unlock()
+	if !told && d.tell != nil {
+		d.tell(&model.DamageError{Places: []model.Damage{place}})
+	}
+}
+
+// maxTold bounds what is remembered of what has been told.
+const maxTold = 100_000
+
+// instants returns between which instants row groups or pages of group may stand in a span of
+// keys of space; ok false when none may.
+func (s keySpan) instants(space byte, group uint64) (from, to int64, ok bool) {
+	lo, hi := blockAt(s.start, space), blockAt(s.end, space)
+	from = lo.First
+	switch {
+	case lo.Group > group:
+		lo.Partition++
+		fallthrough
+	case lo.Group < group:
+		from = partitionStart(lo.Partition)
+	}
+	from = max(from, partitionStart(lo.Partition))
+	to = hi.First
+	switch {
+	case hi.Group > group:
+		to = partitionStart(hi.Partition + 1)
+	case hi.Group < group:
+		to = partitionStart(hi.Partition)
+	}
+	return from, to, from < to
+}
+
+// partitionStart returns the first instant of a partition, or the end of time that is nearest.
+func partitionStart(partition int64) int64 {
+	const most = int64(1<<63-1) / rowgroup.PartitionMillis
+	switch {
+	case partition > most:
+		return 1<<63 - 1
+	case partition < -most:
+		return minInstant
+	}
+	return partition * rowgroup.PartitionMillis
+}
+
+// blockAt reads the place a bound of a span stands for: it may be cut short, or be of another
+// keyspace.
+func blockAt(key []byte, space byte) keys.Block {
+	switch {
+	case len(key) == 0 || key[0] < space:
+		return keys.Block{Partition: minInstant, First: minInstant}
+	case key[0] > space:
+		return keys.Block{Partition: 1<<63 - 1, Group: 1<<64 - 1, First: 1<<63 - 1}
+	}
+	full := make([]byte, keys.BlockLen)
+	copy(full, key)
+	b, err := keys.ParseBlock(full)
+	if err != nil { // the keyspace is none of blocks: a bug
+		panic(fmt.Sprintf("tsdb: bound %x in keyspace %c", key, space))
+	}
+	return b
+}
+
+// tellDamage turns what a scan of names noted into what the caller is told, and tells Events.
+func (db *DB) tellDamage(rec *head.Record, names []string, err error) error {
+	noted, ok := errors.AsType[*scan.DamageError](err)
+	if !ok {
+		return err
+	}
+	var told model.DamageError
+	for i := range noted.Damage {
+		n := &noted.Damage[i]
+		place := model.Damage{
+			Tenant: rec.Series.Tenant, Entity: rec.Series.Entity, Scope: rec.Series.Scope, From: n.From, To: n.To,
+			Cause: fmt.Errorf("%w: %w", ErrCorrupt, n.Err),
+		}
+		rec.RLock()
+		if g := rec.Group(n.Group); g != nil {
+			place.Keys = slices.Sorted(slices.Values(g.Shape.Names))
+		}
+		rec.RUnlock()
+		db.damage.once(place)
+		if n.Page {
+			continue
+		}
+		place.Keys = slices.DeleteFunc(slices.Clone(place.Keys), func(k string) bool { return !slices.Contains(names, k) })
+		told.Places = append(told.Places, place)
+	}
+	if len(told.Places) == 0 {
+		return nil
+	}
+	return &told
+}

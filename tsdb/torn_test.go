@@ -1,0 +1,174 @@
+package tsdb
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+)
+
+// tornDevices is how many devices a torn store has, each of two keys.
+const tornDevices = 24
+
+func tornSet(device int) *model.WriteSet {
+	s := rows(1_700_000_000_000, 1000, 800, int64(device), "a", "b")
+	s.Entity = model.EntityID{byte(device + 1)}
+	rng := rand.New(rand.NewPCG(uint64(device), 3))
+	for i := range s.Cells {
+		s.Cells[i].Value = model.Float(rng.NormFloat64()) // does not pack
+	}
+	return s
+}
+
+// tornStore returns a store that was closed in order.
+func tornStore(t *testing.T) *vfs.MemFS {
+	t.Helper()
+	fs := vfs.NewMem()
+	db, err := Open("db", Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range tornDevices {
+		mustAppend(t, db, tornSet(i))
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}
+
+// tear flips a byte in every block that may hold a key of space; choose picks among them.
+func tear(t *testing.T, fs *vfs.MemFS, space byte, choose func(n, of int) bool) (torn int) {
+	t.Helper()
+	names, err := fs.List("db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		name = path.Join("db", name)
+		r, err := openTable(fs, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layout, err := r.Layout()
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks, err := tableBlocks(r, layout.Index)
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		blocks = slices.DeleteFunc(blocks, func(b tableBlock) bool {
+			return bytes.Compare(b.end, []byte{space}) <= 0 || bytes.Compare(b.start, []byte{space + 1}) >= 0
+		})
+		for i, b := range blocks {
+			if choose(i, len(blocks)) {
+				flip(t, fs, name, int64(b.handle.Offset+b.handle.Length/2))
+				torn++
+			}
+		}
+	}
+	return torn
+}
+
+func flip(t *testing.T, fs vfs.FS, name string, at int64) {
+	t.Helper()
+	f, err := fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 0x40
+	if _, err := f.WriteAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judgeTorn reads every device and reports how many lack something. Nothing may be lacking
+// that is not told, and nothing wrong.
+func judgeTorn(t *testing.T, db *DB) (lacking int) {
+	t.Helper()
+	for i := range tornDevices {
+		want := tornSet(i)
+		for _, down := range []bool{false, true} {
+			q := &model.RangeQuery{Tenant: want.Tenant, Entity: want.Entity, Scope: model.Timeseries, Keys: []string{"b"}, From: 0, To: 1 << 50, Descending: down}
+			got := map[int64]model.Value{}
+			_, err := db.Raw(t.Context(), q, func(_ string, points []model.Point) error {
+				for _, p := range points {
+					got[p.TS] = p.Value
+				}
+				return nil
+			})
+			told, ok := errors.AsType[*model.DamageError](err)
+			if err != nil && !ok {
+				t.Fatalf("device %d: %v", i, err)
+			}
+			missing := 0
+			for r, row := range want.Rows {
+				v, ok := got[row.TS]
+				if ok && v != want.Cells[2*r+1].Value {
+					t.Fatalf("device %d at %d: %#v", i, row.TS, v)
+				}
+				if ok {
+					continue
+				}
+				missing++
+				if told == nil || !slices.ContainsFunc(told.Places, func(d model.Damage) bool {
+					return d.Entity == want.Entity && d.From <= row.TS && row.TS < d.To && (d.Keys == nil || slices.Contains(d.Keys, "b"))
+				}) {
+					t.Fatalf("device %d at %d is missing and not told: %v", i, row.TS, err)
+				}
+			}
+			if missing > 0 && !down {
+				lacking++
+			}
+		}
+	}
+	return lacking
+}
+
+// A block of one keyspace is damaged: the queries that need it say so, all others answer.
+func TestATornBlockIsToldByTheQueriesThatNeedIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		space     byte
+		choose    func(n, of int) bool
+		min, most int // devices that lack something
+	}{
+		"a block of row groups":    {keys.RowGroups, func(n, of int) bool { return n == of/2 }, 1, 10},
+		"two blocks of row groups": {keys.RowGroups, func(n, of int) bool { return n == 2 || n == of-3 }, 2, 20},
+		"every third block":        {keys.RowGroups, func(n, of int) bool { return n%3 == 0 }, tornDevices / 5, tornDevices},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := tornStore(t)
+			if n := tear(t, fs, c.space, c.choose); n == 0 {
+				t.Fatal("no block was struck")
+			}
+			db, err := Open("db", Options{FS: fs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			lacking := judgeTorn(t, db)
+			if lacking < c.min || lacking > c.most {
+				t.Errorf("%d devices lack something, want %d to %d", lacking, c.min, c.most)
+			}
+		})
+	}
+}
