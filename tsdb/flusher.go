@@ -30,6 +30,11 @@ type flusher struct {
 		frozen *frozenHead // not written yet; kept when writing failed
 	}
 	owed owed
+
+	// Of the goroutine: the partition Events.DiskCeiling was last told of, and when to look at
+	// the disk again.
+	warned    *int64
+	lookAgain time.Time
 }
 
 // A frozenHead is what one flush writes.
@@ -65,14 +70,24 @@ func (f *flusher) loop(ctx context.Context) {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	<-retry.C
+	expire := time.NewTicker(f.db.options.ExpireEvery)
+	defer expire.Stop()
+	expiring := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
 		case <-retry.C:
+		case <-expire.C:
+			expiring = true
 		}
 		err := f.work(ctx)
+		if err == nil && expiring {
+			if err = f.keep(ctx); err == nil {
+				expiring = false
+			}
+		}
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
@@ -108,11 +123,30 @@ func (f *flusher) work(ctx context.Context) error {
 	if f.db.options.manual {
 		return nil
 	}
+	if err := f.heedCeiling(ctx); err != nil {
+		return fmt.Errorf("disk ceiling: %w", err)
+	}
 	left, err := f.reclaimStep(ctx, reclaimBudget)
 	if err == nil && left {
 		f.wakeUp()
 	}
 	return err
+}
+
+// keep takes what retention does not keep, when its time has come.
+func (f *flusher) keep(ctx context.Context) error {
+	db := f.db
+	if db.options.Retention == nil || db.options.manual {
+		return nil
+	}
+	r, err := f.expire(ctx, db.options.Retention, db.options.Now().UnixMilli())
+	if err != nil {
+		return fmt.Errorf("expire: %w", err)
+	}
+	if r.Dropped+r.Trimmed > 0 && db.options.Events.Expired != nil {
+		db.options.Events.Expired(r)
+	}
+	return nil
 }
 
 // due reports whether the head has enough for a flush.

@@ -40,6 +40,15 @@ type Options struct {
 	// less than zero that everything is.
 	Rewrites int
 
+	// Retention says how much of a series is kept. Nil keeps everything. See DB.Expire.
+	Retention Retention
+	// ExpireEvery is how often the flusher expires points. Zero means an hour.
+	ExpireEvery time.Duration
+	// MaxDiskBytes is how much the store may take on disk. Above it the oldest partition of
+	// timeseries goes first, over all tenants, until it is below; Events.DiskCeiling warns
+	// from nine tenths on. Zero bounds nothing.
+	MaxDiskBytes int64
+
 	// Limits bounds what one call may carry.
 	Limits Limits
 	// Budget bounds what one query may cost, unless the query brings its own. Zero fields mean
@@ -120,6 +129,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
 	o.Limits.MaxTime = cmp.Or(o.Limits.MaxTime, maxTime)
 	o.Budget = o.Budget.Or(model.Budget{Scanned: 1e9, Points: 100e6, Bytes: 64 << 20, Time: time.Minute})
+	o.ExpireEvery = cmp.Or(o.ExpireEvery, time.Hour)
 	o.Rewrites = max(0, cmp.Or(o.Rewrites, blocks.DefaultRewrites))
 	o.Limits.TTL = cmp.Or(o.Limits.TTL, maxTTL)
 	o.memTable = cmp.Or(o.memTable, 64<<20)
@@ -139,6 +149,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"CacheBytes", o.CacheBytes, 0},
 		{"LogBytes", o.LogBytes, 0},
 		{"LogMax", o.LogMax, 0},
+		{"MaxDiskBytes", o.MaxDiskBytes, 0},
 		{"PendingBytes", o.PendingBytes, int64(o.Limits.SetBytes)},
 	} {
 		if b.value < b.min {
@@ -170,6 +181,10 @@ type Events struct {
 	Failed func(error)
 	// Behind is called when the log left a consumer behind, once until it goes on.
 	Behind func(BehindInfo)
+	// DiskCeiling is called before MaxDiskBytes makes a partition of timeseries go, and after.
+	DiskCeiling func(DiskCeilingInfo)
+	// Expired is called when retention took something.
+	Expired func(ExpireReport)
 	// Damaged is called when bytes on disk turned out to be damaged, once a place, with a
 	// *[model.DamageError].
 	Damaged func(error)

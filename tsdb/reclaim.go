@@ -218,9 +218,5 @@ func (w *flushWriter) restructure(rec *head.Record, g *head.Group, p *blocks.Pla
 	if err != nil || !found {
 		return fmt.Errorf("%w: state of group %d (%w)", ErrCorrupt, g.ID, err)
 	}
-	tail, err := w.newTail(rec, g, p.Tail)
-	if err != nil {
-		return err
-	}
-	return w.batch.Set(key, tail.Append(nil, s.AppendLatest(nil)), nil)
+	return w.setState(rec, g, p.Tail, &s)
 }
