@@ -93,6 +93,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 		return parts.live.Shutdown(context.WithoutCancel(serving))
 	})
 	doors.Go(func() error { return parts.failure(serving) })
+	if chores := parts.chores(); chores != nil {
+		doors.Go(func() error { return chores(serving) })
+	}
 	if parts.demo != nil {
 		doors.Go(func() error { return parts.demo.run(serving, cfg.Now) })
 	}
@@ -139,7 +142,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 
 	var err error
 	// The engine comes first: its lock is what refuses a second process.
-	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), tsdb.Options{
+	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), rehearsed(tsdb.Options{
 		HeadBytes: cfg.HeadBytes,
 		Limits:    tsdb.Limits{Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes},
 		// What waits must at least hold the largest set.
@@ -147,7 +150,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		Changes:      p.hub,
 		Events:       p.events(log),
 		Now:          cfg.Now,
-	}); err != nil {
+	})); err != nil {
 		return nil, openError(cfg.DataDir, err)
 	}
 	opened.push(p.db.Close)

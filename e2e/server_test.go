@@ -69,9 +69,15 @@ func start(t *testing.T, dir string, args ...string) *server {
 // launch runs `tidewire serve` and does not wait.
 func launch(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
+	return launchProgram(t, binary, nil, dir, args...)
+}
+
+// launchProgram runs `serve` of a program, with more in its environment.
+func launchProgram(t *testing.T, program string, env []string, dir string, args ...string) *server {
+	t.Helper()
 	s := &server{t: t, dir: dir, done: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, args...)...)
-	s.cmd.Env = append(os.Environ(), "TIDEWIRE_CONFIG=")
+	s.cmd = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, args...)...)
+	s.cmd.Env = append(append(os.Environ(), "TIDEWIRE_CONFIG="), env...)
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +141,21 @@ func (s *server) until(what string, ok func() bool) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// pollEvery is how often what only the process knows is looked at.
+const pollEvery = 10 * time.Millisecond
+
+// wait waits a little and reports whether the process has ended.
+func (s *server) wait(d time.Duration) (ended bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -30,6 +30,7 @@ func (w *flushWriter) revisions(fg *head.FrozenGroup, tail *catalog.Tail) (chang
 	if writes == nil {
 		return false, nil
 	}
+	w.db.at(AtRevisions)
 	f := revisionFlush{w: w, group: group, tail: tail, before: *tail, writes: writes}
 	return true, errors.Join(f.columns(len(fg.Group.Shape.Names)), f.close())
 }

@@ -47,7 +47,7 @@ func (s *stage) park(who role) {
 }
 
 // holds lists the moments that are passed with the commit lock held.
-var holds = []Moment{AtAppend, AtSync, AtApply, AtDelete, AtErase, AtFreeze}
+var holds = []Moment{AtAppend, AtSync, AtApply, AtDelete, AtErase, AtFreeze, AtCursor, AtLogCut}
 
 // play lets everybody take steps until nobody parks any more, and returns how many it took.
 // It must run in the bubble of those who park.
