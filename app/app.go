@@ -144,7 +144,10 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	// The engine comes first: its lock is what refuses a second process.
 	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), rehearsed(tsdb.Options{
 		HeadBytes: cfg.HeadBytes,
-		Limits:    tsdb.Limits{Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes},
+		Limits: tsdb.Limits{
+			Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes,
+			DeviceSeries: cfg.MaxDeviceSeries, TenantSeries: cfg.MaxTenantSeries,
+		},
 		// What waits must at least hold the largest set.
 		PendingBytes: 2 * maxBytes,
 		Changes:      p.hub,
@@ -209,6 +212,16 @@ func (p *parts) events(log *slog.Logger) tsdb.Events {
 			log.Debug("flushed", "rows", i.Rows, "groups", i.Groups, "row_groups", i.RowGroups, "bytes", i.Bytes, "took", i.Took)
 		},
 		Failed: func(err error) { log.Error("background work failed and is tried again", "error", err) },
+		Near: func(i tsdb.LimitInfo) {
+			args := []any{"limit", i.Limit, "value", i.Value, "max", i.Max}
+			if i.Tenant != (model.TenantID{}) {
+				args = append(args, "tenant", i.Tenant)
+			}
+			if i.Entity != (model.EntityID{}) {
+				args = append(args, "entity", i.Entity, "scope", i.Scope)
+			}
+			log.Warn("a limit is near", args...)
+		},
 		Behind: func(b tsdb.BehindInfo) {
 			log.Error("a consumer has lost entries: the log went on without it", "consumer", b.Consumer, "from", b.From, "to", b.To)
 		},

@@ -27,6 +27,10 @@ type Config struct {
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
 	// default.
 	HeadBytes int64
+	// MaxDeviceSeries and MaxTenantSeries bound the keys of one entity and scope, and those of
+	// all entities of a tenant. Zero means 10,000 and ten million.
+	MaxDeviceSeries int
+	MaxTenantSeries int64
 	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
 	// expect (thingsboard 17).
 	MaxBuckets int64
@@ -61,6 +65,9 @@ func (c Config) withDefaults() (Config, error) {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return c, fmt.Errorf("trusted-proxies: %q is not a network such as 10.0.0.0/8", p)
 		}
+	}
+	if c.MaxDeviceSeries < 0 || c.MaxTenantSeries < 0 {
+		return c, fmt.Errorf("max-device-series, max-tenant-series: %d, %d: less than 1", c.MaxDeviceSeries, c.MaxTenantSeries)
 	}
 	if c.MaxBuckets < 0 {
 		return c, fmt.Errorf("max-buckets: %d is less than 1", c.MaxBuckets)

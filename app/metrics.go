@@ -39,6 +39,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_head_bytes", db.HeadBytes},
 			{"tidewire_store_log_bytes", db.LogBytes},
 			{"tidewire_store_log_kept_bytes", db.LogKept},
+			{"tidewire_store_series", db.Series},
 			{"tidewire_store_catalog_bytes", db.CatalogBytes},
 			{"tidewire_store_entities_in_memory", db.Entities},
 			{"tidewire_store_disk_bytes", db.DiskBytes},
@@ -47,6 +48,9 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_devices_in_memory", int64(in.Devices)},
 		} {
 			metrics.WriteGaugeUint64(w, g.name, uint64(max(g.value, 0)))
+		}
+		for limit, n := range db.Near {
+			metrics.WriteCounterUint64(w, "tidewire_store_near_limit_total{limit="+strconv.Quote(limit)+"}", uint64(n))
 		}
 		for _, c := range db.Consumers {
 			label := "{consumer=" + strconv.Quote(c.Name) + "}"

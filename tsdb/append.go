@@ -88,20 +88,20 @@ func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, er
 		}
 		size = int64(len(r.entry))
 	}
+	db.nearSet(s, int(size))
 	return db.submit(ctx, r, size)
 }
 
 // encode makes the entry of the set from refs.
 func (r *request) encode(limit int) error {
 	var err error
-	if r.entry, err = r.encoder.Set(r.entry[:0], r.set, r.refs); err != nil {
-		if errors.Is(err, entry.ErrCrowded) {
-			return model.Invalidf("Too many values of one key at one instant in one message")
-		}
+	switch r.entry, err = r.encoder.Set(r.entry[:0], r.set, r.refs, limit); {
+	case errors.Is(err, entry.ErrLong):
+		return model.Errorf(model.TooLarge, "A set of more bytes than the limit of %d", limit)
+	case errors.Is(err, entry.ErrCrowded):
+		return model.Invalidf("Too many values of one key at one instant in one message")
+	case err != nil:
 		return model.Invalidf("A key stands twice")
-	}
-	if len(r.entry) > limit {
-		return model.Errorf(model.TooLarge, "A set of %d bytes exceeds the limit of %d", len(r.entry), limit)
 	}
 	return r.view.Parse(r.entry, false)
 }

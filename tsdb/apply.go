@@ -19,9 +19,16 @@ var scopes = [...]model.Scope{model.Timeseries, model.Client, model.Server, mode
 func (db *DB) applyDefine(rec *head.Record, d *entry.Define) {
 	shape := db.records.shapes.Get(d.Names)
 	rec.Lock()
+	before := rec.Columns()
 	first := rec.Define(d.Group, shape, db.commit.gen)
-	db.records.resize(rec)
+	n := rec.Columns() - before
+	if n > 0 {
+		db.records.grow(rec, shape)
+	}
 	rec.Unlock()
+	if n > 0 {
+		db.defined(rec, n)
+	}
 	db.account(rec, 0, first)
 	db.commit.nextGroup = max(db.commit.nextGroup, d.Group+1)
 }
@@ -85,11 +92,13 @@ func (db *DB) applyErase(p model.Position, s keys.Series, publish bool) error {
 		}
 		rec.Lock()
 		change := eraseChange(p, rec)
+		n := rec.Columns()
 		first := rec.Erase(p, db.commit.gen)
 		db.records.resize(rec)
 		rec.Unlock()
 		rec.Unpin()
 		db.account(rec, 0, first)
+		db.undefined(s.Tenant, n)
 		if publish && len(change.Deleted) > 0 && db.wants(s) {
 			db.options.Changes.Publish(change)
 		}

@@ -82,6 +82,9 @@ func (c *checker) run() (err error) {
 			return err
 		}
 	}
+	if err := c.checkSeries(); err != nil {
+		return err
+	}
 	for number, g := range c.groups {
 		c.checkTail(number, g)
 		c.checkLatest(number, g)
@@ -387,4 +390,23 @@ func (c *checker) checkLatest(number uint64, g *checkedGroup) {
 				g.names.Series.Entity, number, have.Value(), have.TS, want.Value(), want.TS)
 		}
 	}
+}
+
+// checkSeries verifies the counts of series of each tenant.
+func (c *checker) checkSeries() error {
+	counts := map[model.TenantID]int64{}
+	for _, g := range c.groups {
+		counts[g.names.Series.Tenant] += int64(len(g.names.Columns))
+	}
+	err := eachSeriesRow(c.store, func(t model.TenantID, n int64) error {
+		if counts[t] != n {
+			c.problem("tenant %s has %d series, its count says %d", t, counts[t], n)
+		}
+		delete(counts, t)
+		return nil
+	})
+	for t, n := range counts {
+		c.problem("tenant %s has %d series and no count", t, n)
+	}
+	return err
 }

@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/canary"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -179,9 +181,6 @@ func (c *committer) addSet(r *request) (ok bool, err error) {
 		if err := c.define(r); err != nil {
 			return false, err
 		}
-		if err := r.encode(c.db.options.Limits.SetBytes); err != nil {
-			return false, err
-		}
 	}
 	base, inOrder, ok := r.record.Fits(&r.view, c.flight)
 	if !ok {
@@ -214,38 +213,47 @@ func (c *committer) addSet(r *request) (ok bool, err error) {
 	return true, nil
 }
 
-// define makes groups for the keys of r that have no place, and finds the places of all.
-// Keys that first arrive together share a group.
+// define encodes the set and makes groups for those of its keys that have no place: keys
+// that first arrive together share a group. What is refused defines nothing.
 func (c *committer) define(r *request) error {
 	rec := r.record
 	var fresh []string
+	next := catalog.Ref{Group: c.db.commit.nextGroup}
+	r.refs = r.refs[:0]
 	for _, name := range r.set.Keys {
-		if _, ok := rec.Find(name); !ok {
+		ref, ok := rec.Find(name)
+		if !ok {
 			fresh = append(fresh, name)
+			ref = next
+			if next.Column++; next.Column == maxColumns {
+				next = catalog.Ref{Group: next.Group + 1}
+			}
 		}
+		r.refs = append(r.refs, ref)
 	}
-	for len(fresh) > 0 {
-		n := min(len(fresh), maxColumns)
-		if err := checkTwice(fresh[:n]); err != nil {
-			return err
-		}
-		d := entry.Define{Series: rec.Series, Group: c.db.commit.nextGroup, Names: fresh[:n]}
-		c.db.commit.nextGroup++
+	if err := checkTwice(fresh); err != nil {
+		return err
+	}
+	if err := c.db.admit(rec, fresh); err != nil {
+		return err
+	}
+	if err := r.encode(c.db.options.Limits.SetBytes); err != nil {
+		return err
+	}
+	if len(fresh) > 0 {
+		c.db.nearKeys(r.set, fresh)
+	}
+	for names := range slices.Chunk(fresh, maxColumns) {
+		d := entry.Define{Series: rec.Series, Group: c.db.commit.nextGroup, Names: names}
 		c.addEntry(d.Append(nil), nil)
 		c.db.applyDefine(rec, &d)
-		fresh = fresh[n:]
-	}
-	var all bool
-	r.refs, all = rec.Resolve(r.set.Keys, r.refs[:0])
-	if !all {
-		return fmt.Errorf("tsdb: keys of entity %s are not defined", rec.Series.Entity)
 	}
 	r.version, r.complete = rec.Version(), true
 	return nil
 }
 
 func checkTwice(names []string) error {
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(names))
 	for _, name := range names {
 		if seen[name] {
 			return model.Invalidf("Key %.64q stands twice", name)
@@ -354,6 +362,7 @@ func (db *DB) account(r *head.Record, grown int64, first bool) {
 // checkHead wakes the flusher when the active head is half of what is allowed, and holds
 // writers back when the frozen half is not gone by then.
 func (db *DB) checkHead() {
+	db.nearHead()
 	half := db.options.HeadBytes / 2
 	if db.commit.bytes >= half || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.behindFlush() {
 		db.gate.setFull(db.commit.bytes >= half && db.stats.head.Load() >= db.options.HeadBytes)

@@ -43,6 +43,8 @@ type DB struct {
 	gate      *gate
 	bell      bell
 	cursors   cursors
+	series    census
+	warnings  warnings
 	committer *committer
 	flusher   *flusher
 
@@ -109,7 +111,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	db.flushed.Store(uint64(flush.position))
 	db.options.LogMax = logMax(db.options, dir)
 	db.commit.gen, db.commit.nextGroup = 1, flush.nextGroup
-	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst)); err != nil {
+	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst), db.series.load(db)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	db.records = newRecords(db.store, &db.applied)
@@ -255,6 +257,7 @@ func (db *DB) Stats() Stats {
 		Entities:     db.records.count.Load(),
 		CatalogBytes: db.records.bytes.Load(),
 	}
+	s.Series, s.Near = db.series.count(), db.warnings.counts()
 	db.commit.Lock()
 	s.LogBytes = db.commit.logBytes
 	s.LogKept = db.commit.log.kept()

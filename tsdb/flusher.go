@@ -42,6 +42,7 @@ type frozenHead struct {
 	records  []*head.Record
 	gen      uint64 // the generation that began with the freeze
 	state    flushState
+	series   map[model.TenantID]int64 // counts that have changed
 	bytes    int64
 	logBytes int64
 }
@@ -234,7 +235,7 @@ func (db *DB) freeze(state flushState) *frozenHead {
 	db.commit.log.markFlush(state.position, db.options.spacing(), db.options.Now().UnixMilli())
 	f := &frozenHead{
 		records: db.commit.dirty, gen: db.commit.gen + 1, state: state,
-		bytes: db.commit.bytes, logBytes: db.commit.logBytes,
+		series: db.series.freeze(), bytes: db.commit.bytes, logBytes: db.commit.logBytes,
 	}
 	db.commit.gen++
 	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
@@ -261,7 +262,7 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 	}
 	state := h.state
 	state.batch, state.logFirst = f.run.state.batch, f.run.state.logFirst
-	if err := w.batch.Set(keys.AppendMeta(nil, metaLog), db.logRow(state.position), nil); err != nil {
+	if err := errors.Join(w.batch.Set(keys.AppendMeta(nil, metaLog), db.logRow(state.position), nil), putSeries(w.batch, h.series)); err != nil {
 		return err
 	}
 	if canary.Planted(canary.EarlyPosition) {
@@ -280,7 +281,9 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 	}
 	f.run.state, f.run.frozen = state, nil
 	db.flushed.Store(uint64(h.state.position))
-	db.stats.head.Add(-h.bytes)
+	if isFar(db.stats.head.Add(-h.bytes), db.options.HeadBytes) {
+		db.warnings.head.Store(false)
+	}
 	db.stats.flushes.Add(1)
 	db.records.evict(db.options.CatalogBytes)
 	if db.options.Events.Flushed != nil {

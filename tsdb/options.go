@@ -49,6 +49,10 @@ type Options struct {
 	// from nine tenths on. Zero bounds nothing.
 	MaxDiskBytes int64
 
+	// TenantSeries gives a tenant another limit of series than Limits.TenantSeries: that
+	// holds where it is nil or returns zero. It is called by the committer.
+	TenantSeries func(model.TenantID) int64
+
 	// Limits bounds what one call may carry.
 	Limits Limits
 	// Budget bounds what one query may cost, unless the query brings its own. Zero fields mean
@@ -89,16 +93,21 @@ func (t tuning) withDefaults() tuning {
 
 // Limits bounds what one call may carry. An error names the limit and its value.
 type Limits struct {
-	Keys      int   // keys of a set or a query; zero means 1,024
-	Points    int   // points of a set; zero means 100,000
-	KeyBytes  int   // bytes of a key; zero means 1,024 (255 characters of the contract)
-	TextBytes int   // bytes of a string or JSON value; zero means 1 MiB
-	SetBytes  int   // bytes of a set as logged; zero means 16 MiB
-	Consumers int   // names that follow the log; zero means 1,000
-	Buckets   int64 // buckets of an aggregate a key; zero means 1,000,000
-	MinTime   int64 // ms; zero means year 1900
-	MaxTime   int64 // ms; zero means year 2262
-	TTL       int64 // ms, of a set; zero means 100 years
+	Keys      int // keys of a set or a query; zero means 1,024
+	Points    int // points of a set; zero means 100,000
+	KeyBytes  int // bytes of a key; zero means 1,024 (255 characters of the contract)
+	TextBytes int // bytes of a string or JSON value; zero means 1 MiB
+	SetBytes  int // bytes of a set as logged; zero means 16 MiB
+	// DeviceSeries bounds the keys of an entity and scope, TenantSeries those of all entities
+	// of a tenant: beyond them a set with new keys fails with Quota. Zero means 10,000 and
+	// ten million.
+	DeviceSeries int
+	TenantSeries int64
+	Consumers    int   // names that follow the log; zero means 1,000
+	Buckets      int64 // buckets of an aggregate a key; zero means 1,000,000
+	MinTime      int64 // ms; zero means year 1900
+	MaxTime      int64 // ms; zero means year 2262
+	TTL          int64 // ms, of a set; zero means 100 years
 }
 
 // Instants outside these are typing errors (seconds or microseconds taken for ms), and
@@ -124,6 +133,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.KeyBytes = cmp.Or(o.Limits.KeyBytes, 1024)
 	o.Limits.TextBytes = cmp.Or(o.Limits.TextBytes, 1<<20)
 	o.Limits.SetBytes = cmp.Or(o.Limits.SetBytes, 16<<20)
+	o.Limits.DeviceSeries = cmp.Or(o.Limits.DeviceSeries, 10_000)
+	o.Limits.TenantSeries = cmp.Or(o.Limits.TenantSeries, 10_000_000)
 	o.Limits.Consumers = cmp.Or(o.Limits.Consumers, 1000)
 	o.Limits.Buckets = cmp.Or(o.Limits.Buckets, 1_000_000)
 	o.Limits.MinTime = cmp.Or(o.Limits.MinTime, minTime)
@@ -179,6 +190,9 @@ type Events struct {
 	Flushed func(FlushInfo)
 	// Failed is called when background work failed; it will be tried again.
 	Failed func(error)
+	// Near is called when something has reached 85 % of a limit; again only after it was
+	// below 75 %, or of sets, which come and go, an hour later.
+	Near func(LimitInfo)
 	// Behind is called when the log left a consumer behind, once until it goes on.
 	Behind func(BehindInfo)
 	// DiskCeiling is called before MaxDiskBytes makes a partition of timeseries go, and after.

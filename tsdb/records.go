@@ -146,6 +146,13 @@ func (t *records) readGroup(number uint64) (*head.Group, error) {
 	return g, nil
 }
 
+// grow accounts for a group of shape that a record got. Its lock must be held.
+func (t *records) grow(r *head.Record, shape *catalog.Shape) {
+	size := int64(260 + 96*len(shape.Names))
+	t.bytes.Add(size)
+	r.Size += size
+}
+
 // resize accounts for a record that got more groups. Its lock must be held.
 func (t *records) resize(r *head.Record) {
 	size := r.Bytes()

@@ -36,5 +36,7 @@ type Stats struct {
 	CatalogBytes int64 // memory of these records
 	DiskBytes    int64 // of the store, the log of Pebble included
 
-	Consumers []ConsumerStats // by name
+	Series    int64            // keys of all entities
+	Near      map[string]int64 // how often Events.Near told of a limit, by its name
+	Consumers []ConsumerStats  // by name
 }

@@ -9,19 +9,21 @@ import (
 )
 
 type serveCmd struct {
-	Listen         string        `help:"Address of the HTTP server; port 0 takes a free one." default:"127.0.0.1:8080"`
-	Data           string        `help:"Directory that holds everything." default:"data" type:"path"`
-	Demo           bool          `help:"Show the machine's own figures and weather records."`
-	URL            string        `help:"How browsers reach the server, for the links it prints." placeholder:"URL"`
-	TLSCert        string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
-	TLSKey         string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
-	UserTokens     bool          `help:"Let administrators log in as the users below them."`
-	TrustedProxies []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
-	HeadSize       int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
-	MaxBuckets     int64         `help:"Most buckets of one aggregated answer." default:"700"`
-	Drain          time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
-	LogLevel       slog.Level    `help:"debug, info, warn or error." default:"info"`
-	LogJSON        bool          `help:"Log as JSON." name:"log-json"`
+	Listen          string        `help:"Address of the HTTP server; port 0 takes a free one." default:"127.0.0.1:8080"`
+	Data            string        `help:"Directory that holds everything." default:"data" type:"path"`
+	Demo            bool          `help:"Show the machine's own figures and weather records."`
+	URL             string        `help:"How browsers reach the server, for the links it prints." placeholder:"URL"`
+	TLSCert         string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
+	TLSKey          string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
+	UserTokens      bool          `help:"Let administrators log in as the users below them."`
+	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
+	MaxDeviceSeries int           `help:"Most keys of one device and scope." default:"10000"`
+	MaxTenantSeries int64         `help:"Most keys of all devices of a tenant." default:"10000000"`
+	MaxBuckets      int64         `help:"Most buckets of one aggregated answer." default:"700"`
+	Drain           time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
+	LogLevel        slog.Level    `help:"debug, info, warn or error." default:"info"`
+	LogJSON         bool          `help:"Log as JSON." name:"log-json"`
 }
 
 // Run serves until the context ends.
@@ -35,7 +37,8 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
-		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets, Drain: c.Drain,
+		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets,
+		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain,
 	}, slog.New(handler), s.out)
 }
 

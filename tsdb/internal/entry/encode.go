@@ -29,6 +29,7 @@ type Encoder struct {
 	out      []int32  // row of the set → row of the whole entry
 	order    []int32
 	times    []int64 // of the whole entry
+	limit    int     // bytes of an entry; longer ones are not made
 	here     []int32 // row of the whole entry → row of the section, or -1
 	columns  []byte
 	types    []model.Type
@@ -45,8 +46,10 @@ type place struct {
 
 // Set adds the entry of s to dst. refs tells where each of s.Keys lives; every key has a
 // place of its own, or else ErrTwice is returned. Rows come out in ascending order, those of
-// one instant merged; what a set that keeps originals loses by that is set aside.
-func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte, error) {
+// one instant merged; what a set that keeps originals loses by that is set aside. An entry of
+// more than limit bytes is ErrLong.
+func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref, limit int) ([]byte, error) {
+	e.limit = len(dst) + limit
 	var flags byte
 	if s.Scope.Arrival() {
 		flags |= Arrival
@@ -76,16 +79,25 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref) ([]byte
 		if dst = e.section(dst, s, i, refs); len(dst) > before {
 			n++
 		}
+		if len(dst) > e.limit {
+			return dst, ErrLong
+		}
 	}
 	binary.LittleEndian.PutUint16(dst[at:], n)
 	if flags&HasAsides != 0 {
 		dst = e.appendAsides(dst)
+	}
+	if len(dst) > e.limit {
+		return dst, ErrLong
 	}
 	return dst, nil
 }
 
 // ErrTwice says that two keys of a set live in one place.
 var ErrTwice = errors.New("entry: a key stands twice")
+
+// ErrLong says that an entry would be longer than its limit.
+var ErrLong = errors.New("entry: too long")
 
 // placeRows finds the row of the entry for each row of the set.
 func (e *Encoder) placeRows(s *model.WriteSet) {
@@ -168,6 +180,9 @@ func (e *Encoder) section(dst []byte, s *model.WriteSet, number int, refs []cata
 	}
 
 	cells := rows * len(e.columns)
+	if 8*cells > e.limit-len(dst) { // every row has a place for every column, filled or not
+		return append(dst, make([]byte, max(0, e.limit+1-len(dst)))...)
+	}
 	e.types = slices.Grow(e.types[:0], cells)[:cells]
 	e.bits = slices.Grow(e.bits[:0], cells)[:cells]
 	clear(e.types)

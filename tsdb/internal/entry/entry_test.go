@@ -35,7 +35,7 @@ func names(group uint64) ([]string, bool) {
 func TestASetComesBackAscendingWithTheLaterCellOfAnInstant(t *testing.T) {
 	set, refs := sample()
 	var e Encoder
-	b, err := e.Set(nil, set, refs)
+	b, err := e.Set(nil, set, refs, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestTwoKeysOfOnePlaceAreRefused(t *testing.T) {
 	set, refs := sample()
 	refs[1] = refs[0]
 	var e Encoder
-	if _, err := e.Set(nil, set, refs); !errors.Is(err, ErrTwice) {
+	if _, err := e.Set(nil, set, refs, 1<<30); !errors.Is(err, ErrTwice) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -89,7 +89,7 @@ func TestADeleteComesBack(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	set, refs := sample()
 	var e Encoder
-	b, err := e.Set(nil, set, refs)
+	b, err := e.Set(nil, set, refs, 1<<30)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package head
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,8 +36,10 @@ type Record struct {
 	pins atomic.Int32
 	used atomic.Bool
 
-	index  map[string]catalog.Ref // nil while a walk over few groups does
-	sorted []catalog.Ref          // every key, sorted by name; nil when out of date
+	columns int                    // of all groups
+	indexed int                    // bytes of index
+	index   map[string]catalog.Ref // nil while a walk over few groups does
+	sorted  []catalog.Ref          // every key, sorted by name; nil when out of date
 
 	gen     uint64 // of what is active
 	inDirty bool   // the engine's list of this generation has the record
@@ -62,17 +65,29 @@ func (r *Record) Loaded() {
 }
 
 func (r *Record) reindex() {
-	r.index, r.sorted = nil, nil
+	r.index, r.sorted, r.columns, r.indexed = nil, nil, 0, 0
+	for _, g := range r.Groups {
+		r.columns += g.width()
+	}
 	if len(r.Groups) <= 3 {
 		return
 	}
 	r.index = map[string]catalog.Ref{}
 	for _, g := range r.Groups {
-		for c, name := range g.Shape.Names {
-			r.index[name] = catalog.Ref{Group: g.ID, Column: uint8(c)}
-		}
+		r.addIndex(g)
 	}
 }
+
+func (r *Record) addIndex(g *Group) {
+	for c, name := range g.Shape.Names {
+		r.index[name] = catalog.Ref{Group: g.ID, Column: uint8(c)}
+		r.indexed += 48 + len(name)
+	}
+}
+
+// Columns returns how many series there are. The lock must be held, or the caller be the one
+// who alone defines them.
+func (r *Record) Columns() int { return r.columns }
 
 // Pin keeps the record in memory until Unpin.
 func (r *Record) Pin() { r.pins.Add(1); r.used.Store(true) }
@@ -118,12 +133,19 @@ func (r *Record) Resolve(names []string, refs []catalog.Ref) ([]catalog.Ref, boo
 
 // Group returns the group with a number, or nil. The lock must be held.
 func (r *Record) Group(id uint64) *Group {
-	for _, g := range r.Groups {
-		if g.ID == id {
-			return g
+	if len(r.Groups) <= 8 {
+		for _, g := range r.Groups {
+			if g.ID == id {
+				return g
+			}
 		}
+		return nil
 	}
-	return nil
+	i, ok := slices.BinarySearchFunc(r.Groups, id, func(g *Group, id uint64) int { return cmp.Compare(g.ID, id) })
+	if !ok {
+		return nil
+	}
+	return r.Groups[i]
 }
 
 // Sorted returns where every key lives, by name. The write lock must be held, or the result
@@ -167,10 +189,7 @@ func (r *Record) Bytes() int64 {
 			n += cap(g.State.Latest[i].Text)
 		}
 	}
-	for name := range r.index {
-		n += 48 + len(name)
-	}
-	return int64(n)
+	return int64(n + r.indexed)
 }
 
 // Idle reports whether the record can be dropped from memory: all of it is in the store,
@@ -256,8 +275,14 @@ func (r *Record) Define(id uint64, shape *catalog.Shape, gen uint64) (first bool
 	if r.Group(id) == nil {
 		g := NewGroup(id, shape)
 		g.dirty = true
-		r.Groups = append(slices.Clip(r.Groups), g)
-		r.reindex()
+		r.Groups = append(r.Groups, g) // who copied the slice does not see it grow
+		if r.index == nil {
+			r.reindex()
+		} else { // a device with thousands of groups must not pay for all of them each time
+			r.sorted = nil
+			r.columns += g.width()
+			r.addIndex(g)
+		}
 	}
 	return first
 }
