@@ -871,6 +871,109 @@ type EntitySubtype struct {
 // EntityType Kind of an entity.
 type EntityType string
 
+// EntityView defines model for EntityView.
+type EntityView struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+	CreatedTime    int64      `json:"createdTime"`
+
+	// CustomerID A reference to an entity.
+	CustomerID EntityID `json:"customerId"`
+	EndTimeMs  int64    `json:"endTimeMs"`
+
+	// EntityID A reference to an entity.
+	EntityID EntityID `json:"entityId"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// ID A reference to an entity.
+	ID EntityID `json:"id"`
+
+	// Keys What an entity view shows. No time series means all of them, no attributes none.
+	Keys        EntityViewKeys `json:"keys"`
+	Name        string         `json:"name"`
+	StartTimeMs int64          `json:"startTimeMs"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+	Type     string   `json:"type"`
+	Version  int64    `json:"version"`
+}
+
+// EntityViewAttributes Names of attributes, by scope - the client's, the server's, the shared ones.
+type EntityViewAttributes struct {
+	Cs *[]string `json:"cs,omitempty"`
+	Sh *[]string `json:"sh,omitempty"`
+	Ss *[]string `json:"ss,omitempty"`
+}
+
+// EntityViewInfo An entity view with what a list shows beside it.
+type EntityViewInfo struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+	CreatedTime    int64      `json:"createdTime"`
+
+	// CustomerID A reference to an entity.
+	CustomerID       EntityID `json:"customerId"`
+	CustomerIsPublic bool     `json:"customerIsPublic"`
+	CustomerTitle    *string  `json:"customerTitle"`
+	EndTimeMs        int64    `json:"endTimeMs"`
+
+	// EntityID A reference to an entity.
+	EntityID EntityID `json:"entityId"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// ID A reference to an entity.
+	ID EntityID `json:"id"`
+
+	// Keys What an entity view shows. No time series means all of them, no attributes none.
+	Keys        EntityViewKeys `json:"keys"`
+	Name        string         `json:"name"`
+	StartTimeMs int64          `json:"startTimeMs"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+	Type     string   `json:"type"`
+	Version  int64    `json:"version"`
+}
+
+// EntityViewKeys What an entity view shows. No time series means all of them, no attributes none.
+type EntityViewKeys struct {
+	// Attributes Names of attributes, by scope - the client's, the server's, the shared ones.
+	Attributes *EntityViewAttributes `json:"attributes,omitempty"`
+	Timeseries *[]string             `json:"timeseries,omitempty"`
+}
+
+// EntityViewRequest defines model for EntityViewRequest.
+type EntityViewRequest struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
+
+	// CustomerID A reference to an entity.
+	CustomerID *EntityID `json:"customerId,omitempty"`
+
+	// EndTimeMs End of what is shown, exclusive; 0 is open.
+	EndTimeMs *int64 `json:"endTimeMs,omitempty"`
+
+	// EntityID A reference to an entity.
+	EntityID EntityID `json:"entityId"`
+
+	// ID A reference to an entity.
+	ID *EntityID `json:"id,omitempty"`
+
+	// Keys What an entity view shows. No time series means all of them, no attributes none.
+	Keys *EntityViewKeys `json:"keys,omitempty"`
+	Name string          `json:"name"`
+
+	// StartTimeMs Start of what is shown, inclusive; 0 is open.
+	StartTimeMs *int64  `json:"startTimeMs,omitempty"`
+	Type        *string `json:"type,omitempty"`
+	Version     *int64  `json:"version,omitempty"`
+}
+
 // FreeObject An object whose members belong to the client.
 type FreeObject = json.RawMessage
 
@@ -980,6 +1083,22 @@ type PageEntityInfo struct {
 	HasNext       bool         `json:"hasNext"`
 	TotalElements int64        `json:"totalElements"`
 	TotalPages    int          `json:"totalPages"`
+}
+
+// PageEntityView defines model for PageEntityView.
+type PageEntityView struct {
+	Data          []EntityView `json:"data"`
+	HasNext       bool         `json:"hasNext"`
+	TotalElements int64        `json:"totalElements"`
+	TotalPages    int          `json:"totalPages"`
+}
+
+// PageEntityViewInfo defines model for PageEntityViewInfo.
+type PageEntityViewInfo struct {
+	Data          []EntityViewInfo `json:"data"`
+	HasNext       bool             `json:"hasNext"`
+	TotalElements int64            `json:"totalElements"`
+	TotalPages    int              `json:"totalPages"`
 }
 
 // PageTenant defines model for PageTenant.
@@ -1274,6 +1393,12 @@ type EntityIDPath = model.ID
 // EntityTypePath Kind of an entity.
 type EntityTypePath = EntityType
 
+// EntityViewID defines model for EntityViewId.
+type EntityViewID = model.ID
+
+// EntityViewType defines model for EntityViewType.
+type EntityViewType = string
+
 // FreeScope defines model for FreeScope.
 type FreeScope = string
 
@@ -1488,6 +1613,48 @@ type GetCustomerDevicesParams struct {
 
 	// Type Only devices of this type.
 	Type *DeviceType `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// GetCustomerEntityViewInfosParams defines parameters for GetCustomerEntityViewInfos.
+type GetCustomerEntityViewInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only entity views of this type.
+	Type *EntityViewType `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// GetCustomerEntityViewsParams defines parameters for GetCustomerEntityViews.
+type GetCustomerEntityViewsParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only entity views of this type.
+	Type *EntityViewType `form:"type,omitempty" json:"type,omitempty"`
 }
 
 // GetCustomerUsersParams defines parameters for GetCustomerUsers.
@@ -1883,6 +2050,62 @@ type GetTenantDevices200JSONResponseBody struct {
 	union json.RawMessage
 }
 
+// GetTenantEntityViewParams defines parameters for GetTenantEntityView.
+type GetTenantEntityViewParams struct {
+	// EntityViewName The exact name.
+	EntityViewName string `form:"entityViewName" json:"entityViewName"`
+}
+
+// GetTenantEntityViewInfosParams defines parameters for GetTenantEntityViewInfos.
+type GetTenantEntityViewInfosParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only entity views of this type.
+	Type *EntityViewType `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// GetTenantEntityViewsParams defines parameters for GetTenantEntityViews.
+type GetTenantEntityViewsParams struct {
+	// EntityViewName The exact name of one entity view.
+	EntityViewName *string `form:"entityViewName,omitempty" json:"entityViewName,omitempty"`
+
+	// PageSize Elements of a page; required unless `entityViewName` is given.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0; required unless `entityViewName` is given.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// Type Only entity views of this type.
+	Type *EntityViewType `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// GetTenantEntityViews200JSONResponseBody defines parameters for GetTenantEntityViews.
+type GetTenantEntityViews200JSONResponseBody struct {
+	union json.RawMessage
+}
+
 // GetTenantUsersParams defines parameters for GetTenantUsers.
 type GetTenantUsersParams struct {
 	// PageSize Elements of a page.
@@ -2027,6 +2250,9 @@ type SaveDeviceCredentialsJSONRequestBody = DeviceCredentialsRequest
 // SaveDeviceProfileJSONRequestBody defines body for SaveDeviceProfile for application/json ContentType.
 type SaveDeviceProfileJSONRequestBody = DeviceProfileRequest
 
+// SaveEntityViewJSONRequestBody defines body for SaveEntityView for application/json ContentType.
+type SaveEntityViewJSONRequestBody = EntityViewRequest
+
 // ActivateUserJSONRequestBody defines body for ActivateUser for application/json ContentType.
 type ActivateUserJSONRequestBody = ActivateRequest
 
@@ -2166,6 +2392,68 @@ func (t *GetTenantDevices200JSONResponseBody) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsPageEntityView returns the union data inside the GetTenantEntityViews200JSONResponseBody as a PageEntityView
+func (t GetTenantEntityViews200JSONResponseBody) AsPageEntityView() (PageEntityView, error) {
+	var body PageEntityView
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPageEntityView overwrites any union data inside the GetTenantEntityViews200JSONResponseBody as the provided PageEntityView
+func (t *GetTenantEntityViews200JSONResponseBody) FromPageEntityView(v PageEntityView) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergePageEntityView performs a merge with any union data inside the GetTenantEntityViews200JSONResponseBody, using the provided PageEntityView
+func (t *GetTenantEntityViews200JSONResponseBody) MergePageEntityView(v PageEntityView) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEntityView returns the union data inside the GetTenantEntityViews200JSONResponseBody as a EntityView
+func (t GetTenantEntityViews200JSONResponseBody) AsEntityView() (EntityView, error) {
+	var body EntityView
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEntityView overwrites any union data inside the GetTenantEntityViews200JSONResponseBody as the provided EntityView
+func (t *GetTenantEntityViews200JSONResponseBody) FromEntityView(v EntityView) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEntityView performs a merge with any union data inside the GetTenantEntityViews200JSONResponseBody, using the provided EntityView
+func (t *GetTenantEntityViews200JSONResponseBody) MergeEntityView(v EntityView) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTenantEntityViews200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTenantEntityViews200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// SaveAsset Create or update an asset
@@ -2234,6 +2522,9 @@ type ServerInterface interface {
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx echo.Context, deviceID DeviceID) error
+	// UnassignEntityViewFromCustomer Take an entity view from its customer
+	// (DELETE /api/customer/entityView/{entityViewId})
+	UnassignEntityViewFromCustomer(ctx echo.Context, entityViewID EntityViewID) error
 	// AssignAssetToPublicCustomer Assign an asset to the public customer
 	// (POST /api/customer/public/asset/{assetId})
 	AssignAssetToPublicCustomer(ctx echo.Context, assetID AssetID) error
@@ -2246,6 +2537,9 @@ type ServerInterface interface {
 	// AssignDeviceToPublicCustomer Assign a device to the public customer
 	// (POST /api/customer/public/device/{deviceId})
 	AssignDeviceToPublicCustomer(ctx echo.Context, deviceID DeviceID) error
+	// AssignEntityViewToPublicCustomer Assign an entity view to the public customer
+	// (POST /api/customer/public/entityView/{entityViewId})
+	AssignEntityViewToPublicCustomer(ctx echo.Context, entityViewID EntityViewID) error
 	// DeleteCustomer Delete a customer
 	// (DELETE /api/customer/{customerId})
 	DeleteCustomer(ctx echo.Context, customerID CustomerID) error
@@ -2279,6 +2573,15 @@ type ServerInterface interface {
 	// GetCustomerDevices List the devices of a customer
 	// (GET /api/customer/{customerId}/devices)
 	GetCustomerDevices(ctx echo.Context, customerID CustomerID, params GetCustomerDevicesParams) error
+	// AssignEntityViewToCustomer Assign an entity view to a customer
+	// (POST /api/customer/{customerId}/entityView/{entityViewId})
+	AssignEntityViewToCustomer(ctx echo.Context, customerID CustomerID, entityViewID EntityViewID) error
+	// GetCustomerEntityViewInfos List the entity views of a customer with its title
+	// (GET /api/customer/{customerId}/entityViewInfos)
+	GetCustomerEntityViewInfos(ctx echo.Context, customerID CustomerID, params GetCustomerEntityViewInfosParams) error
+	// GetCustomerEntityViews List the entity views of a customer
+	// (GET /api/customer/{customerId}/entityViews)
+	GetCustomerEntityViews(ctx echo.Context, customerID CustomerID, params GetCustomerEntityViewsParams) error
 	// GetCustomerShortInfo Title of a customer and whether it is public
 	// (GET /api/customer/{customerId}/shortInfo)
 	GetCustomerShortInfo(ctx echo.Context, customerID CustomerID) error
@@ -2372,6 +2675,21 @@ type ServerInterface interface {
 	// GetDevicesList Read several devices
 	// (GET /api/devices/list)
 	GetDevicesList(ctx echo.Context, params GetDevicesListParams) error
+	// SaveEntityView Create or update an entity view
+	// (POST /api/entityView)
+	SaveEntityView(ctx echo.Context) error
+	// GetEntityViewInfo Read an entity view with its customer's title
+	// (GET /api/entityView/info/{entityViewId})
+	GetEntityViewInfo(ctx echo.Context, entityViewID EntityViewID) error
+	// GetEntityViewTypes The types of the entity views one may see
+	// (GET /api/entityView/types)
+	GetEntityViewTypes(ctx echo.Context) error
+	// DeleteEntityView Delete an entity view
+	// (DELETE /api/entityView/{entityViewId})
+	DeleteEntityView(ctx echo.Context, entityViewID EntityViewID) error
+	// GetEntityView Read an entity view
+	// (GET /api/entityView/{entityViewId})
+	GetEntityView(ctx echo.Context, entityViewID EntityViewID) error
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx echo.Context, params ActivateUserParams) error
@@ -2456,6 +2774,15 @@ type ServerInterface interface {
 	// GetTenantDevices List the devices of the tenant, or find one by name
 	// (GET /api/tenant/devices)
 	GetTenantDevices(ctx echo.Context, params GetTenantDevicesParams) error
+	// GetTenantEntityView Find an entity view by its name
+	// (GET /api/tenant/entityView)
+	GetTenantEntityView(ctx echo.Context, params GetTenantEntityViewParams) error
+	// GetTenantEntityViewInfos List the entity views of the tenant with the titles of their customers
+	// (GET /api/tenant/entityViewInfos)
+	GetTenantEntityViewInfos(ctx echo.Context, params GetTenantEntityViewInfosParams) error
+	// GetTenantEntityViews List the entity views of the tenant, or find one by name
+	// (GET /api/tenant/entityViews)
+	GetTenantEntityViews(ctx echo.Context, params GetTenantEntityViewsParams) error
 	// DeleteTenant Delete a tenant and everything it owns
 	// (DELETE /api/tenant/{tenantId})
 	DeleteTenant(ctx echo.Context, tenantID TenantID) error
@@ -2870,6 +3197,22 @@ func (w *ServerInterfaceWrapper) UnassignDeviceFromCustomer(ctx echo.Context) er
 	return err
 }
 
+// UnassignEntityViewFromCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) UnassignEntityViewFromCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnassignEntityViewFromCustomer(ctx, entityViewID)
+	return err
+}
+
 // AssignAssetToPublicCustomer converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignAssetToPublicCustomer(ctx echo.Context) error {
 	var err error
@@ -2931,6 +3274,22 @@ func (w *ServerInterfaceWrapper) AssignDeviceToPublicCustomer(ctx echo.Context) 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignDeviceToPublicCustomer(ctx, deviceID)
+	return err
+}
+
+// AssignEntityViewToPublicCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignEntityViewToPublicCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignEntityViewToPublicCustomer(ctx, entityViewID)
 	return err
 }
 
@@ -3373,6 +3732,150 @@ func (w *ServerInterfaceWrapper) GetCustomerDevices(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetCustomerDevices(ctx, customerID, params)
+	return err
+}
+
+// AssignEntityViewToCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignEntityViewToCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignEntityViewToCustomer(ctx, customerID, entityViewID)
+	return err
+}
+
+// GetCustomerEntityViewInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCustomerEntityViewInfos(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCustomerEntityViewInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCustomerEntityViewInfos(ctx, customerID, params)
+	return err
+}
+
+// GetCustomerEntityViews converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCustomerEntityViews(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID CustomerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCustomerEntityViewsParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCustomerEntityViews(ctx, customerID, params)
 	return err
 }
 
@@ -3950,6 +4453,72 @@ func (w *ServerInterfaceWrapper) GetDevicesList(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDevicesList(ctx, params)
+	return err
+}
+
+// SaveEntityView converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveEntityView(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveEntityView(ctx)
+	return err
+}
+
+// GetEntityViewInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntityViewInfo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntityViewInfo(ctx, entityViewID)
+	return err
+}
+
+// GetEntityViewTypes converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntityViewTypes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntityViewTypes(ctx)
+	return err
+}
+
+// DeleteEntityView converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteEntityView(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteEntityView(ctx, entityViewID)
+	return err
+}
+
+// GetEntityView converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntityView(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityViewId" -------------
+	var entityViewID EntityViewID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityViewId", ctx.Param("entityViewId"), &entityViewID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntityView(ctx, entityViewID)
 	return err
 }
 
@@ -5051,6 +5620,137 @@ func (w *ServerInterfaceWrapper) GetTenantDevices(ctx echo.Context) error {
 	return err
 }
 
+// GetTenantEntityView converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantEntityView(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantEntityViewParams
+	// ------------- Required query parameter "entityViewName" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "entityViewName", ctx.QueryParams(), &params.EntityViewName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewName: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantEntityView(ctx, params)
+	return err
+}
+
+// GetTenantEntityViewInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantEntityViewInfos(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantEntityViewInfosParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantEntityViewInfos(ctx, params)
+	return err
+}
+
+// GetTenantEntityViews converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantEntityViews(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTenantEntityViewsParams
+	// ------------- Optional query parameter "entityViewName" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entityViewName", ctx.QueryParams(), &params.EntityViewName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewName: %s", err))
+	}
+
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantEntityViews(ctx, params)
+	return err
+}
+
 // DeleteTenant converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteTenant(ctx echo.Context) error {
 	var err error
@@ -5635,15 +6335,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/customer/:customerId/device/:deviceId", wrapper.AssignDeviceToCustomer, options.OperationMiddlewares["assignDeviceToCustomer"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/deviceInfos", wrapper.GetCustomerDeviceInfos, options.OperationMiddlewares["getCustomerDeviceInfos"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/devices", wrapper.GetCustomerDevices, options.OperationMiddlewares["getCustomerDevices"]...)
+	router.POST(options.BaseURL+"/api/customer/:customerId/entityView/:entityViewId", wrapper.AssignEntityViewToCustomer, options.OperationMiddlewares["assignEntityViewToCustomer"]...)
+	router.GET(options.BaseURL+"/api/customer/:customerId/entityViewInfos", wrapper.GetCustomerEntityViewInfos, options.OperationMiddlewares["getCustomerEntityViewInfos"]...)
+	router.GET(options.BaseURL+"/api/customer/:customerId/entityViews", wrapper.GetCustomerEntityViews, options.OperationMiddlewares["getCustomerEntityViews"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/shortInfo", wrapper.GetCustomerShortInfo, options.OperationMiddlewares["getCustomerShortInfo"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/title", wrapper.GetCustomerTitle, options.OperationMiddlewares["getCustomerTitle"]...)
 	router.GET(options.BaseURL+"/api/customer/:customerId/users", wrapper.GetCustomerUsers, options.OperationMiddlewares["getCustomerUsers"]...)
 	router.DELETE(options.BaseURL+"/api/customer/asset/:assetId", wrapper.UnassignAssetFromCustomer, options.OperationMiddlewares["unassignAssetFromCustomer"]...)
 	router.DELETE(options.BaseURL+"/api/customer/device/:deviceId", wrapper.UnassignDeviceFromCustomer, options.OperationMiddlewares["unassignDeviceFromCustomer"]...)
+	router.DELETE(options.BaseURL+"/api/customer/entityView/:entityViewId", wrapper.UnassignEntityViewFromCustomer, options.OperationMiddlewares["unassignEntityViewFromCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/asset/:assetId", wrapper.AssignAssetToPublicCustomer, options.OperationMiddlewares["assignAssetToPublicCustomer"]...)
 	router.DELETE(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.UnassignDashboardFromPublicCustomer, options.OperationMiddlewares["unassignDashboardFromPublicCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/dashboard/:dashboardId", wrapper.AssignDashboardToPublicCustomer, options.OperationMiddlewares["assignDashboardToPublicCustomer"]...)
 	router.POST(options.BaseURL+"/api/customer/public/device/:deviceId", wrapper.AssignDeviceToPublicCustomer, options.OperationMiddlewares["assignDeviceToPublicCustomer"]...)
+	router.POST(options.BaseURL+"/api/customer/public/entityView/:entityViewId", wrapper.AssignEntityViewToPublicCustomer, options.OperationMiddlewares["assignEntityViewToPublicCustomer"]...)
 	router.GET(options.BaseURL+"/api/customers", wrapper.GetCustomers, options.OperationMiddlewares["getCustomers"]...)
 	router.POST(options.BaseURL+"/api/dashboard", wrapper.SaveDashboard, options.OperationMiddlewares["saveDashboard"]...)
 	router.DELETE(options.BaseURL+"/api/dashboard/:dashboardId", wrapper.DeleteDashboard, options.OperationMiddlewares["deleteDashboard"]...)
@@ -5672,6 +6377,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/deviceProfiles", wrapper.GetDeviceProfiles, options.OperationMiddlewares["getDeviceProfiles"]...)
 	router.GET(options.BaseURL+"/api/devices", wrapper.GetDevicesByIds, options.OperationMiddlewares["getDevicesByIds"]...)
 	router.GET(options.BaseURL+"/api/devices/list", wrapper.GetDevicesList, options.OperationMiddlewares["getDevicesList"]...)
+	router.POST(options.BaseURL+"/api/entityView", wrapper.SaveEntityView, options.OperationMiddlewares["saveEntityView"]...)
+	router.DELETE(options.BaseURL+"/api/entityView/:entityViewId", wrapper.DeleteEntityView, options.OperationMiddlewares["deleteEntityView"]...)
+	router.GET(options.BaseURL+"/api/entityView/:entityViewId", wrapper.GetEntityView, options.OperationMiddlewares["getEntityView"]...)
+	router.GET(options.BaseURL+"/api/entityView/info/:entityViewId", wrapper.GetEntityViewInfo, options.OperationMiddlewares["getEntityViewInfo"]...)
+	router.GET(options.BaseURL+"/api/entityView/types", wrapper.GetEntityViewTypes, options.OperationMiddlewares["getEntityViewTypes"]...)
 	router.POST(options.BaseURL+"/api/noauth/activate", wrapper.ActivateUser, options.OperationMiddlewares["activateUser"]...)
 	router.GET(options.BaseURL+"/api/noauth/setup", wrapper.GetSetup, options.OperationMiddlewares["getSetup"]...)
 	router.POST(options.BaseURL+"/api/noauth/setup", wrapper.CompleteSetup, options.OperationMiddlewares["completeSetup"]...)
@@ -5703,6 +6413,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/tenant/device", wrapper.GetTenantDevice, options.OperationMiddlewares["getTenantDevice"]...)
 	router.GET(options.BaseURL+"/api/tenant/deviceInfos", wrapper.GetTenantDeviceInfos, options.OperationMiddlewares["getTenantDeviceInfos"]...)
 	router.GET(options.BaseURL+"/api/tenant/devices", wrapper.GetTenantDevices, options.OperationMiddlewares["getTenantDevices"]...)
+	router.GET(options.BaseURL+"/api/tenant/entityView", wrapper.GetTenantEntityView, options.OperationMiddlewares["getTenantEntityView"]...)
+	router.GET(options.BaseURL+"/api/tenant/entityViewInfos", wrapper.GetTenantEntityViewInfos, options.OperationMiddlewares["getTenantEntityViewInfos"]...)
+	router.GET(options.BaseURL+"/api/tenant/entityViews", wrapper.GetTenantEntityViews, options.OperationMiddlewares["getTenantEntityViews"]...)
 	router.POST(options.BaseURL+"/api/tenantProfile", wrapper.SaveTenantProfile, options.OperationMiddlewares["saveTenantProfile"]...)
 	router.DELETE(options.BaseURL+"/api/tenantProfile/:tenantProfileId", wrapper.DeleteTenantProfile, options.OperationMiddlewares["deleteTenantProfile"]...)
 	router.GET(options.BaseURL+"/api/tenantProfile/:tenantProfileId", wrapper.GetTenantProfile, options.OperationMiddlewares["getTenantProfile"]...)
@@ -5740,6 +6453,8 @@ type DeviceCredentialsJSONResponse DeviceCredentials
 
 type DeviceProfileJSONResponse DeviceProfile
 
+type EntityViewJSONResponse EntityView
+
 type KeyListJSONResponse []string
 
 type PageAssetInfoJSONResponse PageAssetInfo
@@ -5747,6 +6462,8 @@ type PageAssetInfoJSONResponse PageAssetInfo
 type PageDashboardInfoJSONResponse PageDashboardInfo
 
 type PageDeviceInfoJSONResponse PageDeviceInfo
+
+type PageEntityViewInfoJSONResponse PageEntityViewInfo
 
 type PageUserJSONResponse PageUser
 
@@ -6222,6 +6939,28 @@ func (response UnassignDeviceFromCustomer200JSONResponse) VisitUnassignDeviceFro
 	return err
 }
 
+type UnassignEntityViewFromCustomerRequestObject struct {
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type UnassignEntityViewFromCustomerResponseObject interface {
+	VisitUnassignEntityViewFromCustomerResponse(w http.ResponseWriter) error
+}
+
+type UnassignEntityViewFromCustomer200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response UnassignEntityViewFromCustomer200JSONResponse) VisitUnassignEntityViewFromCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AssignAssetToPublicCustomerRequestObject struct {
 	AssetID AssetID `json:"assetId"`
 }
@@ -6299,6 +7038,28 @@ type AssignDeviceToPublicCustomerResponseObject interface {
 type AssignDeviceToPublicCustomer200JSONResponse struct{ DeviceJSONResponse }
 
 func (response AssignDeviceToPublicCustomer200JSONResponse) VisitAssignDeviceToPublicCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignEntityViewToPublicCustomerRequestObject struct {
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type AssignEntityViewToPublicCustomerResponseObject interface {
+	VisitAssignEntityViewToPublicCustomerResponse(w http.ResponseWriter) error
+}
+
+type AssignEntityViewToPublicCustomer200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response AssignEntityViewToPublicCustomer200JSONResponse) VisitAssignEntityViewToPublicCustomerResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6544,6 +7305,75 @@ type GetCustomerDevicesResponseObject interface {
 type GetCustomerDevices200JSONResponse PageDevice
 
 func (response GetCustomerDevices200JSONResponse) VisitGetCustomerDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignEntityViewToCustomerRequestObject struct {
+	CustomerID   CustomerID   `json:"customerId"`
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type AssignEntityViewToCustomerResponseObject interface {
+	VisitAssignEntityViewToCustomerResponse(w http.ResponseWriter) error
+}
+
+type AssignEntityViewToCustomer200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response AssignEntityViewToCustomer200JSONResponse) VisitAssignEntityViewToCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCustomerEntityViewInfosRequestObject struct {
+	CustomerID CustomerID `json:"customerId"`
+	Params     GetCustomerEntityViewInfosParams
+}
+
+type GetCustomerEntityViewInfosResponseObject interface {
+	VisitGetCustomerEntityViewInfosResponse(w http.ResponseWriter) error
+}
+
+type GetCustomerEntityViewInfos200JSONResponse struct{ PageEntityViewInfoJSONResponse }
+
+func (response GetCustomerEntityViewInfos200JSONResponse) VisitGetCustomerEntityViewInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCustomerEntityViewsRequestObject struct {
+	CustomerID CustomerID `json:"customerId"`
+	Params     GetCustomerEntityViewsParams
+}
+
+type GetCustomerEntityViewsResponseObject interface {
+	VisitGetCustomerEntityViewsResponse(w http.ResponseWriter) error
+}
+
+type GetCustomerEntityViews200JSONResponse PageEntityView
+
+func (response GetCustomerEntityViews200JSONResponse) VisitGetCustomerEntityViewsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -7214,6 +8044,109 @@ func (response GetDevicesList200JSONResponse) VisitGetDevicesListResponse(w http
 	return err
 }
 
+type SaveEntityViewRequestObject struct {
+	Body *SaveEntityViewJSONRequestBody
+}
+
+type SaveEntityViewResponseObject interface {
+	VisitSaveEntityViewResponse(w http.ResponseWriter) error
+}
+
+type SaveEntityView200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response SaveEntityView200JSONResponse) VisitSaveEntityViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntityViewInfoRequestObject struct {
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type GetEntityViewInfoResponseObject interface {
+	VisitGetEntityViewInfoResponse(w http.ResponseWriter) error
+}
+
+type GetEntityViewInfo200JSONResponse EntityViewInfo
+
+func (response GetEntityViewInfo200JSONResponse) VisitGetEntityViewInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntityViewTypesRequestObject struct {
+}
+
+type GetEntityViewTypesResponseObject interface {
+	VisitGetEntityViewTypesResponse(w http.ResponseWriter) error
+}
+
+type GetEntityViewTypes200JSONResponse []EntitySubtype
+
+func (response GetEntityViewTypes200JSONResponse) VisitGetEntityViewTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteEntityViewRequestObject struct {
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type DeleteEntityViewResponseObject interface {
+	VisitDeleteEntityViewResponse(w http.ResponseWriter) error
+}
+
+type DeleteEntityView200Response struct {
+}
+
+func (response DeleteEntityView200Response) VisitDeleteEntityViewResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetEntityViewRequestObject struct {
+	EntityViewID EntityViewID `json:"entityViewId"`
+}
+
+type GetEntityViewResponseObject interface {
+	VisitGetEntityViewResponse(w http.ResponseWriter) error
+}
+
+type GetEntityView200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response GetEntityView200JSONResponse) VisitGetEntityViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ActivateUserRequestObject struct {
 	Params ActivateUserParams
 	Body   *ActivateUserJSONRequestBody
@@ -7821,6 +8754,72 @@ func (response GetTenantDevices200JSONResponse) VisitGetTenantDevicesResponse(w 
 	return err
 }
 
+type GetTenantEntityViewRequestObject struct {
+	Params GetTenantEntityViewParams
+}
+
+type GetTenantEntityViewResponseObject interface {
+	VisitGetTenantEntityViewResponse(w http.ResponseWriter) error
+}
+
+type GetTenantEntityView200JSONResponse struct{ EntityViewJSONResponse }
+
+func (response GetTenantEntityView200JSONResponse) VisitGetTenantEntityViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantEntityViewInfosRequestObject struct {
+	Params GetTenantEntityViewInfosParams
+}
+
+type GetTenantEntityViewInfosResponseObject interface {
+	VisitGetTenantEntityViewInfosResponse(w http.ResponseWriter) error
+}
+
+type GetTenantEntityViewInfos200JSONResponse struct{ PageEntityViewInfoJSONResponse }
+
+func (response GetTenantEntityViewInfos200JSONResponse) VisitGetTenantEntityViewInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTenantEntityViewsRequestObject struct {
+	Params GetTenantEntityViewsParams
+}
+
+type GetTenantEntityViewsResponseObject interface {
+	VisitGetTenantEntityViewsResponse(w http.ResponseWriter) error
+}
+
+type GetTenantEntityViews200JSONResponse = GetTenantEntityViews200JSONResponseBody
+
+func (response GetTenantEntityViews200JSONResponse) VisitGetTenantEntityViewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteTenantRequestObject struct {
 	TenantID TenantID `json:"tenantId"`
 }
@@ -8319,6 +9318,9 @@ type StrictServerInterface interface {
 	// UnassignDeviceFromCustomer Take a device from its customer
 	// (DELETE /api/customer/device/{deviceId})
 	UnassignDeviceFromCustomer(ctx context.Context, request UnassignDeviceFromCustomerRequestObject) (UnassignDeviceFromCustomerResponseObject, error)
+	// UnassignEntityViewFromCustomer Take an entity view from its customer
+	// (DELETE /api/customer/entityView/{entityViewId})
+	UnassignEntityViewFromCustomer(ctx context.Context, request UnassignEntityViewFromCustomerRequestObject) (UnassignEntityViewFromCustomerResponseObject, error)
 	// AssignAssetToPublicCustomer Assign an asset to the public customer
 	// (POST /api/customer/public/asset/{assetId})
 	AssignAssetToPublicCustomer(ctx context.Context, request AssignAssetToPublicCustomerRequestObject) (AssignAssetToPublicCustomerResponseObject, error)
@@ -8331,6 +9333,9 @@ type StrictServerInterface interface {
 	// AssignDeviceToPublicCustomer Assign a device to the public customer
 	// (POST /api/customer/public/device/{deviceId})
 	AssignDeviceToPublicCustomer(ctx context.Context, request AssignDeviceToPublicCustomerRequestObject) (AssignDeviceToPublicCustomerResponseObject, error)
+	// AssignEntityViewToPublicCustomer Assign an entity view to the public customer
+	// (POST /api/customer/public/entityView/{entityViewId})
+	AssignEntityViewToPublicCustomer(ctx context.Context, request AssignEntityViewToPublicCustomerRequestObject) (AssignEntityViewToPublicCustomerResponseObject, error)
 	// DeleteCustomer Delete a customer
 	// (DELETE /api/customer/{customerId})
 	DeleteCustomer(ctx context.Context, request DeleteCustomerRequestObject) (DeleteCustomerResponseObject, error)
@@ -8364,6 +9369,15 @@ type StrictServerInterface interface {
 	// GetCustomerDevices List the devices of a customer
 	// (GET /api/customer/{customerId}/devices)
 	GetCustomerDevices(ctx context.Context, request GetCustomerDevicesRequestObject) (GetCustomerDevicesResponseObject, error)
+	// AssignEntityViewToCustomer Assign an entity view to a customer
+	// (POST /api/customer/{customerId}/entityView/{entityViewId})
+	AssignEntityViewToCustomer(ctx context.Context, request AssignEntityViewToCustomerRequestObject) (AssignEntityViewToCustomerResponseObject, error)
+	// GetCustomerEntityViewInfos List the entity views of a customer with its title
+	// (GET /api/customer/{customerId}/entityViewInfos)
+	GetCustomerEntityViewInfos(ctx context.Context, request GetCustomerEntityViewInfosRequestObject) (GetCustomerEntityViewInfosResponseObject, error)
+	// GetCustomerEntityViews List the entity views of a customer
+	// (GET /api/customer/{customerId}/entityViews)
+	GetCustomerEntityViews(ctx context.Context, request GetCustomerEntityViewsRequestObject) (GetCustomerEntityViewsResponseObject, error)
 	// GetCustomerShortInfo Title of a customer and whether it is public
 	// (GET /api/customer/{customerId}/shortInfo)
 	GetCustomerShortInfo(ctx context.Context, request GetCustomerShortInfoRequestObject) (GetCustomerShortInfoResponseObject, error)
@@ -8457,6 +9471,21 @@ type StrictServerInterface interface {
 	// GetDevicesList Read several devices
 	// (GET /api/devices/list)
 	GetDevicesList(ctx context.Context, request GetDevicesListRequestObject) (GetDevicesListResponseObject, error)
+	// SaveEntityView Create or update an entity view
+	// (POST /api/entityView)
+	SaveEntityView(ctx context.Context, request SaveEntityViewRequestObject) (SaveEntityViewResponseObject, error)
+	// GetEntityViewInfo Read an entity view with its customer's title
+	// (GET /api/entityView/info/{entityViewId})
+	GetEntityViewInfo(ctx context.Context, request GetEntityViewInfoRequestObject) (GetEntityViewInfoResponseObject, error)
+	// GetEntityViewTypes The types of the entity views one may see
+	// (GET /api/entityView/types)
+	GetEntityViewTypes(ctx context.Context, request GetEntityViewTypesRequestObject) (GetEntityViewTypesResponseObject, error)
+	// DeleteEntityView Delete an entity view
+	// (DELETE /api/entityView/{entityViewId})
+	DeleteEntityView(ctx context.Context, request DeleteEntityViewRequestObject) (DeleteEntityViewResponseObject, error)
+	// GetEntityView Read an entity view
+	// (GET /api/entityView/{entityViewId})
+	GetEntityView(ctx context.Context, request GetEntityViewRequestObject) (GetEntityViewResponseObject, error)
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx context.Context, request ActivateUserRequestObject) (ActivateUserResponseObject, error)
@@ -8541,6 +9570,15 @@ type StrictServerInterface interface {
 	// GetTenantDevices List the devices of the tenant, or find one by name
 	// (GET /api/tenant/devices)
 	GetTenantDevices(ctx context.Context, request GetTenantDevicesRequestObject) (GetTenantDevicesResponseObject, error)
+	// GetTenantEntityView Find an entity view by its name
+	// (GET /api/tenant/entityView)
+	GetTenantEntityView(ctx context.Context, request GetTenantEntityViewRequestObject) (GetTenantEntityViewResponseObject, error)
+	// GetTenantEntityViewInfos List the entity views of the tenant with the titles of their customers
+	// (GET /api/tenant/entityViewInfos)
+	GetTenantEntityViewInfos(ctx context.Context, request GetTenantEntityViewInfosRequestObject) (GetTenantEntityViewInfosResponseObject, error)
+	// GetTenantEntityViews List the entity views of the tenant, or find one by name
+	// (GET /api/tenant/entityViews)
+	GetTenantEntityViews(ctx context.Context, request GetTenantEntityViewsRequestObject) (GetTenantEntityViewsResponseObject, error)
 	// DeleteTenant Delete a tenant and everything it owns
 	// (DELETE /api/tenant/{tenantId})
 	DeleteTenant(ctx context.Context, request DeleteTenantRequestObject) (DeleteTenantResponseObject, error)
@@ -9286,6 +10324,31 @@ func (sh *strictHandler) UnassignDeviceFromCustomer(ctx echo.Context, deviceID D
 	return nil
 }
 
+// UnassignEntityViewFromCustomer operation middleware
+func (sh *strictHandler) UnassignEntityViewFromCustomer(ctx echo.Context, entityViewID EntityViewID) error {
+	var request UnassignEntityViewFromCustomerRequestObject
+
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnassignEntityViewFromCustomer(ctx.Request().Context(), request.(UnassignEntityViewFromCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnassignEntityViewFromCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnassignEntityViewFromCustomerResponseObject); ok {
+		return validResponse.VisitUnassignEntityViewFromCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AssignAssetToPublicCustomer operation middleware
 func (sh *strictHandler) AssignAssetToPublicCustomer(ctx echo.Context, assetID AssetID) error {
 	var request AssignAssetToPublicCustomerRequestObject
@@ -9380,6 +10443,31 @@ func (sh *strictHandler) AssignDeviceToPublicCustomer(ctx echo.Context, deviceID
 		return err
 	} else if validResponse, ok := response.(AssignDeviceToPublicCustomerResponseObject); ok {
 		return validResponse.VisitAssignDeviceToPublicCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignEntityViewToPublicCustomer operation middleware
+func (sh *strictHandler) AssignEntityViewToPublicCustomer(ctx echo.Context, entityViewID EntityViewID) error {
+	var request AssignEntityViewToPublicCustomerRequestObject
+
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignEntityViewToPublicCustomer(ctx.Request().Context(), request.(AssignEntityViewToPublicCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignEntityViewToPublicCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignEntityViewToPublicCustomerResponseObject); ok {
+		return validResponse.VisitAssignEntityViewToPublicCustomerResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9664,6 +10752,84 @@ func (sh *strictHandler) GetCustomerDevices(ctx echo.Context, customerID Custome
 		return err
 	} else if validResponse, ok := response.(GetCustomerDevicesResponseObject); ok {
 		return validResponse.VisitGetCustomerDevicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignEntityViewToCustomer operation middleware
+func (sh *strictHandler) AssignEntityViewToCustomer(ctx echo.Context, customerID CustomerID, entityViewID EntityViewID) error {
+	var request AssignEntityViewToCustomerRequestObject
+
+	request.CustomerID = customerID
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignEntityViewToCustomer(ctx.Request().Context(), request.(AssignEntityViewToCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignEntityViewToCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignEntityViewToCustomerResponseObject); ok {
+		return validResponse.VisitAssignEntityViewToCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCustomerEntityViewInfos operation middleware
+func (sh *strictHandler) GetCustomerEntityViewInfos(ctx echo.Context, customerID CustomerID, params GetCustomerEntityViewInfosParams) error {
+	var request GetCustomerEntityViewInfosRequestObject
+
+	request.CustomerID = customerID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCustomerEntityViewInfos(ctx.Request().Context(), request.(GetCustomerEntityViewInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCustomerEntityViewInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCustomerEntityViewInfosResponseObject); ok {
+		return validResponse.VisitGetCustomerEntityViewInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCustomerEntityViews operation middleware
+func (sh *strictHandler) GetCustomerEntityViews(ctx echo.Context, customerID CustomerID, params GetCustomerEntityViewsParams) error {
+	var request GetCustomerEntityViewsRequestObject
+
+	request.CustomerID = customerID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCustomerEntityViews(ctx.Request().Context(), request.(GetCustomerEntityViewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCustomerEntityViews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCustomerEntityViewsResponseObject); ok {
+		return validResponse.VisitGetCustomerEntityViewsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10545,6 +11711,150 @@ func (sh *strictHandler) GetDevicesList(ctx echo.Context, params GetDevicesListP
 	return nil
 }
 
+// SaveEntityView operation middleware
+func (sh *strictHandler) SaveEntityView(ctx echo.Context) error {
+	var request SaveEntityViewRequestObject
+
+	var body SaveEntityViewJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveEntityView(ctx.Request().Context(), request.(SaveEntityViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveEntityView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveEntityViewResponseObject); ok {
+		return validResponse.VisitSaveEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntityViewInfo operation middleware
+func (sh *strictHandler) GetEntityViewInfo(ctx echo.Context, entityViewID EntityViewID) error {
+	var request GetEntityViewInfoRequestObject
+
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntityViewInfo(ctx.Request().Context(), request.(GetEntityViewInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntityViewInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntityViewInfoResponseObject); ok {
+		return validResponse.VisitGetEntityViewInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntityViewTypes operation middleware
+func (sh *strictHandler) GetEntityViewTypes(ctx echo.Context) error {
+	var request GetEntityViewTypesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntityViewTypes(ctx.Request().Context(), request.(GetEntityViewTypesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntityViewTypes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntityViewTypesResponseObject); ok {
+		return validResponse.VisitGetEntityViewTypesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteEntityView operation middleware
+func (sh *strictHandler) DeleteEntityView(ctx echo.Context, entityViewID EntityViewID) error {
+	var request DeleteEntityViewRequestObject
+
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteEntityView(ctx.Request().Context(), request.(DeleteEntityViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteEntityView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteEntityViewResponseObject); ok {
+		return validResponse.VisitDeleteEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntityView operation middleware
+func (sh *strictHandler) GetEntityView(ctx echo.Context, entityViewID EntityViewID) error {
+	var request GetEntityViewRequestObject
+
+	request.EntityViewID = entityViewID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntityView(ctx.Request().Context(), request.(GetEntityViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntityView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntityViewResponseObject); ok {
+		return validResponse.VisitGetEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ActivateUser operation middleware
 func (sh *strictHandler) ActivateUser(ctx echo.Context, params ActivateUserParams) error {
 	var request ActivateUserRequestObject
@@ -11345,6 +12655,81 @@ func (sh *strictHandler) GetTenantDevices(ctx echo.Context, params GetTenantDevi
 		return err
 	} else if validResponse, ok := response.(GetTenantDevicesResponseObject); ok {
 		return validResponse.VisitGetTenantDevicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantEntityView operation middleware
+func (sh *strictHandler) GetTenantEntityView(ctx echo.Context, params GetTenantEntityViewParams) error {
+	var request GetTenantEntityViewRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantEntityView(ctx.Request().Context(), request.(GetTenantEntityViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantEntityView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantEntityViewResponseObject); ok {
+		return validResponse.VisitGetTenantEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantEntityViewInfos operation middleware
+func (sh *strictHandler) GetTenantEntityViewInfos(ctx echo.Context, params GetTenantEntityViewInfosParams) error {
+	var request GetTenantEntityViewInfosRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantEntityViewInfos(ctx.Request().Context(), request.(GetTenantEntityViewInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantEntityViewInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantEntityViewInfosResponseObject); ok {
+		return validResponse.VisitGetTenantEntityViewInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantEntityViews operation middleware
+func (sh *strictHandler) GetTenantEntityViews(ctx echo.Context, params GetTenantEntityViewsParams) error {
+	var request GetTenantEntityViewsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantEntityViews(ctx.Request().Context(), request.(GetTenantEntityViewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantEntityViews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantEntityViewsResponseObject); ok {
+		return validResponse.VisitGetTenantEntityViewsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

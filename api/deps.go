@@ -121,6 +121,7 @@ type Registry interface {
 	DeviceProfiles
 	Assets
 	AssetProfiles
+	EntityViews
 	Dashboards
 }
 
@@ -220,6 +221,21 @@ type AssetProfiles interface {
 	DefaultAssetProfile(context.Context, model.TenantID) (*model.AssetProfile, error)
 	SetDefaultAssetProfile(context.Context, model.TenantID, model.ID) (*model.AssetProfile, error)
 	DeleteAssetProfile(context.Context, model.TenantID, model.ID) error
+}
+
+// EntityViews are kept in the registry. SaveEntityView keeps the customer of a view that
+// exists, and copies attributes.
+type EntityViews interface {
+	SaveEntityView(context.Context, *model.EntityView) error
+	EntityView(context.Context, model.TenantID, model.EntityID) (*model.EntityView, error)
+	EntityViewByName(context.Context, model.TenantID, string) (*model.EntityView, error)
+	EntityViews(context.Context, model.TenantID, model.EntityViewFilter, model.PageLink) (model.Page[model.EntityView], error)
+	DeleteEntityView(context.Context, model.TenantID, model.EntityID) error
+	AssignEntityView(context.Context, model.TenantID, model.EntityID, model.CustomerID) (*model.EntityView, error)
+	// EntityViewTypes returns the types in use; of the views of one customer when c is one.
+	EntityViewTypes(t model.TenantID, c model.CustomerID) []string
+	// Window returns, from memory, what a view shows; false when id is no view's.
+	Window(id model.EntityID) (*model.Window, bool)
 }
 
 // Dashboards are kept in the registry; lists carry no configuration.

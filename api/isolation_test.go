@@ -120,6 +120,20 @@ var rows = map[string]row{
 	"GET /api/assetProfileInfo/:assetProfileId":      {"/api/assetProfileInfo/{assetProfile}", "", 401, 404, 200},
 	"GET /api/assetProfileInfo/default":              {"/api/assetProfileInfo/default", "", 401, 200, 200},
 
+	"POST /api/entityView":                                    {"/api/entityView", `{"id":` + entity("ENTITY_VIEW", "view") + `,"name":"mine","entityId":` + entity("DEVICE", "owned") + `}`, 401, 404, 403},
+	"GET /api/entityView/:entityViewId":                       {"/api/entityView/{view}", "", 401, 404, 403},
+	"DELETE /api/entityView/:entityViewId":                    {"/api/entityView/{view}", "", 401, 404, 403},
+	"GET /api/entityView/info/:entityViewId":                  {"/api/entityView/info/{view}", "", 401, 404, 403},
+	"GET /api/entityView/types":                               {"/api/entityView/types", "", 401, 200, 200},
+	"GET /api/tenant/entityViews":                             {"/api/tenant/entityViews" + list, "", 401, 200, 403},
+	"GET /api/tenant/entityView":                              {"/api/tenant/entityView?entityViewName=view", "", 401, 404, 403},
+	"GET /api/tenant/entityViewInfos":                         {"/api/tenant/entityViewInfos" + list, "", 401, 200, 403},
+	"GET /api/customer/:customerId/entityViews":               {"/api/customer/{one}/entityViews" + list, "", 401, 404, 403},
+	"GET /api/customer/:customerId/entityViewInfos":           {"/api/customer/{one}/entityViewInfos" + list, "", 401, 404, 403},
+	"POST /api/customer/:customerId/entityView/:entityViewId": {"/api/customer/{one}/entityView/{view}", "", 401, 404, 403},
+	"DELETE /api/customer/entityView/:entityViewId":           {"/api/customer/entityView/{view}", "", 401, 404, 403},
+	"POST /api/customer/public/entityView/:entityViewId":      {"/api/customer/public/entityView/{view}", "", 401, 404, 403},
+
 	"POST /api/dashboard":                                     {"/api/dashboard", `{"id":` + entity("DASHBOARD", "dashboard") + `,"title":"mine"}`, 401, 404, 403},
 	"GET /api/dashboard/:dashboardId":                         {"/api/dashboard/{dashboard}", "", 401, 404, 403},
 	"DELETE /api/dashboard/:dashboardId":                      {"/api/dashboard/{dashboard}", "", 401, 404, 403},
@@ -181,7 +195,7 @@ func (w *world) names() *strings.Replacer {
 	check(w.t, err)
 	return strings.NewReplacer("{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
 		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
-		"{dashboard}", w.dashboard.String(), "{tenantProfile}", standard.ID.String(), "{asset}", w.asset.String(), "{assetProfile}", asset.ProfileID.String())
+		"{dashboard}", w.dashboard.String(), "{tenantProfile}", standard.ID.String(), "{asset}", w.asset.String(), "{view}", w.view.String(), "{assetProfile}", asset.ProfileID.String())
 }
 
 // Every route is held against the same three strangers, and a route without a row fails:
@@ -191,8 +205,8 @@ func TestStrangersSeeNothing(t *testing.T) {
 	names := w.names()
 	before := w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200).Body.String()
 	secrets := map[string][]string{
-		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile}")),
-		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard} {asset}")),
+		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile} {view}")),
+		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard} {asset} {view}")),
 	}
 	seen := map[string]bool{}
 	for _, r := range router(w.handler).Routes() {

@@ -39,6 +39,7 @@ func New(d Deps) (*Server, error) {
 	d = d.withDefaults()
 	s := &Server{Deps: d, auth: d.Auth, guard: d.Guard, echo: echo.New()}
 	s.setup.token = d.SetupToken
+	s.Store = viewStore{d.Store, d.Registry}
 	s.giants = make(giants, maxGiants)
 	var err error
 	if s.ui, err = newUI(d.Assets); err != nil {

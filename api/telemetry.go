@@ -115,7 +115,7 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 	case err != nil:
 		return err
 	case e.Type == model.EntityEntityView:
-		return model.Invalidf("Telemetry data can't be stored for entity view. Read only")
+		return readOnlyView()
 	case ttl < 0:
 		return model.Invalidf("TTL can't be negative")
 	}
@@ -128,11 +128,19 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 	}, s.Writer.Save)
 }
 
+// readOnlyView refuses to change time series through a view (contract thingsboard 8.4).
+func readOnlyView() error {
+	return model.Invalidf("Telemetry data can't be stored for entity view. Read only")
+}
+
 // DeleteTimeseries answers DELETE …/timeseries/delete.
 func (s *Server) DeleteTimeseries(ctx context.Context, req DeleteTimeseriesRequestObject) (DeleteTimeseriesResponseObject, error) {
 	e, err := s.series(ctx, auth.WriteTelemetry, req.EntityType, req.EntityID)
 	if err != nil {
 		return nil, err
+	}
+	if e.Type == model.EntityEntityView {
+		return nil, readOnlyView()
 	}
 	q := &req.Params
 	params := thingsboard.DeleteParams{

@@ -21,6 +21,7 @@ import (
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/tsdb"
+	"github.com/tidewire/tidewire/views"
 )
 
 // A clock that a test moves.
@@ -60,7 +61,7 @@ const (
 
 // A world is a whole server over real parts, with two tenants in it:
 //
-//	A ─┬─ customer one ─ user ─ device "owned", asset "building", dashboard
+//	A ─┬─ customer one ─ user ─ device "owned", asset "building", "view" of it, dashboard
 //	   ├─ customer two ─ user
 //	   └─ device "free"
 //	B ─── device "foreign"
@@ -80,6 +81,7 @@ type world struct {
 	owned, free      model.EntityID
 	foreign          model.EntityID
 	asset, dashboard model.EntityID
+	view             model.EntityID
 	adminID, userOne model.UserID
 
 	// Access tokens.
@@ -106,6 +108,12 @@ func (b *broken) Save(ctx context.Context, e *model.Entity, sets ...*model.Write
 	return b.Writer.Save(ctx, e, sets...)
 }
 
+// An engine is what the registry needs of what holds the series.
+type engine struct {
+	*tsdb.DB
+	*views.Copier
+}
+
 func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{ms: 1_700_000_000_000}, logged: new(strings.Builder)}
@@ -122,7 +130,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	check(t, err)
 	w.db, err = tsdb.Open("db", tsdb.Options{FS: vfs.NewMem(), Now: w.clock.now, Random: random})
 	check(t, err)
-	w.registry.Start(w.db)
+	w.registry.Start(engine{w.db, &views.Copier{Store: w.db, Now: func() int64 { return w.clock.now().UnixMilli() }}})
 	w.pipeline = ingest.New(ingest.Options{Store: w.db, Now: w.clock.now})
 	w.broken = &broken{Writer: w.pipeline}
 	t.Cleanup(func() {
@@ -197,6 +205,9 @@ func (w *world) populate() {
 	a := &model.Asset{Tenant: w.a, Customer: w.one, Name: "building"}
 	check(t, w.registry.SaveAsset(ctx, a))
 	w.asset = a.ID
+	v := &model.EntityView{Tenant: w.a, Customer: w.one, Name: "view", Source: model.EntityRef{Type: model.EntityAsset, ID: a.ID}}
+	check(t, w.registry.SaveEntityView(ctx, v))
+	w.view = v.ID
 	d := &model.DashboardRecord{Tenant: w.a, Title: "Board", Configuration: []byte(`{}`)}
 	check(t, w.registry.SaveDashboard(ctx, d))
 	_, err := w.registry.AssignDashboard(ctx, w.a, d.ID, w.one, true)

@@ -36,6 +36,7 @@ import (
 	"github.com/tidewire/tidewire/subscriptions"
 	"github.com/tidewire/tidewire/subscriptions/ws"
 	"github.com/tidewire/tidewire/tsdb"
+	"github.com/tidewire/tidewire/views"
 	"github.com/tidewire/tidewire/web"
 )
 
@@ -135,6 +136,12 @@ type parts struct {
 	serving atomic.Bool // live is there: the registry changes before it is
 }
 
+// An engine is what the registry needs of what holds the series.
+type engine struct {
+	*tsdb.DB
+	*views.Copier
+}
+
 // open opens the parts from the bottom up and pushes what closes them.
 func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*parts, error) {
 	p := &parts{failed: make(chan error, 1)}
@@ -173,7 +180,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		return nil, fmt.Errorf("open the registry: %w", err)
 	}
 	opened.push(p.registry.Close)
-	p.registry.Start(p.db)
+	p.registry.Start(engine{p.db, &views.Copier{Store: p.db, Now: func() int64 { return cfg.Now().UnixMilli() }}})
 
 	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now}); err != nil {
 		return nil, fmt.Errorf("set up authentication: %w", err)
@@ -195,7 +202,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.pipeline.Start(p.registry.AllDevices())
 	opened.push(p.pipeline.Close)
 
-	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Now: cfg.Now, Log: log,
+	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Window: p.registry.Window, Now: cfg.Now, Log: log,
 		Limits: ws.Limits{Buckets: cfg.MaxBuckets}})
 	p.serving.Store(true)
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })

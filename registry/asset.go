@@ -174,6 +174,9 @@ func (r *Registry) DeleteAsset(ctx context.Context, t model.TenantID, id model.E
 		if _, err := assetByID(tx.ctx, tx.sql, t, id); err != nil {
 			return err
 		}
+		if err := r.notViewed(tx, "asset", id); err != nil {
+			return err
+		}
 		return r.deleteOne(tx, "assets", t, id)
 	})
 	r.outbox.poke()

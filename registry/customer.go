@@ -165,7 +165,7 @@ func (r *Registry) DeleteCustomer(ctx context.Context, t model.TenantID, id mode
 }
 
 // ownedTables hold what a customer may own.
-var ownedTables = []string{"devices", "assets"}
+var ownedTables = []string{"devices", "assets", "entity_views"}
 
 // unassignAll takes everything back from a customer.
 func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {

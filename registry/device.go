@@ -210,6 +210,9 @@ func (r *Registry) DeleteDevice(ctx context.Context, t model.TenantID, id model.
 		if _, err := deviceByID(tx.ctx, tx.sql, t, id); err != nil {
 			return err
 		}
+		if err := r.notViewed(tx, "device", id); err != nil {
+			return err
+		}
 		return r.deleteOne(tx, "devices", t, id)
 	})
 	r.outbox.poke()

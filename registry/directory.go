@@ -18,7 +18,8 @@ type directory struct {
 	credentials *sharded[lookup, credential]
 	devices     *sharded[model.EntityID, lookup] // the credential of each device
 	dashboards  *sharded[model.EntityID, []model.CustomerID]
-	sessions    *sharded[model.ID, int64]              // when each ends, ms
+	sessions    *sharded[model.ID, int64] // when each ends, ms
+	views       *sharded[model.EntityID, *model.Window]
 	limits      *sharded[model.ID, model.TenantLimits] // of each tenant profile
 
 	indexes struct {
@@ -103,6 +104,7 @@ func newDirectory() *directory {
 		devices:     newSharded[model.EntityID, lookup](func(k model.EntityID) byte { return k[15] }),
 		dashboards:  newSharded[model.EntityID, []model.CustomerID](func(k model.EntityID) byte { return k[15] }),
 		sessions:    newSharded[model.ID, int64](func(k model.ID) byte { return k[15] }),
+		views:       newSharded[model.EntityID, *model.Window](func(k model.EntityID) byte { return k[15] }),
 		limits:      newSharded[model.ID, model.TenantLimits](func(k model.ID) byte { return k[15] }),
 	}
 	d.indexes.m = make(map[indexKey]*index)
@@ -153,6 +155,7 @@ func (d *directory) remove(id model.EntityID) {
 		d.devices.remove(id)
 	}
 	d.dashboards.remove(id)
+	d.views.remove(id)
 	d.entities.remove(id)
 	d.index(e.Tenant, e.Type, true).remove(id)
 }
@@ -254,6 +257,9 @@ func (r *Registry) load(ctx context.Context) error {
 		}
 	}
 	if err := r.loadTenantProfiles(ctx); err != nil {
+		return err
+	}
+	if err := r.loadViews(ctx); err != nil {
 		return err
 	}
 	if err := r.loadCredentials(ctx); err != nil {

@@ -15,6 +15,14 @@ type Eraser interface {
 	DeleteEntity(context.Context, model.TenantID, model.EntityID) (model.Position, error)
 }
 
+// An Engine holds the series of what exists here.
+type Engine interface {
+	Eraser
+	// CopyAttributes writes the attributes of v's source that v chooses to v itself, and
+	// removes those of dropped that it chooses no longer. It may be asked again.
+	CopyAttributes(ctx context.Context, v *model.EntityView, dropped model.ViewKeys) error
+}
+
 // Erasures the engine refused are tried again after eraseRetry, then twice as long, up to
 // eraseRetryMax.
 const (
@@ -33,13 +41,14 @@ type outbox struct {
 		stop   context.CancelFunc // nil until Start
 		closed bool
 		wake   chan struct{} // capacity 1: a wake-up is never lost, never queued twice
+		engine Engine        // nil until Start
 	}
 	done sync.WaitGroup
 }
 
 // Start begins to carry out the outbox with e, first what an earlier run left. It is called
 // once; Close ends it.
-func (r *Registry) Start(e Eraser) {
+func (r *Registry) Start(e Engine) {
 	o := &r.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -48,8 +57,18 @@ func (r *Registry) Start(e Eraser) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	wake := make(chan struct{}, 1)
-	o.mu.stop, o.mu.wake = stop, wake
+	o.mu.stop, o.mu.wake, o.mu.engine = stop, wake, e
 	o.done.Go(func() { r.eraseLoop(ctx, e, wake) })
+}
+
+// engine returns what Start was given; nil before it and after close.
+func (o *outbox) engine() Engine {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.mu.closed {
+		return nil
+	}
+	return o.mu.engine
 }
 
 // poke tells the worker that there is something to erase.
@@ -73,11 +92,11 @@ func (o *outbox) close() {
 	o.done.Wait()
 }
 
-func (r *Registry) eraseLoop(ctx context.Context, e Eraser, wake <-chan struct{}) {
+func (r *Registry) eraseLoop(ctx context.Context, e Engine, wake <-chan struct{}) {
 	retry := eraseRetry
 	for {
 		var again <-chan time.Time
-		if left := r.sweep(ctx, e); left {
+		if left := r.sweep(ctx, e); r.sweepCopies(ctx, e) || left {
 			again = time.After(retry)
 			retry = min(2*retry, eraseRetryMax)
 		} else {

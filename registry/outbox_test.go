@@ -18,6 +18,7 @@ type engine struct {
 	refuse func(model.EntityID) bool
 	erased []model.EntityID
 	asked  int
+	copied []copied
 }
 
 func (e *engine) DeleteEntity(_ context.Context, _ model.TenantID, id model.EntityID) (model.Position, error) {
@@ -29,6 +30,23 @@ func (e *engine) DeleteEntity(_ context.Context, _ model.TenantID, id model.Enti
 	}
 	e.erased = append(e.erased, id)
 	return 1, nil
+}
+
+func (e *engine) CopyAttributes(_ context.Context, v *model.EntityView, dropped model.ViewKeys) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refuse != nil && e.refuse(v.ID) {
+		return errors.New("engine is down")
+	}
+	e.copied = append(e.copied, copied{v.ID, v.Version, dropped})
+	return nil
+}
+
+// copied is a copy that was asked for.
+type copied struct {
+	view    model.EntityID
+	version int64
+	dropped model.ViewKeys
 }
 
 func (e *engine) state() (erased map[model.EntityID]int, asked int) {

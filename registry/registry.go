@@ -24,7 +24,7 @@ type Options struct {
 	// RightsChanged is called after a change of who may do what: a session that ended, an
 	// assignment, a deletion, a credential. It must not block. Nil means nobody looks.
 	RightsChanged func()
-	// EraseFailed observes erasures the engine refused; they are tried again. Nil means
+	// EraseFailed observes erasures and copies the engine refused; they are tried again. Nil means
 	// nobody looks.
 	EraseFailed func(model.EntityID, error)
 }

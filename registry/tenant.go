@@ -121,7 +121,7 @@ func (r *Registry) Tenant(ctx context.Context, id model.TenantID) (*model.Tenant
 
 // tenantTables hold the entities of tenants, in an order in which they can be deleted: what
 // refers stands before what it refers to.
-var tenantTables = []string{"devices", "device_profiles", "assets", "asset_profiles", "users", "customers", "dashboards"}
+var tenantTables = []string{"entity_views", "devices", "device_profiles", "assets", "asset_profiles", "users", "customers", "dashboards"}
 
 // DeleteTenant removes a tenant with everything it owns.
 func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {

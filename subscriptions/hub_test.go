@@ -104,7 +104,7 @@ func expected(log []*model.Change, spec Spec, at [model.State + 1]model.Position
 			c.Position <= at[c.Scope] {
 			continue
 		}
-		u := Update{Position: c.Position, Points: filter(nil, appendPoints(nil, c), spec.Keys, spec.NewestOnly)}
+		u := Update{Position: c.Position, Points: filter(nil, appendPoints(nil, c), spec.Keys, spec.NewestOnly, spec.Window)}
 		if len(u.Points) > 0 {
 			text = lines{}.Frame(text, spec.ID, lines{}.Body(nil, &u))
 		}
@@ -335,7 +335,7 @@ func TestPointsOfAChangeAreSortedAndTheLaterRowWins(t *testing.T) {
 	if diff := cmp.Diff(want, appendPoints(nil, c), values); diff != "" {
 		t.Error(diff)
 	}
-	if got := filter(nil, want, []string{"0", "a", "d"}, true); len(got) != 2 || got[0].TS != 5 || got[1].Key != "d" {
+	if got := filter(nil, want, []string{"0", "a", "d"}, true, nil); len(got) != 2 || got[0].TS != 5 || got[1].Key != "d" {
 		t.Errorf("filtered to %+v", got)
 	}
 }

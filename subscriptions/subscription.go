@@ -27,6 +27,8 @@ type Spec struct {
 	Entity model.EntityID
 	Scopes Scopes
 	Keys   []string // sorted and distinct; nil means every key
+	// Window leaves out what it does not show of the entity's time series; nil shows all.
+	Window *model.Window
 	// NewestOnly leaves out points that did not become the latest of their key.
 	NewestOnly bool
 	// ID is the client's name for the subscription; it is the only thing in which the

@@ -30,6 +30,7 @@ type view struct {
 type viewKey struct {
 	scopes     Scopes
 	newestOnly bool
+	window     *model.Window
 	keys       string // joined; "" means all
 	encoder    Encoder
 }
@@ -236,6 +237,7 @@ func (s *Subscription) viewKey() viewKey {
 	return viewKey{
 		scopes:     s.spec.Scopes,
 		newestOnly: s.spec.NewestOnly,
+		window:     s.spec.Window,
 		keys:       strings.Join(s.spec.Keys, "\x00"),
 		encoder:    s.spec.Encoder,
 	}
@@ -257,7 +259,7 @@ func (b *batch) fill(changes []*model.Change, v *view) int {
 			b.of, b.all = c, appendPoints(b.all[:0], c)
 		}
 		start := len(b.points)
-		b.points = filter(b.points, b.all, v.keys, v.key.newestOnly)
+		b.points = filter(b.points, b.all, v.keys, v.key.newestOnly, v.key.window)
 		if len(b.points) == start {
 			continue
 		}

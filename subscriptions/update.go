@@ -81,12 +81,15 @@ func dropReplaced(points []Point) []Point {
 }
 
 // filter appends the points of a change that a view wants. Both points and keys are sorted;
-// nil keys means all.
-func filter(dst, points []Point, keys []string, newestOnly bool) []Point {
+// nil keys means all, and so does a nil window. That a key was removed is told within any span.
+func filter(dst, points []Point, keys []string, newestOnly bool, w *model.Window) []Point {
 	k := 0
 	for i := range points {
 		p := &points[i]
 		if newestOnly && p.Late {
+			continue
+		}
+		if w != nil && !w.Shows(p.Key, p.TS) && (p.Value.Type() != model.TypeNone || !w.HasKey(p.Key)) {
 			continue
 		}
 		if keys != nil {

@@ -85,11 +85,14 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 		return nil
 	}
 	spec.Tenant, spec.Entity, spec.ID, spec.Encoder, spec.Keys = e.Tenant, e.ID, c.ID, encoder{}, c.Keys
+	if spec.Window != nil {
+		spec.Entity = spec.Window.Source.ID
+	}
 	h, err := s.hub().Subscribe(ctx, spec, s, open)
 	if err != nil {
 		return err
 	}
-	x := &subscription{hub: h, ref: e.Ref(), access: a}
+	x := &subscription{hub: h, ref: e.Ref(), access: a, window: spec.Window}
 	if !s.put(x) {
 		s.hub().Unsubscribe(h)
 	}
@@ -102,7 +105,9 @@ func (s *session) timeseries(ctx context.Context, c *thingsboard.WSCommand) erro
 	if err != nil {
 		return err
 	}
+	w := s.server.window(e.ID)
 	open := func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+		r = throughView(r, w)
 		var p model.Position
 		if c.TimeWindow > 0 && len(c.Keys) > 0 {
 			o.Frame, p, err = s.window(ctx, r, c, e)
@@ -117,7 +122,7 @@ func (s *session) timeseries(ctx context.Context, c *thingsboard.WSCommand) erro
 			return err
 		}
 	}
-	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly()}
+	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly(), Window: w}
 	return s.subscribe(ctx, c, ReadTelemetry, e, spec, open)
 }
 
@@ -195,7 +200,7 @@ func (s *session) history(ctx context.Context, c *thingsboard.WSCommand) error {
 	if err != nil {
 		return err
 	}
-	frame, _, err := s.read(ctx, r, c.ID, q)
+	frame, _, err := s.read(ctx, throughView(r, s.server.window(e.ID)), c.ID, q)
 	if err == nil {
 		s.conn.send(frame)
 	}

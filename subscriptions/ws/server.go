@@ -34,6 +34,9 @@ type Deps struct {
 	// what is another customer's. It is asked again for open subscriptions, so it must be
 	// fast and do no I/O.
 	Allow func(p model.Principal, a Access, ref model.EntityRef) (*model.Entity, error)
+	// Window returns what an entity view shows; false when the id is no view's. It must be
+	// fast and do no I/O. Nil means that there are no views.
+	Window func(model.EntityID) (*model.Window, bool)
 	// Current, asked every few seconds for each open session, returns the principal as it is
 	// now, or an error when its session was revoked or its user is gone. Nil keeps what
 	// Verify said: an open session outlives its token (contract 11.1).

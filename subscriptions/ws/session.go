@@ -69,6 +69,7 @@ type subscription struct {
 	hub    *subscriptions.Subscription
 	ref    model.EntityRef
 	access Access
+	window *model.Window // what it shows of its entity; nil unless that is a view
 }
 
 func newSession(s *Server) *session {
@@ -373,7 +374,11 @@ func (s *session) recheck() {
 		s.mu.Unlock()
 	}
 	for _, x := range subs {
-		if _, err := s.server.deps.Allow(p, x.access, x.ref); err != nil && s.dropExactly(x) {
+		_, err := s.server.deps.Allow(p, x.access, x.ref)
+		if err == nil && x.window != nil && s.server.window(x.ref.ID) != x.window {
+			err = model.Errorf(model.Conflict, "Entity view was changed, please subscribe again!")
+		}
+		if err != nil && s.dropExactly(x) {
 			s.fail(&thingsboard.WSCommand{ID: x.hub.ID()}, err)
 		}
 	}

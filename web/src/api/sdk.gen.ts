@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignAssetToCustomerData, AssignAssetToCustomerErrors, AssignAssetToCustomerResponses, AssignAssetToPublicCustomerData, AssignAssetToPublicCustomerErrors, AssignAssetToPublicCustomerResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDashboardToPublicCustomerData, AssignDashboardToPublicCustomerErrors, AssignDashboardToPublicCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteAssetData, DeleteAssetErrors, DeleteAssetProfileData, DeleteAssetProfileErrors, DeleteAssetProfileResponses, DeleteAssetResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceProfileData, DeleteDeviceProfileErrors, DeleteDeviceProfileResponses, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantProfileData, DeleteTenantProfileErrors, DeleteTenantProfileResponses, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAssetData, GetAssetErrors, GetAssetInfoData, GetAssetInfoErrors, GetAssetInfoResponses, GetAssetProfileData, GetAssetProfileErrors, GetAssetProfileInfoData, GetAssetProfileInfoErrors, GetAssetProfileInfoResponses, GetAssetProfileInfosData, GetAssetProfileInfosErrors, GetAssetProfileInfosResponses, GetAssetProfileResponses, GetAssetProfilesData, GetAssetProfilesErrors, GetAssetProfilesResponses, GetAssetResponses, GetAssetsByIdsData, GetAssetsByIdsErrors, GetAssetsByIdsResponses, GetAssetTypesData, GetAssetTypesErrors, GetAssetTypesResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerAssetInfosData, GetCustomerAssetInfosErrors, GetCustomerAssetInfosResponses, GetCustomerAssetsData, GetCustomerAssetsErrors, GetCustomerAssetsResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDefaultAssetProfileInfoData, GetDefaultAssetProfileInfoErrors, GetDefaultAssetProfileInfoResponses, GetDefaultDeviceProfileInfoData, GetDefaultDeviceProfileInfoErrors, GetDefaultDeviceProfileInfoResponses, GetDefaultTenantProfileInfoData, GetDefaultTenantProfileInfoErrors, GetDefaultTenantProfileInfoResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileAttributeKeysData, GetDeviceProfileAttributeKeysErrors, GetDeviceProfileAttributeKeysResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfoData, GetDeviceProfileInfoErrors, GetDeviceProfileInfoResponses, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceProfileTimeseriesKeysData, GetDeviceProfileTimeseriesKeysErrors, GetDeviceProfileTimeseriesKeysResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantAssetData, GetTenantAssetErrors, GetTenantAssetInfosData, GetTenantAssetInfosErrors, GetTenantAssetInfosResponses, GetTenantAssetResponses, GetTenantAssetsData, GetTenantAssetsErrors, GetTenantAssetsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantErrors, GetTenantProfileData, GetTenantProfileErrors, GetTenantProfileInfosData, GetTenantProfileInfosErrors, GetTenantProfileInfosResponses, GetTenantProfileResponses, GetTenantProfilesData, GetTenantProfilesErrors, GetTenantProfilesResponses, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, GetUserTokenData, GetUserTokenErrors, GetUserTokenResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveAssetData, SaveAssetErrors, SaveAssetProfileData, SaveAssetProfileErrors, SaveAssetProfileResponses, SaveAssetResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveTenantData, SaveTenantErrors, SaveTenantProfileData, SaveTenantProfileErrors, SaveTenantProfileResponses, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, SetDefaultAssetProfileData, SetDefaultAssetProfileErrors, SetDefaultAssetProfileResponses, SetDefaultDeviceProfileData, SetDefaultDeviceProfileErrors, SetDefaultDeviceProfileResponses, SetDefaultTenantProfileData, SetDefaultTenantProfileErrors, SetDefaultTenantProfileResponses, SetUserCredentialsEnabledData, SetUserCredentialsEnabledErrors, SetUserCredentialsEnabledResponses, UnassignAssetFromCustomerData, UnassignAssetFromCustomerErrors, UnassignAssetFromCustomerResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDashboardFromPublicCustomerData, UnassignDashboardFromPublicCustomerErrors, UnassignDashboardFromPublicCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses } from './types.gen';
+import type { ActivateUserData, ActivateUserErrors, ActivateUserResponses, AssignAssetToCustomerData, AssignAssetToCustomerErrors, AssignAssetToCustomerResponses, AssignAssetToPublicCustomerData, AssignAssetToPublicCustomerErrors, AssignAssetToPublicCustomerResponses, AssignDashboardToCustomerData, AssignDashboardToCustomerErrors, AssignDashboardToCustomerResponses, AssignDashboardToPublicCustomerData, AssignDashboardToPublicCustomerErrors, AssignDashboardToPublicCustomerResponses, AssignDeviceToCustomerData, AssignDeviceToCustomerErrors, AssignDeviceToCustomerResponses, AssignDeviceToPublicCustomerData, AssignDeviceToPublicCustomerErrors, AssignDeviceToPublicCustomerResponses, AssignEntityViewToCustomerData, AssignEntityViewToCustomerErrors, AssignEntityViewToCustomerResponses, AssignEntityViewToPublicCustomerData, AssignEntityViewToPublicCustomerErrors, AssignEntityViewToPublicCustomerResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, CompleteSetupData, CompleteSetupErrors, CompleteSetupResponses, DeleteAssetData, DeleteAssetErrors, DeleteAssetProfileData, DeleteAssetProfileErrors, DeleteAssetProfileResponses, DeleteAssetResponses, DeleteCustomerData, DeleteCustomerErrors, DeleteCustomerResponses, DeleteDashboardData, DeleteDashboardErrors, DeleteDashboardResponses, DeleteDeviceAttributesData, DeleteDeviceAttributesErrors, DeleteDeviceAttributesResponses, DeleteDeviceData, DeleteDeviceErrors, DeleteDeviceProfileData, DeleteDeviceProfileErrors, DeleteDeviceProfileResponses, DeleteDeviceResponses, DeleteEntityAttributesData, DeleteEntityAttributesErrors, DeleteEntityAttributesResponses, DeleteEntityViewData, DeleteEntityViewErrors, DeleteEntityViewResponses, DeleteTenantData, DeleteTenantErrors, DeleteTenantProfileData, DeleteTenantProfileErrors, DeleteTenantProfileResponses, DeleteTenantResponses, DeleteTimeseriesData, DeleteTimeseriesErrors, DeleteTimeseriesResponses, DeleteUserData, DeleteUserErrors, DeleteUserResponses, GetActivationLinkData, GetActivationLinkErrors, GetActivationLinkResponses, GetAssetData, GetAssetErrors, GetAssetInfoData, GetAssetInfoErrors, GetAssetInfoResponses, GetAssetProfileData, GetAssetProfileErrors, GetAssetProfileInfoData, GetAssetProfileInfoErrors, GetAssetProfileInfoResponses, GetAssetProfileInfosData, GetAssetProfileInfosErrors, GetAssetProfileInfosResponses, GetAssetProfileResponses, GetAssetProfilesData, GetAssetProfilesErrors, GetAssetProfilesResponses, GetAssetResponses, GetAssetsByIdsData, GetAssetsByIdsErrors, GetAssetsByIdsResponses, GetAssetTypesData, GetAssetTypesErrors, GetAssetTypesResponses, GetAttributeKeysByScopeData, GetAttributeKeysByScopeErrors, GetAttributeKeysByScopeResponses, GetAttributeKeysData, GetAttributeKeysErrors, GetAttributeKeysResponses, GetAttributesByScopeData, GetAttributesByScopeErrors, GetAttributesByScopeResponses, GetAttributesData, GetAttributesErrors, GetAttributesResponses, GetCurrentUserData, GetCurrentUserErrors, GetCurrentUserResponses, GetCustomerAssetInfosData, GetCustomerAssetInfosErrors, GetCustomerAssetInfosResponses, GetCustomerAssetsData, GetCustomerAssetsErrors, GetCustomerAssetsResponses, GetCustomerDashboardsData, GetCustomerDashboardsErrors, GetCustomerDashboardsResponses, GetCustomerData, GetCustomerDeviceInfosData, GetCustomerDeviceInfosErrors, GetCustomerDeviceInfosResponses, GetCustomerDevicesData, GetCustomerDevicesErrors, GetCustomerDevicesResponses, GetCustomerEntityViewInfosData, GetCustomerEntityViewInfosErrors, GetCustomerEntityViewInfosResponses, GetCustomerEntityViewsData, GetCustomerEntityViewsErrors, GetCustomerEntityViewsResponses, GetCustomerErrors, GetCustomerResponses, GetCustomersData, GetCustomersErrors, GetCustomerShortInfoData, GetCustomerShortInfoErrors, GetCustomerShortInfoResponses, GetCustomersResponses, GetCustomerTitleData, GetCustomerTitleErrors, GetCustomerTitleResponses, GetCustomerUsersData, GetCustomerUsersErrors, GetCustomerUsersResponses, GetDashboardData, GetDashboardErrors, GetDashboardInfoData, GetDashboardInfoErrors, GetDashboardInfoResponses, GetDashboardResponses, GetDefaultAssetProfileInfoData, GetDefaultAssetProfileInfoErrors, GetDefaultAssetProfileInfoResponses, GetDefaultDeviceProfileInfoData, GetDefaultDeviceProfileInfoErrors, GetDefaultDeviceProfileInfoResponses, GetDefaultTenantProfileInfoData, GetDefaultTenantProfileInfoErrors, GetDefaultTenantProfileInfoResponses, GetDeviceAttributesData, GetDeviceAttributesErrors, GetDeviceAttributesResponses, GetDeviceConnectivityData, GetDeviceConnectivityErrors, GetDeviceConnectivityResponses, GetDeviceCredentialsData, GetDeviceCredentialsErrors, GetDeviceCredentialsResponses, GetDeviceData, GetDeviceErrors, GetDeviceInfoData, GetDeviceInfoErrors, GetDeviceInfoResponses, GetDeviceProfileAttributeKeysData, GetDeviceProfileAttributeKeysErrors, GetDeviceProfileAttributeKeysResponses, GetDeviceProfileData, GetDeviceProfileErrors, GetDeviceProfileInfoData, GetDeviceProfileInfoErrors, GetDeviceProfileInfoResponses, GetDeviceProfileInfosData, GetDeviceProfileInfosErrors, GetDeviceProfileInfosResponses, GetDeviceProfileResponses, GetDeviceProfilesData, GetDeviceProfilesErrors, GetDeviceProfilesResponses, GetDeviceProfileTimeseriesKeysData, GetDeviceProfileTimeseriesKeysErrors, GetDeviceProfileTimeseriesKeysResponses, GetDeviceResponses, GetDevicesByIdsData, GetDevicesByIdsErrors, GetDevicesByIdsResponses, GetDevicesListData, GetDevicesListErrors, GetDevicesListResponses, GetDeviceTypesData, GetDeviceTypesErrors, GetDeviceTypesResponses, GetEntityViewData, GetEntityViewErrors, GetEntityViewInfoData, GetEntityViewInfoErrors, GetEntityViewInfoResponses, GetEntityViewResponses, GetEntityViewTypesData, GetEntityViewTypesErrors, GetEntityViewTypesResponses, GetHealthData, GetHealthResponses, GetMaxDatapointsLimitData, GetMaxDatapointsLimitErrors, GetMaxDatapointsLimitResponses, GetMetricsData, GetMetricsResponses, GetOpenApiData, GetOpenApiResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetServerTimeData, GetServerTimeErrors, GetServerTimeResponses, GetSetupData, GetSetupErrors, GetSetupResponses, GetSystemParamsData, GetSystemParamsErrors, GetSystemParamsResponses, GetTenantAssetData, GetTenantAssetErrors, GetTenantAssetInfosData, GetTenantAssetInfosErrors, GetTenantAssetInfosResponses, GetTenantAssetResponses, GetTenantAssetsData, GetTenantAssetsErrors, GetTenantAssetsResponses, GetTenantCustomerData, GetTenantCustomerErrors, GetTenantCustomerResponses, GetTenantDashboardsData, GetTenantDashboardsErrors, GetTenantDashboardsResponses, GetTenantData, GetTenantDeviceData, GetTenantDeviceErrors, GetTenantDeviceInfosData, GetTenantDeviceInfosErrors, GetTenantDeviceInfosResponses, GetTenantDeviceResponses, GetTenantDevicesData, GetTenantDevicesErrors, GetTenantDevicesResponses, GetTenantEntityViewData, GetTenantEntityViewErrors, GetTenantEntityViewInfosData, GetTenantEntityViewInfosErrors, GetTenantEntityViewInfosResponses, GetTenantEntityViewResponses, GetTenantEntityViewsData, GetTenantEntityViewsErrors, GetTenantEntityViewsResponses, GetTenantErrors, GetTenantProfileData, GetTenantProfileErrors, GetTenantProfileInfosData, GetTenantProfileInfosErrors, GetTenantProfileInfosResponses, GetTenantProfileResponses, GetTenantProfilesData, GetTenantProfilesErrors, GetTenantProfilesResponses, GetTenantResponses, GetTenantsData, GetTenantsErrors, GetTenantsResponses, GetTenantUsersData, GetTenantUsersErrors, GetTenantUsersResponses, GetTimeseriesData, GetTimeseriesErrors, GetTimeseriesHistoryData, GetTimeseriesHistoryErrors, GetTimeseriesHistoryResponses, GetTimeseriesKeysData, GetTimeseriesKeysErrors, GetTimeseriesKeysResponses, GetTimeseriesResponses, GetUserData, GetUserErrors, GetUserResponses, GetUsersData, GetUsersErrors, GetUsersResponses, GetUserTokenData, GetUserTokenErrors, GetUserTokenResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, OpenLiveData, OpenLiveErrors, OpenLiveTelemetryData, OpenLiveTelemetryErrors, PostDeviceAttributesData, PostDeviceAttributesErrors, PostDeviceAttributesResponses, PostDeviceTelemetryData, PostDeviceTelemetryErrors, PostDeviceTelemetryResponses, RefreshTokenData, RefreshTokenErrors, RefreshTokenResponses, SaveAssetData, SaveAssetErrors, SaveAssetProfileData, SaveAssetProfileErrors, SaveAssetProfileResponses, SaveAssetResponses, SaveCustomerData, SaveCustomerErrors, SaveCustomerResponses, SaveDashboardData, SaveDashboardErrors, SaveDashboardResponses, SaveDeviceAttributesData, SaveDeviceAttributesErrors, SaveDeviceAttributesResponses, SaveDeviceCredentialsData, SaveDeviceCredentialsErrors, SaveDeviceCredentialsResponses, SaveDeviceData, SaveDeviceErrors, SaveDeviceProfileData, SaveDeviceProfileErrors, SaveDeviceProfileResponses, SaveDeviceResponses, SaveDeviceWithCredentialsData, SaveDeviceWithCredentialsErrors, SaveDeviceWithCredentialsResponses, SaveEntityAttributesData, SaveEntityAttributesErrors, SaveEntityAttributesResponses, SaveEntityAttributesV2Data, SaveEntityAttributesV2Errors, SaveEntityAttributesV2Responses, SaveEntityViewData, SaveEntityViewErrors, SaveEntityViewResponses, SaveTenantData, SaveTenantErrors, SaveTenantProfileData, SaveTenantProfileErrors, SaveTenantProfileResponses, SaveTenantResponses, SaveTimeseriesData, SaveTimeseriesErrors, SaveTimeseriesResponses, SaveTimeseriesWithTtlData, SaveTimeseriesWithTtlErrors, SaveTimeseriesWithTtlResponses, SaveUserData, SaveUserErrors, SaveUserResponses, SetDefaultAssetProfileData, SetDefaultAssetProfileErrors, SetDefaultAssetProfileResponses, SetDefaultDeviceProfileData, SetDefaultDeviceProfileErrors, SetDefaultDeviceProfileResponses, SetDefaultTenantProfileData, SetDefaultTenantProfileErrors, SetDefaultTenantProfileResponses, SetUserCredentialsEnabledData, SetUserCredentialsEnabledErrors, SetUserCredentialsEnabledResponses, UnassignAssetFromCustomerData, UnassignAssetFromCustomerErrors, UnassignAssetFromCustomerResponses, UnassignDashboardFromCustomerData, UnassignDashboardFromCustomerErrors, UnassignDashboardFromCustomerResponses, UnassignDashboardFromPublicCustomerData, UnassignDashboardFromPublicCustomerErrors, UnassignDashboardFromPublicCustomerResponses, UnassignDeviceFromCustomerData, UnassignDeviceFromCustomerErrors, UnassignDeviceFromCustomerResponses, UnassignEntityViewFromCustomerData, UnassignEntityViewFromCustomerErrors, UnassignEntityViewFromCustomerResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -915,6 +915,136 @@ export const getDefaultAssetProfileInfo = <ThrowOnError extends boolean = true>(
 export const getAssetProfileInfo = <ThrowOnError extends boolean = true>(options: Options<GetAssetProfileInfoData, ThrowOnError>): RequestResult<GetAssetProfileInfoResponses, GetAssetProfileInfoErrors, ThrowOnError> => (options.client ?? client).get<GetAssetProfileInfoResponses, GetAssetProfileInfoErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
     url: '/api/assetProfileInfo/{assetProfileId}',
+    ...options
+});
+
+/**
+ * Create or update an entity view
+ *
+ * A view shows the time series of `entityId`, a device or an asset, that `keys.timeseries` names
+ * (none named: all), from `startTimeMs` to before `endTimeMs` (0: open). Attributes named in
+ * `keys.attributes` that changed within that span are copied when the view is saved.
+ *
+ */
+export const saveEntityView = <ThrowOnError extends boolean = true>(options: Options<SaveEntityViewData, ThrowOnError>): RequestResult<SaveEntityViewResponses, SaveEntityViewErrors, ThrowOnError> => (options.client ?? client).post<SaveEntityViewResponses, SaveEntityViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/entityView',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete an entity view
+ */
+export const deleteEntityView = <ThrowOnError extends boolean = true>(options: Options<DeleteEntityViewData, ThrowOnError>): RequestResult<DeleteEntityViewResponses, DeleteEntityViewErrors, ThrowOnError> => (options.client ?? client).delete<DeleteEntityViewResponses, DeleteEntityViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/entityView/{entityViewId}',
+    ...options
+});
+
+/**
+ * Read an entity view
+ */
+export const getEntityView = <ThrowOnError extends boolean = true>(options: Options<GetEntityViewData, ThrowOnError>): RequestResult<GetEntityViewResponses, GetEntityViewErrors, ThrowOnError> => (options.client ?? client).get<GetEntityViewResponses, GetEntityViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/entityView/{entityViewId}',
+    ...options
+});
+
+/**
+ * Read an entity view with its customer's title
+ */
+export const getEntityViewInfo = <ThrowOnError extends boolean = true>(options: Options<GetEntityViewInfoData, ThrowOnError>): RequestResult<GetEntityViewInfoResponses, GetEntityViewInfoErrors, ThrowOnError> => (options.client ?? client).get<GetEntityViewInfoResponses, GetEntityViewInfoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/entityView/info/{entityViewId}',
+    ...options
+});
+
+/**
+ * The types of the entity views one may see
+ */
+export const getEntityViewTypes = <ThrowOnError extends boolean = true>(options?: Options<GetEntityViewTypesData, ThrowOnError>): RequestResult<GetEntityViewTypesResponses, GetEntityViewTypesErrors, ThrowOnError> => (options?.client ?? client).get<GetEntityViewTypesResponses, GetEntityViewTypesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/entityView/types',
+    ...options
+});
+
+/**
+ * List the entity views of the tenant, or find one by name
+ *
+ * With `entityViewName` the answer is that one entity view, or 404; the paging parameters are then not needed.
+ */
+export const getTenantEntityViews = <ThrowOnError extends boolean = true>(options?: Options<GetTenantEntityViewsData, ThrowOnError>): RequestResult<GetTenantEntityViewsResponses, GetTenantEntityViewsErrors, ThrowOnError> => (options?.client ?? client).get<GetTenantEntityViewsResponses, GetTenantEntityViewsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/entityViews',
+    ...options
+});
+
+/**
+ * Find an entity view by its name
+ */
+export const getTenantEntityView = <ThrowOnError extends boolean = true>(options: Options<GetTenantEntityViewData, ThrowOnError>): RequestResult<GetTenantEntityViewResponses, GetTenantEntityViewErrors, ThrowOnError> => (options.client ?? client).get<GetTenantEntityViewResponses, GetTenantEntityViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/entityView',
+    ...options
+});
+
+/**
+ * List the entity views of the tenant with the titles of their customers
+ */
+export const getTenantEntityViewInfos = <ThrowOnError extends boolean = true>(options: Options<GetTenantEntityViewInfosData, ThrowOnError>): RequestResult<GetTenantEntityViewInfosResponses, GetTenantEntityViewInfosErrors, ThrowOnError> => (options.client ?? client).get<GetTenantEntityViewInfosResponses, GetTenantEntityViewInfosErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/tenant/entityViewInfos',
+    ...options
+});
+
+/**
+ * List the entity views of a customer
+ */
+export const getCustomerEntityViews = <ThrowOnError extends boolean = true>(options: Options<GetCustomerEntityViewsData, ThrowOnError>): RequestResult<GetCustomerEntityViewsResponses, GetCustomerEntityViewsErrors, ThrowOnError> => (options.client ?? client).get<GetCustomerEntityViewsResponses, GetCustomerEntityViewsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/entityViews',
+    ...options
+});
+
+/**
+ * List the entity views of a customer with its title
+ */
+export const getCustomerEntityViewInfos = <ThrowOnError extends boolean = true>(options: Options<GetCustomerEntityViewInfosData, ThrowOnError>): RequestResult<GetCustomerEntityViewInfosResponses, GetCustomerEntityViewInfosErrors, ThrowOnError> => (options.client ?? client).get<GetCustomerEntityViewInfosResponses, GetCustomerEntityViewInfosErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/entityViewInfos',
+    ...options
+});
+
+/**
+ * Assign an entity view to a customer
+ */
+export const assignEntityViewToCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignEntityViewToCustomerData, ThrowOnError>): RequestResult<AssignEntityViewToCustomerResponses, AssignEntityViewToCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignEntityViewToCustomerResponses, AssignEntityViewToCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/{customerId}/entityView/{entityViewId}',
+    ...options
+});
+
+/**
+ * Take an entity view from its customer
+ */
+export const unassignEntityViewFromCustomer = <ThrowOnError extends boolean = true>(options: Options<UnassignEntityViewFromCustomerData, ThrowOnError>): RequestResult<UnassignEntityViewFromCustomerResponses, UnassignEntityViewFromCustomerErrors, ThrowOnError> => (options.client ?? client).delete<UnassignEntityViewFromCustomerResponses, UnassignEntityViewFromCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/entityView/{entityViewId}',
+    ...options
+});
+
+/**
+ * Assign an entity view to the public customer
+ *
+ * The public customer is created when it is first needed.
+ */
+export const assignEntityViewToPublicCustomer = <ThrowOnError extends boolean = true>(options: Options<AssignEntityViewToPublicCustomerData, ThrowOnError>): RequestResult<AssignEntityViewToPublicCustomerResponses, AssignEntityViewToPublicCustomerErrors, ThrowOnError> => (options.client ?? client).post<AssignEntityViewToPublicCustomerResponses, AssignEntityViewToPublicCustomerErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
+    url: '/api/customer/public/entityView/{entityViewId}',
     ...options
 });
 

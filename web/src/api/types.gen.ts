@@ -648,6 +648,93 @@ export type PageAssetProfileInfo = {
     hasNext: boolean;
 };
 
+/**
+ * Names of attributes, by scope - the client's, the server's, the shared ones.
+ */
+export type EntityViewAttributes = {
+    cs?: Array<string>;
+    ss?: Array<string>;
+    sh?: Array<string>;
+};
+
+/**
+ * What an entity view shows. No time series means all of them, no attributes none.
+ */
+export type EntityViewKeys = {
+    timeseries?: Array<string>;
+    attributes?: EntityViewAttributes;
+};
+
+export type EntityViewRequest = {
+    id?: EntityId;
+    version?: number | null;
+    name: string;
+    type?: string | null;
+    entityId: EntityId;
+    keys?: EntityViewKeys;
+    /**
+     * Start of what is shown, inclusive; 0 is open.
+     */
+    startTimeMs?: number | null;
+    /**
+     * End of what is shown, exclusive; 0 is open.
+     */
+    endTimeMs?: number | null;
+    customerId?: EntityId;
+    additionalInfo?: FreeObject;
+};
+
+export type EntityView = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    customerId: EntityId;
+    name: string;
+    type: string;
+    entityId: EntityId;
+    keys: EntityViewKeys;
+    startTimeMs: number;
+    endTimeMs: number;
+    externalId: FreeObject;
+    additionalInfo: FreeObject;
+};
+
+/**
+ * An entity view with what a list shows beside it.
+ */
+export type EntityViewInfo = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    customerId: EntityId;
+    name: string;
+    type: string;
+    entityId: EntityId;
+    keys: EntityViewKeys;
+    startTimeMs: number;
+    endTimeMs: number;
+    externalId: FreeObject;
+    additionalInfo: FreeObject;
+    customerTitle: string | null;
+    customerIsPublic: boolean;
+};
+
+export type PageEntityView = {
+    data: Array<EntityView>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageEntityViewInfo = {
+    data: Array<EntityViewInfo>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
 export type AssignedCustomer = {
     customerId: EntityId;
     title: string;
@@ -825,6 +912,11 @@ export type AssetProfileId = string;
 export type TenantProfileId = string;
 
 /**
+ * Id of the entity view.
+ */
+export type EntityViewId = string;
+
+/**
  * Id of the entity.
  */
 export type EntityIdPath = string;
@@ -908,6 +1000,11 @@ export type AssetProfileFilter = string;
  * Ids separated by commas.
  */
 export type AssetIds = string;
+
+/**
+ * Only entity views of this type.
+ */
+export type EntityViewType = string;
 
 /**
  * Ids separated by commas.
@@ -5097,6 +5194,682 @@ export type GetAssetProfileInfoResponses = {
 };
 
 export type GetAssetProfileInfoResponse = GetAssetProfileInfoResponses[keyof GetAssetProfileInfoResponses];
+
+export type SaveEntityViewData = {
+    body: EntityViewRequest;
+    path?: never;
+    query?: never;
+    url: '/api/entityView';
+};
+
+export type SaveEntityViewErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Error code 35 - somebody else changed it first.
+     */
+    409: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveEntityViewError = SaveEntityViewErrors[keyof SaveEntityViewErrors];
+
+export type SaveEntityViewResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type SaveEntityViewResponse = SaveEntityViewResponses[keyof SaveEntityViewResponses];
+
+export type DeleteEntityViewData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/entityView/{entityViewId}';
+};
+
+export type DeleteEntityViewErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteEntityViewError = DeleteEntityViewErrors[keyof DeleteEntityViewErrors];
+
+export type DeleteEntityViewResponses = {
+    /**
+     * The entity view is gone; what it showed is not.
+     */
+    200: unknown;
+};
+
+export type GetEntityViewData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/entityView/{entityViewId}';
+};
+
+export type GetEntityViewErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetEntityViewError = GetEntityViewErrors[keyof GetEntityViewErrors];
+
+export type GetEntityViewResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type GetEntityViewResponse = GetEntityViewResponses[keyof GetEntityViewResponses];
+
+export type GetEntityViewInfoData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/entityView/info/{entityViewId}';
+};
+
+export type GetEntityViewInfoErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetEntityViewInfoError = GetEntityViewInfoErrors[keyof GetEntityViewInfoErrors];
+
+export type GetEntityViewInfoResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityViewInfo;
+};
+
+export type GetEntityViewInfoResponse = GetEntityViewInfoResponses[keyof GetEntityViewInfoResponses];
+
+export type GetEntityViewTypesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/entityView/types';
+};
+
+export type GetEntityViewTypesErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetEntityViewTypesError = GetEntityViewTypesErrors[keyof GetEntityViewTypesErrors];
+
+export type GetEntityViewTypesResponses = {
+    /**
+     * Each type once, sorted.
+     */
+    200: Array<EntitySubtype>;
+};
+
+export type GetEntityViewTypesResponse = GetEntityViewTypesResponses[keyof GetEntityViewTypesResponses];
+
+export type GetTenantEntityViewsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The exact name of one entity view.
+         */
+        entityViewName?: string;
+        /**
+         * Elements of a page; required unless `entityViewName` is given.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0; required unless `entityViewName` is given.
+         */
+        page?: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only entity views of this type.
+         */
+        type?: string;
+    };
+    url: '/api/tenant/entityViews';
+};
+
+export type GetTenantEntityViewsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantEntityViewsError = GetTenantEntityViewsErrors[keyof GetTenantEntityViewsErrors];
+
+export type GetTenantEntityViewsResponses = {
+    /**
+     * A page of entity views, or one of them.
+     */
+    200: PageEntityView | EntityView;
+};
+
+export type GetTenantEntityViewsResponse = GetTenantEntityViewsResponses[keyof GetTenantEntityViewsResponses];
+
+export type GetTenantEntityViewData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The exact name.
+         */
+        entityViewName: string;
+    };
+    url: '/api/tenant/entityView';
+};
+
+export type GetTenantEntityViewErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantEntityViewError = GetTenantEntityViewErrors[keyof GetTenantEntityViewErrors];
+
+export type GetTenantEntityViewResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type GetTenantEntityViewResponse = GetTenantEntityViewResponses[keyof GetTenantEntityViewResponses];
+
+export type GetTenantEntityViewInfosData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only entity views of this type.
+         */
+        type?: string;
+    };
+    url: '/api/tenant/entityViewInfos';
+};
+
+export type GetTenantEntityViewInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantEntityViewInfosError = GetTenantEntityViewInfosErrors[keyof GetTenantEntityViewInfosErrors];
+
+export type GetTenantEntityViewInfosResponses = {
+    /**
+     * A page of entity views with the titles of their customers.
+     */
+    200: PageEntityViewInfo;
+};
+
+export type GetTenantEntityViewInfosResponse = GetTenantEntityViewInfosResponses[keyof GetTenantEntityViewInfosResponses];
+
+export type GetCustomerEntityViewsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+    };
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only entity views of this type.
+         */
+        type?: string;
+    };
+    url: '/api/customer/{customerId}/entityViews';
+};
+
+export type GetCustomerEntityViewsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetCustomerEntityViewsError = GetCustomerEntityViewsErrors[keyof GetCustomerEntityViewsErrors];
+
+export type GetCustomerEntityViewsResponses = {
+    /**
+     * A page of entity views.
+     */
+    200: PageEntityView;
+};
+
+export type GetCustomerEntityViewsResponse = GetCustomerEntityViewsResponses[keyof GetCustomerEntityViewsResponses];
+
+export type GetCustomerEntityViewInfosData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+    };
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * Only entity views of this type.
+         */
+        type?: string;
+    };
+    url: '/api/customer/{customerId}/entityViewInfos';
+};
+
+export type GetCustomerEntityViewInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetCustomerEntityViewInfosError = GetCustomerEntityViewInfosErrors[keyof GetCustomerEntityViewInfosErrors];
+
+export type GetCustomerEntityViewInfosResponses = {
+    /**
+     * A page of entity views with the titles of their customers.
+     */
+    200: PageEntityViewInfo;
+};
+
+export type GetCustomerEntityViewInfosResponse = GetCustomerEntityViewInfosResponses[keyof GetCustomerEntityViewInfosResponses];
+
+export type AssignEntityViewToCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/customer/{customerId}/entityView/{entityViewId}';
+};
+
+export type AssignEntityViewToCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type AssignEntityViewToCustomerError = AssignEntityViewToCustomerErrors[keyof AssignEntityViewToCustomerErrors];
+
+export type AssignEntityViewToCustomerResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type AssignEntityViewToCustomerResponse = AssignEntityViewToCustomerResponses[keyof AssignEntityViewToCustomerResponses];
+
+export type UnassignEntityViewFromCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/customer/entityView/{entityViewId}';
+};
+
+export type UnassignEntityViewFromCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type UnassignEntityViewFromCustomerError = UnassignEntityViewFromCustomerErrors[keyof UnassignEntityViewFromCustomerErrors];
+
+export type UnassignEntityViewFromCustomerResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type UnassignEntityViewFromCustomerResponse = UnassignEntityViewFromCustomerResponses[keyof UnassignEntityViewFromCustomerResponses];
+
+export type AssignEntityViewToPublicCustomerData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the entity view.
+         */
+        entityViewId: string;
+    };
+    query?: never;
+    url: '/api/customer/public/entityView/{entityViewId}';
+};
+
+export type AssignEntityViewToPublicCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type AssignEntityViewToPublicCustomerError = AssignEntityViewToPublicCustomerErrors[keyof AssignEntityViewToPublicCustomerErrors];
+
+export type AssignEntityViewToPublicCustomerResponses = {
+    /**
+     * The entity view.
+     */
+    200: EntityView;
+};
+
+export type AssignEntityViewToPublicCustomerResponse = AssignEntityViewToPublicCustomerResponses[keyof AssignEntityViewToPublicCustomerResponses];
 
 export type SaveDashboardData = {
     body: DashboardRequest;
