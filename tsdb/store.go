@@ -100,6 +100,9 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 		po.Levels[i].BlockSize = 32 << 10
 		po.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression } // blocks are coded already
 	}
+	if err := checkLogTail(o.FS, dir); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open the log in %s: %w", dir, err), lock.Close())
+	}
 	store, err = pebble.Open(dir, po)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, err), lock.Close())
