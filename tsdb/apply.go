@@ -77,6 +77,7 @@ func (db *DB) applyDelete(p model.Position, b []byte, publish bool) error {
 	for _, g := range d.Groups {
 		db.commit.tombs += int64(popcount(g.Columns))
 	}
+	db.columns.changed(rec, p)
 	if publish && db.wants(d.Series) {
 		db.options.Changes.Publish(deleteChange(p, &d, rec))
 	}
@@ -99,6 +100,7 @@ func (db *DB) applyErase(p model.Position, s keys.Series, publish bool) error {
 		rec.Unpin()
 		db.account(rec, 0, first)
 		db.undefined(s.Tenant, n)
+		db.columns.erased(s, p)
 		if publish && len(change.Deleted) > 0 && db.wants(s) {
 			db.options.Changes.Publish(change)
 		}

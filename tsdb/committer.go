@@ -314,6 +314,7 @@ func (c *committer) apply() {
 			db.account(r.record, grown, first)
 			db.stats.sets.Add(1)
 			db.stats.points.Add(int64(len(r.set.Cells)))
+			db.columns.applied(r.record, &r.view, r.position)
 			db.publishSet(&r.view, r.position, r.record)
 		default:
 			if err := db.applyRare(r.position, c.rare(), true); err != nil {
@@ -348,6 +349,7 @@ func (c *committer) end(err error) {
 	db.stats.syncs.Add(1)
 	db.grow(c.next-1, int64(len(c.buf)))
 	db.checkHead()
+	db.columns.sweep()
 }
 
 // account adds memory of rows, and puts a record on the list of this generation.

@@ -26,6 +26,7 @@ type DB struct {
 	unlock  func() error
 	epoch   uint64
 	records *records
+	columns *columns
 	scanner scan.Scanner
 	damage  *damages
 
@@ -54,9 +55,10 @@ type DB struct {
 		sync.Mutex
 		gen       uint64 // of the head
 		dirty     []*head.Record
-		bytes     int64 // memory of the active head
-		logBytes  int64 // of the log since the head was frozen
-		tombs     int64 // deletes since then
+		frozen    []*head.Record // of the generation before, while it is not written
+		bytes     int64          // memory of the active head
+		logBytes  int64          // of the log since the head was frozen
+		tombs     int64          // deletes since then
 		nextGroup uint64
 		log       keeper
 	}
@@ -114,6 +116,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst), db.series.load(db)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
+	db.columns = newColumns(db)
 	db.records = newRecords(db.store, &db.applied)
 	if err := db.replay(flush); err != nil {
 		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)

@@ -238,6 +238,7 @@ func (db *DB) freeze(state flushState) *frozenHead {
 		series: db.series.freeze(), bytes: db.commit.bytes, logBytes: db.commit.logBytes,
 	}
 	db.commit.gen++
+	db.commit.frozen = db.commit.dirty
 	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
 	db.at(AtFreeze)
 	return f
@@ -279,6 +280,9 @@ func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
 		r.Thaw()
 		r.Unlock()
 	}
+	db.commit.Lock()
+	db.commit.frozen = nil
+	db.commit.Unlock()
 	f.run.state, f.run.frozen = state, nil
 	db.flushed.Store(uint64(h.state.position))
 	if isFar(db.stats.head.Add(-h.bytes), db.options.HeadBytes) {

@@ -32,6 +32,12 @@ type Options struct {
 	// LogMax bounds the log that is kept for consumers, and for LogAge: who falls behind
 	// loses the oldest and is told. Zero means a tenth of the disk, at most 1 GiB.
 	LogMax int64
+	// ColumnsBytes bounds the memory of latest columns (LatestColumns): those unused for longest
+	// go first. Zero means 256 MiB: a hundred thousand devices take 24 bytes each a key, and text.
+	ColumnsBytes int64
+	// ColumnsIdle is how long a latest column is kept that nobody asks for; when nothing is
+	// written either, until something is. Zero means ten minutes.
+	ColumnsIdle time.Duration
 	// PendingBytes bounds what waits to be committed. Zero means 32 MiB.
 	PendingBytes int64
 
@@ -127,6 +133,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.CacheBytes = cmp.Or(o.CacheBytes, 128<<20)
 	o.LogBytes = cmp.Or(o.LogBytes, 64<<20)
 	o.LogAge = cmp.Or(o.LogAge, defaultLogAge)
+	o.ColumnsBytes = cmp.Or(o.ColumnsBytes, 256<<20)
+	o.ColumnsIdle = cmp.Or(o.ColumnsIdle, 10*time.Minute)
 	o.PendingBytes = cmp.Or(o.PendingBytes, 32<<20)
 	o.Limits.Keys = cmp.Or(o.Limits.Keys, 1024)
 	o.Limits.Points = cmp.Or(o.Limits.Points, 100_000)
@@ -157,6 +165,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"HeadBytes", o.HeadBytes, 64 << 10},
 		{"CatalogBytes", o.CatalogBytes, 0},
+		{"ColumnsBytes", o.ColumnsBytes, 0},
 		{"CacheBytes", o.CacheBytes, 0},
 		{"LogBytes", o.LogBytes, 0},
 		{"LogMax", o.LogMax, 0},
