@@ -3,7 +3,7 @@ package auth
 import "strings"
 
 // BearerToken picks the access token from the two headers it may stand in; X-Authorization
-// wins (contract thingsboard 2.2).
+// wins (contract thingsboard 2.2). An API token may also stand behind the scheme "ApiKey".
 func BearerToken(xAuthorization, authorization string) (string, error) {
 	header := xAuthorization
 	if header == "" {
@@ -11,7 +11,7 @@ func BearerToken(xAuthorization, authorization string) (string, error) {
 	}
 	scheme, token, ok := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+	if !ok || token == "" || !strings.EqualFold(scheme, "Bearer") && (!strings.EqualFold(scheme, "ApiKey") || !isAPIToken(token)) {
 		return "", errNoToken()
 	}
 	return token, nil

@@ -27,6 +27,9 @@ func errCredentials() error {
 	return model.Errorf(model.Unauthenticated, "Invalid username or password")
 }
 
+// errAPIToken answers an API token that is none, was revoked or has expired alike.
+func errAPIToken() error { return model.Errorf(model.Unauthenticated, "Invalid API token") }
+
 // errInactive answers the right password of a disabled user.
 func errInactive() error {
 	return model.Errorf(model.Unauthenticated, "User account is not active")

@@ -29,6 +29,22 @@ func (op Op) reads() bool { return op == Read || op == ReadAttributes || op == R
 // (contract thingsboard 1.5).
 func (op Op) telemetry() bool { return op >= ReadAttributes }
 
+// granted reports whether a token for what gs says may do op.
+func (op Op) granted(gs model.Grants) bool {
+	if gs&model.GrantAdmin != 0 {
+		return true
+	}
+	switch op {
+	case Read, ReadAttributes, ReadTelemetry:
+		return gs&model.GrantReadTelemetry != 0
+	case WriteAttributes, WriteTelemetry:
+		return gs&model.GrantWriteTelemetry != 0
+	case Call:
+		return gs&model.GrantRPC != 0
+	}
+	return false
+}
+
 // A Directory answers what exists, from memory.
 type Directory interface {
 	Entity(model.TenantID, model.EntityID) (*model.Entity, bool)
@@ -48,6 +64,9 @@ func NewGuard(d Directory) *Guard { return &Guard{directory: d} }
 // belongs to another tenant are NotFound alike; what p may not do is Denied. The entity is
 // shared with the directory and must not be changed.
 func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Entity, error) {
+	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID)) {
+		return nil, denied()
+	}
 	switch p.Authority {
 	case model.SysAdmin:
 		return g.allowSysAdmin(op, ref)
@@ -118,15 +137,37 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 	return false
 }
 
+// Visible reports whether p may read e, which the caller found in the directory of p's
+// tenant. It is for lists and queries, which ask for every entity there is.
+func (g *Guard) Visible(p model.Principal, e *model.Entity) bool {
+	if p.Grant != nil && (!Read.granted(p.Grant.Grants) || !p.Grant.Covers(e.ID)) || e.Tenant != p.Tenant {
+		return false
+	}
+	return p.Authority == model.TenantAdmin || p.Authority == model.CustomerUser && g.customerMay(p, Read, e)
+}
+
 // Require returns Denied unless p has one of the authorities. It guards what is not about
-// one entity: creating and listing.
+// one entity: creating and listing. Of tokens, only those of an administrator come through,
+// and none that is for some entities only: a list would show the others.
 func Require(p model.Principal, authorities ...model.Authority) error {
+	if p.Grant != nil && (p.Grant.Grants&model.GrantAdmin == 0 || p.Grant.Entities != nil) {
+		return denied()
+	}
 	for _, a := range authorities {
 		if p.Authority == a {
 			return nil
 		}
 	}
 	return denied()
+}
+
+// RequirePerson returns Denied for a token: who holds one must not make more of them, nor
+// touch passwords and sessions.
+func RequirePerson(p model.Principal) error {
+	if p.Grant != nil {
+		return denied()
+	}
+	return nil
 }
 
 func denied() error {

@@ -182,11 +182,14 @@ func (s *Service) Logout(ctx context.Context, p model.Principal) error {
 	return nil
 }
 
-// Verify returns who presents an access token. A token seen before costs a hash and two
-// look-ups in memory.
+// Verify returns who presents an access token or an API token. An access token seen before
+// costs a hash and two look-ups in memory, an API token a keyed hash and one.
 func (s *Service) Verify(accessToken string) (model.Principal, error) {
 	if len(accessToken) > maxToken {
 		return model.Principal{}, errNotToken(errors.New("longer than any of ours"))
+	}
+	if isAPIToken(accessToken) {
+		return s.verifyAPIToken(accessToken)
 	}
 	h := hashToken(accessToken)
 	if p, ok := s.cache.get(h); ok {
@@ -221,6 +224,12 @@ func (s *Service) alive(p model.Principal) bool {
 // It is for who keeps a principal longer than a request, like an open socket (contract
 // thingsboard 11.1). A change of what the user may do ends the session, so p is never stale.
 func (s *Service) Current(p model.Principal) (model.Principal, error) {
+	if p.Grant != nil {
+		if !s.store.TokenAlive(p.Grant.Token) {
+			return model.Principal{}, errExpired(nil)
+		}
+		return p, nil
+	}
 	if !s.store.SessionAlive(p.Session) {
 		return model.Principal{}, errExpired(nil)
 	}

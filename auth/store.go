@@ -13,6 +13,7 @@ type Store interface {
 	Sessions
 	Liveness
 	Links
+	Tokens
 }
 
 // Users finds people. What does not exist is a model.Error of kind NotFound.

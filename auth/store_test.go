@@ -16,12 +16,13 @@ type memory struct {
 	accounts map[model.UserID]*model.Account
 	sessions map[model.ID]*model.Session
 	links    map[[32]byte]*model.SetupLink
-	err      error // returned by everything that may fail
+	tokens   map[string]*model.APIToken // by their texts
+	err      error                      // returned by everything that may fail
 }
 
 func newMemory(now func() time.Time) *memory {
 	return &memory{now: now, accounts: map[model.UserID]*model.Account{}, sessions: map[model.ID]*model.Session{},
-		links: map[[32]byte]*model.SetupLink{}}
+		links: map[[32]byte]*model.SetupLink{}, tokens: map[string]*model.APIToken{}}
 }
 
 func (m *memory) add(a *model.Account) {
@@ -128,4 +129,49 @@ func (m *memory) RedeemSetupLink(_ context.Context, hash [32]byte, password stri
 	a := m.accounts[l.User]
 	a.Password, a.User.Enabled = password, true
 	return new(*a), m.err
+}
+
+func (m *memory) CreateToken(_ context.Context, t *model.APIToken, secret string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.ID = model.NewID(m.now(), nil)
+	m.tokens[secret] = new(*t)
+	return m.err
+}
+
+func (m *memory) RotateToken(_ context.Context, t model.TenantID, id model.ID, secret, prefix string, overlap int64) (*model.APIToken, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, token := range m.tokens {
+		if token.ID == id && token.Tenant == t {
+			token.Overlap = overlap
+			next := *token
+			next.Prefix, next.Overlap = prefix, 0
+			m.tokens[secret] = &next
+			return new(next), m.err
+		}
+	}
+	return nil, model.NotFoundf("Token is not found")
+}
+
+func (m *memory) TokenHolder(secret string) (model.Principal, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tokens[secret]
+	if t == nil || t.Overlap > 0 && m.now().UnixMilli() >= t.Overlap {
+		return model.Principal{}, false
+	}
+	return model.Principal{Tenant: t.Tenant, Authority: model.TenantAdmin, Customer: model.NoCustomer,
+		Grant: &model.Grant{Token: t.ID, Grants: t.Grants}}, true
+}
+
+func (m *memory) TokenAlive(id model.ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.tokens {
+		if t.ID == id {
+			return true
+		}
+	}
+	return false
 }

@@ -59,4 +59,7 @@ type Principal struct {
 	Authority Authority
 	Session   ID    // the login session; revoking it ends every token of it
 	Expires   int64 // ms; when the token presented ends
+	// Grant narrows what an API token may do, which has neither user nor session. Nil is a
+	// person.
+	Grant *Grant
 }

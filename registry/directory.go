@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ type directory struct {
 	dashboards  *sharded[model.EntityID, []model.CustomerID]
 	sessions    *sharded[model.ID, int64] // when each ends, ms
 	views       *sharded[model.EntityID, *model.Window]
+	tokens      *tokenIndex
 	limits      *sharded[model.ID, model.TenantLimits] // of each tenant profile
 
 	indexes struct {
@@ -105,6 +107,7 @@ func newDirectory() *directory {
 		dashboards:  newSharded[model.EntityID, []model.CustomerID](func(k model.EntityID) byte { return k[15] }),
 		sessions:    newSharded[model.ID, int64](func(k model.ID) byte { return k[15] }),
 		views:       newSharded[model.EntityID, *model.Window](func(k model.EntityID) byte { return k[15] }),
+		tokens:      newTokenIndex(),
 		limits:      newSharded[model.ID, model.TenantLimits](func(k model.ID) byte { return k[15] }),
 	}
 	d.indexes.m = make(map[indexKey]*index)
@@ -268,7 +271,7 @@ func (r *Registry) load(ctx context.Context) error {
 	if err := r.loadDashboards(ctx); err != nil {
 		return err
 	}
-	return r.loadSessions(ctx)
+	return errors.Join(r.loadSessions(ctx), r.loadTokens(ctx))
 }
 
 // assign adds a customer to a dashboard or takes it away.

@@ -59,6 +59,7 @@ func (r *Registry) Start(e Engine) {
 	wake := make(chan struct{}, 1)
 	o.mu.stop, o.mu.wake, o.mu.engine = stop, wake, e
 	o.done.Go(func() { r.eraseLoop(ctx, e, wake) })
+	o.done.Go(func() { r.tokenUseLoop(ctx) })
 }
 
 // engine returns what Start was given; nil before it and after close.

@@ -117,6 +117,9 @@ var errClosed = errors.New("registry: closed")
 func (r *Registry) Close() error {
 	r.closing.Do(func() {
 		r.outbox.close()
+		if r.writer != nil && r.reader != nil {
+			r.closed = r.saveTokenUse(context.Background())
+		}
 		close(r.quit)
 		<-r.turn // kept for good: nobody writes after Close
 		for _, db := range []*sql.DB{r.reader, r.writer} {

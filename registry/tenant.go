@@ -137,6 +137,9 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 		if err := r.erase(tx, id, model.EntityID(id)); err != nil {
 			return err
 		}
+		if _, err := r.revokeAll(tx, id); err != nil {
+			return err
+		}
 		if err := r.endSessions(tx, "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.tenant_id = $1", id.String()); err != nil {
 			return err
 		}
