@@ -46,6 +46,30 @@ func (e Aggregation) Valid() bool {
 	}
 }
 
+// Defines values for APITokenScope.
+const (
+	APITokenScopeAdmin          APITokenScope = "admin"
+	APITokenScopeRPC            APITokenScope = "rpc"
+	APITokenScopeReadTelemetry  APITokenScope = "read:telemetry"
+	APITokenScopeWriteTelemetry APITokenScope = "write:telemetry"
+)
+
+// Valid indicates whether the value is a known member of the APITokenScope enum.
+func (e APITokenScope) Valid() bool {
+	switch e {
+	case APITokenScopeAdmin:
+		return true
+	case APITokenScopeRPC:
+		return true
+	case APITokenScopeReadTelemetry:
+		return true
+	case APITokenScopeWriteTelemetry:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AttributeScope.
 const (
 	AttributeScopeCLIENTSCOPE AttributeScope = "CLIENT_SCOPE"
@@ -307,6 +331,57 @@ type ActivateRequest struct {
 
 // Aggregation defines model for Aggregation.
 type Aggregation string
+
+// APIToken defines model for ApiToken.
+type APIToken struct {
+	CreatedTime int64 `json:"createdTime"`
+
+	// CreatorID The user who made it.
+	CreatorID model.ID   `json:"creatorId"`
+	Entities  []model.ID `json:"entities"`
+	Expires   *int64     `json:"expires"`
+	ID        model.ID   `json:"id"`
+
+	// LastUsed To a minute.
+	LastUsed *int64 `json:"lastUsed"`
+	Name     string `json:"name"`
+
+	// OldTextUntil Until when the text before the last rotation works, ms.
+	OldTextUntil *int64 `json:"oldTextUntil"`
+
+	// Prefix How the text begins.
+	Prefix string          `json:"prefix"`
+	Scopes []APITokenScope `json:"scopes"`
+
+	// Version Grows with each rotation.
+	Version int64 `json:"version"`
+}
+
+// APITokenRequest defines model for ApiTokenRequest.
+type APITokenRequest struct {
+	// Entities Ids of the entities it is for; none means all of the tenant.
+	Entities *[]model.ID `json:"entities,omitempty"`
+
+	// Expires When it ends, ms; none means never.
+	Expires *int64 `json:"expires,omitempty"`
+
+	// Name What it is for.
+	Name   string          `json:"name"`
+	Scopes []APITokenScope `json:"scopes"`
+}
+
+// APITokenScope `read:telemetry` reads entities, their telemetry and attributes, over REST and live;
+// `write:telemetry` writes telemetry and attributes; `rpc` calls devices; `admin` may all
+// a tenant's administrator may, but tokens, passwords and sessions.
+type APITokenScope string
+
+// APITokenSecret defines model for ApiTokenSecret.
+type APITokenSecret struct {
+	Info APIToken `json:"info"`
+
+	// Token The text. It is shown here and never again.
+	Token string `json:"token"`
+}
 
 // Asset defines model for Asset.
 type Asset struct {
@@ -997,6 +1072,14 @@ type NullableEntityID struct {
 	ID model.ID `json:"id"`
 }
 
+// PageAPIToken defines model for PageApiToken.
+type PageAPIToken struct {
+	Data          []APIToken `json:"data"`
+	HasNext       bool       `json:"hasNext"`
+	TotalElements int64      `json:"totalElements"`
+	TotalPages    int        `json:"totalPages"`
+}
+
 // PageAsset defines model for PageAsset.
 type PageAsset struct {
 	Data          []Asset `json:"data"`
@@ -1131,6 +1214,23 @@ type ProvisionType string
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refreshToken"`
+}
+
+// Session defines model for Session.
+type Session struct {
+	// Address Where the login came from.
+	Address string `json:"address"`
+
+	// Agent What the client called itself.
+	Agent       string `json:"agent"`
+	CreatedTime int64  `json:"createdTime"`
+
+	// Current Whether it is the session that asks.
+	Current bool `json:"current"`
+
+	// Expires When it ends unless it is used before, ms.
+	Expires int64    `json:"expires"`
+	ID      model.ID `json:"id"`
 }
 
 // SetupAccount A user to create.
@@ -1426,6 +1526,9 @@ type Page = int
 // PageSize defines model for PageSize.
 type PageSize = int
 
+// SessionID defines model for SessionId.
+type SessionID = model.ID
+
 // SortOrder defines model for SortOrder.
 type SortOrder = string
 
@@ -1446,6 +1549,9 @@ type TextSearch = string
 
 // TimeZone defines model for TimeZone.
 type TimeZone = string
+
+// TokenID defines model for TokenId.
+type TokenID = model.ID
 
 // UseStrictDataTypes defines model for UseStrictDataTypes.
 type UseStrictDataTypes = bool
@@ -2178,6 +2284,30 @@ type GetTenantsParams struct {
 	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
 }
 
+// GetAPITokensParams defines parameters for GetAPITokens.
+type GetAPITokensParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// RotateAPITokenParams defines parameters for RotateAPIToken.
+type RotateAPITokenParams struct {
+	// OverlapSeconds How long the old text still works, at most 30 days.
+	OverlapSeconds *int64 `form:"overlapSeconds,omitempty" json:"overlapSeconds,omitempty"`
+}
+
 // SaveUserParams defines parameters for SaveUser.
 type SaveUserParams struct {
 	// SendActivationMail Accepted and without effect; this server sends no mail.
@@ -2264,6 +2394,9 @@ type SaveTenantJSONRequestBody = TenantRequest
 
 // SaveTenantProfileJSONRequestBody defines body for SaveTenantProfile for application/json ContentType.
 type SaveTenantProfileJSONRequestBody = TenantProfileRequest
+
+// CreateAPITokenJSONRequestBody defines body for CreateAPIToken for application/json ContentType.
+type CreateAPITokenJSONRequestBody = APITokenRequest
 
 // SaveUserJSONRequestBody defines body for SaveUser for application/json ContentType.
 type SaveUserJSONRequestBody = UserRequest
@@ -2507,6 +2640,12 @@ type ServerInterface interface {
 	// Logout End the login session
 	// (POST /api/auth/logout)
 	Logout(ctx echo.Context) error
+	// GetSessions List one's own sessions
+	// (GET /api/auth/sessions)
+	GetSessions(ctx echo.Context) error
+	// EndSession End one of one's own sessions
+	// (DELETE /api/auth/sessions/{sessionId})
+	EndSession(ctx echo.Context, sessionID SessionID) error
 	// RefreshToken Exchange a refresh token for a new pair
 	// (POST /api/auth/token)
 	RefreshToken(ctx echo.Context) error
@@ -2816,6 +2955,24 @@ type ServerInterface interface {
 	// GetTenants List the tenants
 	// (GET /api/tenants)
 	GetTenants(ctx echo.Context, params GetTenantsParams) error
+	// RevokeAPITokens Revoke every API token of the tenant
+	// (DELETE /api/tokens)
+	RevokeAPITokens(ctx echo.Context) error
+	// GetAPITokens List the API tokens of the tenant
+	// (GET /api/tokens)
+	GetAPITokens(ctx echo.Context, params GetAPITokensParams) error
+	// CreateAPIToken Create an API token
+	// (POST /api/tokens)
+	CreateAPIToken(ctx echo.Context) error
+	// RevokeAPIToken Revoke an API token
+	// (DELETE /api/tokens/{tokenId})
+	RevokeAPIToken(ctx echo.Context, tokenID TokenID) error
+	// GetAPIToken Read an API token
+	// (GET /api/tokens/{tokenId})
+	GetAPIToken(ctx echo.Context, tokenID TokenID) error
+	// RotateAPIToken Give an API token a new text
+	// (POST /api/tokens/{tokenId}/rotate)
+	RotateAPIToken(ctx echo.Context, tokenID TokenID, params RotateAPITokenParams) error
 	// SaveUser Create or update a user
 	// (POST /api/user)
 	SaveUser(ctx echo.Context, params SaveUserParams) error
@@ -2828,6 +2985,12 @@ type ServerInterface interface {
 	// GetActivationLink The link under which a new user sets the first password
 	// (GET /api/user/{userId}/activationLink)
 	GetActivationLink(ctx echo.Context, userID UserID) error
+	// EndUserSessions End every session of a user
+	// (DELETE /api/user/{userId}/sessions)
+	EndUserSessions(ctx echo.Context, userID UserID) error
+	// GetUserSessions List the sessions of a user
+	// (GET /api/user/{userId}/sessions)
+	GetUserSessions(ctx echo.Context, userID UserID) error
 	// GetUserToken Log in as another user
 	// (GET /api/user/{userId}/token)
 	GetUserToken(ctx echo.Context, userID UserID) error
@@ -3135,6 +3298,31 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Logout(ctx)
+	return err
+}
+
+// GetSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSessions(ctx)
+	return err
+}
+
+// EndSession converts echo context to params.
+func (w *ServerInterfaceWrapper) EndSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "sessionId" -------------
+	var sessionID SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sessionId", ctx.Param("sessionId"), &sessionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sessionId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndSession(ctx, sessionID)
 	return err
 }
 
@@ -6040,6 +6228,127 @@ func (w *ServerInterfaceWrapper) GetTenants(ctx echo.Context) error {
 	return err
 }
 
+// RevokeAPITokens converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAPITokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAPITokens(ctx)
+	return err
+}
+
+// GetAPITokens converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAPITokens(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAPITokensParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAPITokens(ctx, params)
+	return err
+}
+
+// CreateAPIToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAPIToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAPIToken(ctx)
+	return err
+}
+
+// RevokeAPIToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAPIToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tokenId" -------------
+	var tokenID TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tokenId", ctx.Param("tokenId"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tokenId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAPIToken(ctx, tokenID)
+	return err
+}
+
+// GetAPIToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAPIToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tokenId" -------------
+	var tokenID TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tokenId", ctx.Param("tokenId"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tokenId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAPIToken(ctx, tokenID)
+	return err
+}
+
+// RotateAPIToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateAPIToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tokenId" -------------
+	var tokenID TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tokenId", ctx.Param("tokenId"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tokenId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateAPITokenParams
+	// ------------- Optional query parameter "overlapSeconds" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overlapSeconds", ctx.QueryParams(), &params.OverlapSeconds, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overlapSeconds: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateAPIToken(ctx, tokenID, params)
+	return err
+}
+
 // SaveUser converts echo context to params.
 func (w *ServerInterfaceWrapper) SaveUser(ctx echo.Context) error {
 	var err error
@@ -6103,6 +6412,38 @@ func (w *ServerInterfaceWrapper) GetActivationLink(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetActivationLink(ctx, userID)
+	return err
+}
+
+// EndUserSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) EndUserSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndUserSessions(ctx, userID)
+	return err
+}
+
+// GetUserSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUserSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUserSessions(ctx, userID)
 	return err
 }
 
@@ -6321,6 +6662,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/auth/changePassword", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/api/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
+	router.GET(options.BaseURL+"/api/auth/sessions", wrapper.GetSessions, options.OperationMiddlewares["getSessions"]...)
+	router.DELETE(options.BaseURL+"/api/auth/sessions/:sessionId", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
 	router.POST(options.BaseURL+"/api/auth/token", wrapper.RefreshToken, options.OperationMiddlewares["refreshToken"]...)
 	router.GET(options.BaseURL+"/api/auth/user", wrapper.GetCurrentUser, options.OperationMiddlewares["getCurrentUser"]...)
 	router.POST(options.BaseURL+"/api/customer", wrapper.SaveCustomer, options.OperationMiddlewares["saveCustomer"]...)
@@ -6424,10 +6767,18 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/tenantProfileInfos", wrapper.GetTenantProfileInfos, options.OperationMiddlewares["getTenantProfileInfos"]...)
 	router.GET(options.BaseURL+"/api/tenantProfiles", wrapper.GetTenantProfiles, options.OperationMiddlewares["getTenantProfiles"]...)
 	router.GET(options.BaseURL+"/api/tenants", wrapper.GetTenants, options.OperationMiddlewares["getTenants"]...)
+	router.DELETE(options.BaseURL+"/api/tokens", wrapper.RevokeAPITokens, options.OperationMiddlewares["revokeApiTokens"]...)
+	router.GET(options.BaseURL+"/api/tokens", wrapper.GetAPITokens, options.OperationMiddlewares["getApiTokens"]...)
+	router.POST(options.BaseURL+"/api/tokens", wrapper.CreateAPIToken, options.OperationMiddlewares["createApiToken"]...)
+	router.DELETE(options.BaseURL+"/api/tokens/:tokenId", wrapper.RevokeAPIToken, options.OperationMiddlewares["revokeApiToken"]...)
+	router.GET(options.BaseURL+"/api/tokens/:tokenId", wrapper.GetAPIToken, options.OperationMiddlewares["getApiToken"]...)
+	router.POST(options.BaseURL+"/api/tokens/:tokenId/rotate", wrapper.RotateAPIToken, options.OperationMiddlewares["rotateApiToken"]...)
 	router.POST(options.BaseURL+"/api/user", wrapper.SaveUser, options.OperationMiddlewares["saveUser"]...)
 	router.DELETE(options.BaseURL+"/api/user/:userId", wrapper.DeleteUser, options.OperationMiddlewares["deleteUser"]...)
 	router.GET(options.BaseURL+"/api/user/:userId", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
 	router.GET(options.BaseURL+"/api/user/:userId/activationLink", wrapper.GetActivationLink, options.OperationMiddlewares["getActivationLink"]...)
+	router.DELETE(options.BaseURL+"/api/user/:userId/sessions", wrapper.EndUserSessions, options.OperationMiddlewares["endUserSessions"]...)
+	router.GET(options.BaseURL+"/api/user/:userId/sessions", wrapper.GetUserSessions, options.OperationMiddlewares["getUserSessions"]...)
 	router.GET(options.BaseURL+"/api/user/:userId/token", wrapper.GetUserToken, options.OperationMiddlewares["getUserToken"]...)
 	router.POST(options.BaseURL+"/api/user/:userId/userCredentialsEnabled", wrapper.SetUserCredentialsEnabled, options.OperationMiddlewares["setUserCredentialsEnabled"]...)
 	router.GET(options.BaseURL+"/api/users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
@@ -6436,6 +6787,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/v1/:deviceToken/telemetry", wrapper.PostDeviceTelemetry, options.OperationMiddlewares["postDeviceTelemetry"]...)
 
 }
+
+type APITokenSecretJSONResponse APITokenSecret
 
 type AssetJSONResponse Asset
 
@@ -6826,6 +7179,43 @@ type Logout200Response struct {
 }
 
 func (response Logout200Response) VisitLogoutResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetSessionsRequestObject struct {
+}
+
+type GetSessionsResponseObject interface {
+	VisitGetSessionsResponse(w http.ResponseWriter) error
+}
+
+type GetSessions200JSONResponse []Session
+
+func (response GetSessions200JSONResponse) VisitGetSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessionRequestObject struct {
+	SessionID SessionID `json:"sessionId"`
+}
+
+type EndSessionResponseObject interface {
+	VisitEndSessionResponse(w http.ResponseWriter) error
+}
+
+type EndSession200Response struct {
+}
+
+func (response EndSession200Response) VisitEndSessionResponse(w http.ResponseWriter) error {
 	w.WriteHeader(200)
 	return nil
 }
@@ -9050,6 +9440,135 @@ func (response GetTenants200JSONResponse) VisitGetTenantsResponse(w http.Respons
 	return err
 }
 
+type RevokeAPITokensRequestObject struct {
+}
+
+type RevokeAPITokensResponseObject interface {
+	VisitRevokeAPITokensResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPITokens200JSONResponse struct {
+	// Revoked How many there were.
+	Revoked int `json:"revoked"`
+}
+
+func (response RevokeAPITokens200JSONResponse) VisitRevokeAPITokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPITokensRequestObject struct {
+	Params GetAPITokensParams
+}
+
+type GetAPITokensResponseObject interface {
+	VisitGetAPITokensResponse(w http.ResponseWriter) error
+}
+
+type GetAPITokens200JSONResponse PageAPIToken
+
+func (response GetAPITokens200JSONResponse) VisitGetAPITokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPITokenRequestObject struct {
+	Body *CreateAPITokenJSONRequestBody
+}
+
+type CreateAPITokenResponseObject interface {
+	VisitCreateAPITokenResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIToken200JSONResponse struct{ APITokenSecretJSONResponse }
+
+func (response CreateAPIToken200JSONResponse) VisitCreateAPITokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPITokenRequestObject struct {
+	TokenID TokenID `json:"tokenId"`
+}
+
+type RevokeAPITokenResponseObject interface {
+	VisitRevokeAPITokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPIToken200Response struct {
+}
+
+func (response RevokeAPIToken200Response) VisitRevokeAPITokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetAPITokenRequestObject struct {
+	TokenID TokenID `json:"tokenId"`
+}
+
+type GetAPITokenResponseObject interface {
+	VisitGetAPITokenResponse(w http.ResponseWriter) error
+}
+
+type GetAPIToken200JSONResponse APIToken
+
+func (response GetAPIToken200JSONResponse) VisitGetAPITokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAPITokenRequestObject struct {
+	TokenID TokenID `json:"tokenId"`
+	Params  RotateAPITokenParams
+}
+
+type RotateAPITokenResponseObject interface {
+	VisitRotateAPITokenResponse(w http.ResponseWriter) error
+}
+
+type RotateAPIToken200JSONResponse struct{ APITokenSecretJSONResponse }
+
+func (response RotateAPIToken200JSONResponse) VisitRotateAPITokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SaveUserRequestObject struct {
 	Params SaveUserParams
 	Body   *SaveUserJSONRequestBody
@@ -9127,6 +9646,44 @@ func (response GetActivationLink200TextResponse) VisitGetActivationLinkResponse(
 	w.WriteHeader(200)
 
 	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type EndUserSessionsRequestObject struct {
+	UserID UserID `json:"userId"`
+}
+
+type EndUserSessionsResponseObject interface {
+	VisitEndUserSessionsResponse(w http.ResponseWriter) error
+}
+
+type EndUserSessions200Response struct {
+}
+
+func (response EndUserSessions200Response) VisitEndUserSessionsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetUserSessionsRequestObject struct {
+	UserID UserID `json:"userId"`
+}
+
+type GetUserSessionsResponseObject interface {
+	VisitGetUserSessionsResponse(w http.ResponseWriter) error
+}
+
+type GetUserSessions200JSONResponse []Session
+
+func (response GetUserSessions200JSONResponse) VisitGetUserSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -9303,6 +9860,12 @@ type StrictServerInterface interface {
 	// Logout End the login session
 	// (POST /api/auth/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// GetSessions List one's own sessions
+	// (GET /api/auth/sessions)
+	GetSessions(ctx context.Context, request GetSessionsRequestObject) (GetSessionsResponseObject, error)
+	// EndSession End one of one's own sessions
+	// (DELETE /api/auth/sessions/{sessionId})
+	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
 	// RefreshToken Exchange a refresh token for a new pair
 	// (POST /api/auth/token)
 	RefreshToken(ctx context.Context, request RefreshTokenRequestObject) (RefreshTokenResponseObject, error)
@@ -9612,6 +10175,24 @@ type StrictServerInterface interface {
 	// GetTenants List the tenants
 	// (GET /api/tenants)
 	GetTenants(ctx context.Context, request GetTenantsRequestObject) (GetTenantsResponseObject, error)
+	// RevokeAPITokens Revoke every API token of the tenant
+	// (DELETE /api/tokens)
+	RevokeAPITokens(ctx context.Context, request RevokeAPITokensRequestObject) (RevokeAPITokensResponseObject, error)
+	// GetAPITokens List the API tokens of the tenant
+	// (GET /api/tokens)
+	GetAPITokens(ctx context.Context, request GetAPITokensRequestObject) (GetAPITokensResponseObject, error)
+	// CreateAPIToken Create an API token
+	// (POST /api/tokens)
+	CreateAPIToken(ctx context.Context, request CreateAPITokenRequestObject) (CreateAPITokenResponseObject, error)
+	// RevokeAPIToken Revoke an API token
+	// (DELETE /api/tokens/{tokenId})
+	RevokeAPIToken(ctx context.Context, request RevokeAPITokenRequestObject) (RevokeAPITokenResponseObject, error)
+	// GetAPIToken Read an API token
+	// (GET /api/tokens/{tokenId})
+	GetAPIToken(ctx context.Context, request GetAPITokenRequestObject) (GetAPITokenResponseObject, error)
+	// RotateAPIToken Give an API token a new text
+	// (POST /api/tokens/{tokenId}/rotate)
+	RotateAPIToken(ctx context.Context, request RotateAPITokenRequestObject) (RotateAPITokenResponseObject, error)
 	// SaveUser Create or update a user
 	// (POST /api/user)
 	SaveUser(ctx context.Context, request SaveUserRequestObject) (SaveUserResponseObject, error)
@@ -9624,6 +10205,12 @@ type StrictServerInterface interface {
 	// GetActivationLink The link under which a new user sets the first password
 	// (GET /api/user/{userId}/activationLink)
 	GetActivationLink(ctx context.Context, request GetActivationLinkRequestObject) (GetActivationLinkResponseObject, error)
+	// EndUserSessions End every session of a user
+	// (DELETE /api/user/{userId}/sessions)
+	EndUserSessions(ctx context.Context, request EndUserSessionsRequestObject) (EndUserSessionsResponseObject, error)
+	// GetUserSessions List the sessions of a user
+	// (GET /api/user/{userId}/sessions)
+	GetUserSessions(ctx context.Context, request GetUserSessionsRequestObject) (GetUserSessionsResponseObject, error)
 	// GetUserToken Log in as another user
 	// (GET /api/user/{userId}/token)
 	GetUserToken(ctx context.Context, request GetUserTokenRequestObject) (GetUserTokenResponseObject, error)
@@ -10153,6 +10740,54 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(LogoutResponseObject); ok {
 		return validResponse.VisitLogoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSessions operation middleware
+func (sh *strictHandler) GetSessions(ctx echo.Context) error {
+	var request GetSessionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSessions(ctx.Request().Context(), request.(GetSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSessionsResponseObject); ok {
+		return validResponse.VisitGetSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndSession operation middleware
+func (sh *strictHandler) EndSession(ctx echo.Context, sessionID SessionID) error {
+	var request EndSessionRequestObject
+
+	request.SessionID = sessionID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSession(ctx.Request().Context(), request.(EndSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
+		return validResponse.VisitEndSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -13031,6 +13666,176 @@ func (sh *strictHandler) GetTenants(ctx echo.Context, params GetTenantsParams) e
 	return nil
 }
 
+// RevokeAPITokens operation middleware
+func (sh *strictHandler) RevokeAPITokens(ctx echo.Context) error {
+	var request RevokeAPITokensRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPITokens(ctx.Request().Context(), request.(RevokeAPITokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPITokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAPITokensResponseObject); ok {
+		return validResponse.VisitRevokeAPITokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAPITokens operation middleware
+func (sh *strictHandler) GetAPITokens(ctx echo.Context, params GetAPITokensParams) error {
+	var request GetAPITokensRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPITokens(ctx.Request().Context(), request.(GetAPITokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPITokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAPITokensResponseObject); ok {
+		return validResponse.VisitGetAPITokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAPIToken operation middleware
+func (sh *strictHandler) CreateAPIToken(ctx echo.Context) error {
+	var request CreateAPITokenRequestObject
+
+	var body CreateAPITokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIToken(ctx.Request().Context(), request.(CreateAPITokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAPITokenResponseObject); ok {
+		return validResponse.VisitCreateAPITokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeAPIToken operation middleware
+func (sh *strictHandler) RevokeAPIToken(ctx echo.Context, tokenID TokenID) error {
+	var request RevokeAPITokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPIToken(ctx.Request().Context(), request.(RevokeAPITokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPIToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAPITokenResponseObject); ok {
+		return validResponse.VisitRevokeAPITokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAPIToken operation middleware
+func (sh *strictHandler) GetAPIToken(ctx echo.Context, tokenID TokenID) error {
+	var request GetAPITokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPIToken(ctx.Request().Context(), request.(GetAPITokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPIToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAPITokenResponseObject); ok {
+		return validResponse.VisitGetAPITokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateAPIToken operation middleware
+func (sh *strictHandler) RotateAPIToken(ctx echo.Context, tokenID TokenID, params RotateAPITokenParams) error {
+	var request RotateAPITokenRequestObject
+
+	request.TokenID = tokenID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAPIToken(ctx.Request().Context(), request.(RotateAPITokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAPIToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateAPITokenResponseObject); ok {
+		return validResponse.VisitRotateAPITokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SaveUser operation middleware
 func (sh *strictHandler) SaveUser(ctx echo.Context, params SaveUserParams) error {
 	var request SaveUserRequestObject
@@ -13148,6 +13953,56 @@ func (sh *strictHandler) GetActivationLink(ctx echo.Context, userID UserID) erro
 		return err
 	} else if validResponse, ok := response.(GetActivationLinkResponseObject); ok {
 		return validResponse.VisitGetActivationLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndUserSessions operation middleware
+func (sh *strictHandler) EndUserSessions(ctx echo.Context, userID UserID) error {
+	var request EndUserSessionsRequestObject
+
+	request.UserID = userID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndUserSessions(ctx.Request().Context(), request.(EndUserSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndUserSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndUserSessionsResponseObject); ok {
+		return validResponse.VisitEndUserSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUserSessions operation middleware
+func (sh *strictHandler) GetUserSessions(ctx echo.Context, userID UserID) error {
+	var request GetUserSessionsRequestObject
+
+	request.UserID = userID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserSessions(ctx.Request().Context(), request.(GetUserSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUserSessionsResponseObject); ok {
+		return validResponse.VisitGetUserSessionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

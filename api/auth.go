@@ -59,6 +59,9 @@ func (s *Server) ChangePassword(ctx context.Context, req ChangePasswordRequestOb
 		return nil, err
 	}
 	r := requestOf(ctx)
+	if err := auth.RequirePerson(r.principal); err != nil {
+		return nil, err
+	}
 	pair, err := s.auth.ChangePassword(ctx, r.principal, req.Body.CurrentPassword, req.Body.NewPassword, r.client())
 	if err != nil {
 		return nil, err

@@ -116,6 +116,8 @@ type Registry interface {
 	TenantProfiles
 	Customers
 	Users
+	LoginSessions
+	APITokens
 	Devices
 	Credentials
 	DeviceProfiles
@@ -167,6 +169,21 @@ type Users interface {
 	EnableUser(ctx context.Context, t model.TenantID, id model.UserID, enabled bool) error
 	DeleteUser(context.Context, model.TenantID, model.UserID) error
 	Users(context.Context, model.TenantID, model.UserFilter, model.PageLink) (model.Page[model.User], error)
+}
+
+// LoginSessions are the logins of people, newest first.
+type LoginSessions interface {
+	Sessions(context.Context, model.UserID) ([]*model.Session, error)
+	EndSessionOf(ctx context.Context, user model.UserID, id model.ID) error
+	EndSessions(context.Context, model.UserID) error
+}
+
+// APITokens are what programs log in with; auth makes them.
+type APITokens interface {
+	Token(context.Context, model.TenantID, model.ID) (*model.APIToken, error)
+	Tokens(context.Context, model.TenantID, model.PageLink) (model.Page[model.APIToken], error)
+	RevokeToken(context.Context, model.TenantID, model.ID) error
+	RevokeTokens(context.Context, model.TenantID) (int, error)
 }
 
 // Devices are kept in the registry. SaveDevice keeps the customer of a device that exists.

@@ -3,6 +3,8 @@ package api_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/tidewire/tidewire/api"
 )
 
 // A row says what strangers get from one route when they name what belongs to tenant A and
@@ -66,6 +68,16 @@ var rows = map[string]row{
 	"GET /api/user/:userId/activationLink":          {"/api/user/{user}/activationLink", "", 401, 404, 403},
 	"GET /api/user/:userId/token":                   {"/api/user/{user}/token", "", 401, 404, 403},
 	"POST /api/user/:userId/userCredentialsEnabled": {"/api/user/{user}/userCredentialsEnabled?userCredentialsEnabled=false", "", 401, 404, 403},
+	"GET /api/user/:userId/sessions":                {"/api/user/{user}/sessions", "", 401, 404, 403},
+	"DELETE /api/user/:userId/sessions":             {"/api/user/{user}/sessions", "", 401, 404, 403},
+	"GET /api/auth/sessions":                        {"/api/auth/sessions", "", 401, 200, 200},
+	"DELETE /api/auth/sessions/:sessionId":          {"/api/auth/sessions/{session}", "", 401, 404, 404},
+	"GET /api/tokens":                               {"/api/tokens" + list, "", 401, 200, 403},
+	"POST /api/tokens":                              {"/api/tokens", `{"name":"x","scopes":["rpc"],"entities":["{owned}"]}`, 401, 400, 403},
+	"DELETE /api/tokens":                            {"/api/tokens", "", 401, 200, 403},
+	"GET /api/tokens/:tokenId":                      {"/api/tokens/{token}", "", 401, 404, 403},
+	"DELETE /api/tokens/:tokenId":                   {"/api/tokens/{token}", "", 401, 404, 403},
+	"POST /api/tokens/:tokenId/rotate":              {"/api/tokens/{token}/rotate", "", 401, 404, 403},
 	"GET /api/users":                                {"/api/users" + list, "", 401, 200, 200},
 
 	"POST /api/device":                                {"/api/device", `{"id":` + entity("DEVICE", "owned") + `,"name":"mine"}`, 401, 404, 403},
@@ -193,7 +205,10 @@ func (w *world) names() *strings.Replacer {
 	check(w.t, err)
 	asset, err := w.registry.Asset(w.t.Context(), w.a, w.asset)
 	check(w.t, err)
-	return strings.NewReplacer("{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
+	sessions, err := w.registry.Sessions(w.t.Context(), w.userOne)
+	check(w.t, err)
+	tokens := post[api.APITokenSecret](w, "/api/tokens", w.adminA, `{"name":"of A","scopes":["read:telemetry"]}`)
+	return strings.NewReplacer("{session}", sessions[0].ID.String(), "{token}", tokens.Info.ID.String(), "{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
 		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
 		"{dashboard}", w.dashboard.String(), "{tenantProfile}", standard.ID.String(), "{asset}", w.asset.String(), "{view}", w.view.String(), "{assetProfile}", asset.ProfileID.String())
 }
@@ -205,7 +220,7 @@ func TestStrangersSeeNothing(t *testing.T) {
 	names := w.names()
 	before := w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200).Body.String()
 	secrets := map[string][]string{
-		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile} {view}")),
+		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile} {view} {token} {session}")),
 		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard} {asset} {view}")),
 	}
 	seen := map[string]bool{}

@@ -9,6 +9,9 @@ import (
 
 // userBelow authorizes an administrator to decide over a user's access.
 func (s *Server) userBelow(ctx context.Context, id model.ID) (*model.User, error) {
+	if err := auth.RequirePerson(caller(ctx)); err != nil {
+		return nil, err
+	}
 	if err := auth.Require(caller(ctx), model.SysAdmin, model.TenantAdmin); err != nil {
 		return nil, err
 	}

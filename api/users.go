@@ -60,6 +60,9 @@ func (s *Server) SaveUser(ctx context.Context, req SaveUserRequestObject) (SaveU
 // administer themselves.
 func (s *Server) newUser(ctx context.Context, b *UserRequest) (*model.User, error) {
 	p := caller(ctx)
+	if err := auth.RequirePerson(p); err != nil {
+		return nil, err
+	}
 	if err := auth.Require(p, model.SysAdmin, model.TenantAdmin); err != nil {
 		return nil, err
 	}

@@ -122,6 +122,9 @@ func TestGrantsAllowWhatTheySay(t *testing.T) {
 				t.Errorf("grants %b, operation %d on another entity: %v", grants, op, err)
 			}
 		}
+		if _, err := g.Allow(p, Write, model.EntityRef{Type: model.EntityUser, ID: device.ID}); model.KindOf(err) != model.Denied {
+			t.Errorf("grants %b: a token changes users: %v", grants, err)
+		}
 		if g.Visible(p, device) != allowed[Read] || g.Visible(narrow, other) {
 			t.Errorf("grants %b: lists show what they must not", grants)
 		}

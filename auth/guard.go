@@ -64,7 +64,7 @@ func NewGuard(d Directory) *Guard { return &Guard{directory: d} }
 // belongs to another tenant are NotFound alike; what p may not do is Denied. The entity is
 // shared with the directory and must not be changed.
 func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Entity, error) {
-	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID)) {
+	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID) || ref.Type == model.EntityUser && !op.reads()) {
 		return nil, denied()
 	}
 	switch p.Authority {
@@ -161,8 +161,8 @@ func Require(p model.Principal, authorities ...model.Authority) error {
 	return denied()
 }
 
-// RequirePerson returns Denied for a token: who holds one must not make more of them, nor
-// touch passwords and sessions.
+// RequirePerson returns Denied for a token: who holds one must not make more of them or new
+// users, nor touch passwords and sessions.
 func RequirePerson(p model.Principal) error {
 	if p.Grant != nil {
 		return denied()

@@ -226,32 +226,33 @@ func (r *Registry) revoke(tx *tx, rows []*tokenRow) error {
 	return nil
 }
 
-var tokenOrder = order[model.APIToken]{
-	"createdTime": func(a, b *model.APIToken) int { return cmp.Compare(a.Created, b.Created) },
-	"name":        func(a, b *model.APIToken) int { return strings.Compare(a.Name, b.Name) },
-	"lastUsed":    func(a, b *model.APIToken) int { return cmp.Compare(a.LastUsed, b.LastUsed) },
-	"expires":     func(a, b *model.APIToken) int { return cmp.Compare(a.Expires, b.Expires) },
-}
-
-// Tokens lists the tokens of a tenant whose name contains the search, without their texts.
-func (r *Registry) Tokens(ctx context.Context, t model.TenantID, l model.PageLink) (model.Page[*model.APIToken], error) {
-	if err := checkLink(l, tokenOrder); err != nil {
-		return model.Page[*model.APIToken]{}, err
+// Tokens lists the tokens of a tenant, without their texts; sortable by createdTime, name,
+// lastUsed, expires.
+func (r *Registry) Tokens(ctx context.Context, t model.TenantID, l model.PageLink) (model.Page[model.APIToken], error) {
+	by := order[model.APIToken]{
+		"createdTime": func(a, b *model.APIToken) int { return cmp.Compare(a.Created, b.Created) },
+		"name":        func(a, b *model.APIToken) int { return compareText(a.Name, b.Name) },
+		"lastUsed":    func(a, b *model.APIToken) int { return cmp.Compare(a.LastUsed, b.LastUsed) },
+		"expires":     func(a, b *model.APIToken) int { return cmp.Compare(a.Expires, b.Expires) },
+	}
+	if err := checkLink(l, by); err != nil {
+		return model.Page[model.APIToken]{}, err
 	}
 	rows, err := collect(ctx, r.reader, scanToken, "SELECT "+tokenColumns+" FROM api_tokens WHERE tenant_id = $1", t.String())
 	if err != nil {
-		return model.Page[*model.APIToken]{}, fmt.Errorf("registry: list tokens of tenant %s: %w", t, err)
+		return model.Page[model.APIToken]{}, fmt.Errorf("registry: list tokens of tenant %s: %w", t, err)
 	}
-	var items []*model.APIToken
+	n := newNeedle(l.Search)
+	var found []*model.APIToken
 	for _, row := range rows {
-		if l.Search == "" || strings.Contains(strings.ToLower(row.Name), strings.ToLower(l.Search)) {
+		if n.in(row.Name) {
 			r.dir.tokens.overlay(&row.APIToken)
-			items = append(items, &row.APIToken)
+			found = append(found, &row.APIToken)
 		}
 	}
-	return paginate(items, l, tokenOrder, func(a, b *model.APIToken) int {
-		return strings.Compare(string(b.ID[:]), string(a.ID[:]))
-	}), nil
+	return values(paginate(found, l, by, func(a, b *model.APIToken) int {
+		return newestFirst(a.Created, b.Created, a.ID, b.ID)
+	})), nil
 }
 
 // Token returns a token of a tenant, without its text.

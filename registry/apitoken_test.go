@@ -95,7 +95,7 @@ func TestTokensAreListedWithTheirLastUse(t *testing.T) {
 		t.Fatal("no entry")
 	}
 	f.reopen(t) // which saves the use
-	list := func(l model.PageLink) (names []string, page model.Page[*model.APIToken]) {
+	list := func(l model.PageLink) (names []string, page model.Page[model.APIToken]) {
 		t.Helper()
 		page, err := f.Tokens(t.Context(), f.tenant, l)
 		check(t, err)

@@ -139,3 +139,30 @@ func (r *Registry) loadSessions(ctx context.Context) error {
 	}, "SELECT id, expires FROM sessions WHERE expires > $1", r.now())
 	return err
 }
+
+// Sessions returns the open sessions of a user, newest first.
+func (r *Registry) Sessions(ctx context.Context, user model.UserID) ([]*model.Session, error) {
+	list, err := collect(ctx, r.reader, func(s scanner) (*model.Session, error) {
+		v := &model.Session{User: user}
+		return v, s.Scan(idText{&v.ID}, &v.Created, &v.Expires, &v.Address, &v.Agent)
+	}, "SELECT id, created, expires, address, agent FROM sessions WHERE user_id = $1 AND expires > $2 ORDER BY created DESC, id DESC",
+		user.String(), r.now())
+	if err != nil {
+		return nil, fmt.Errorf("registry: read sessions of user %s: %w", user, err)
+	}
+	return list, nil
+}
+
+// EndSessionOf ends a session of a user; NotFound when it is none of theirs.
+func (r *Registry) EndSessionOf(ctx context.Context, user model.UserID, id model.ID) error {
+	return r.write(ctx, func(tx *tx) error {
+		ok, err := tx.exists("SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2", id.String(), user.String())
+		if err != nil {
+			return fmt.Errorf("registry: read session %s: %w", id, err)
+		}
+		if !ok {
+			return missing("Session", id)
+		}
+		return r.endSessions(tx, "SELECT id FROM sessions WHERE id = $1", id.String())
+	})
+}

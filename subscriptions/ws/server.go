@@ -98,7 +98,7 @@ type Server struct {
 		sessions map[*session]struct{}
 		waiting  int // not authenticated yet
 		tenants  map[model.TenantID]int
-		users    map[model.UserID]int
+		holders  map[model.ID]int // of users, and of API tokens
 	}
 }
 
@@ -113,7 +113,7 @@ func New(d Deps) *Server {
 	}
 	s.mu.sessions = make(map[*session]struct{})
 	s.mu.tenants = make(map[model.TenantID]int)
-	s.mu.users = make(map[model.UserID]int)
+	s.mu.holders = make(map[model.ID]int)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.done.Go(s.sweep)
 	return s
@@ -202,16 +202,24 @@ func (s *Server) admit(x *session, p model.Principal) error {
 	defer s.mu.Unlock()
 	l := &s.limits
 	if l.SessionsPerTenant > 0 && s.mu.tenants[p.Tenant] >= l.SessionsPerTenant ||
-		l.SessionsPerUser > 0 && s.mu.users[p.User] >= l.SessionsPerUser {
+		l.SessionsPerUser > 0 && s.mu.holders[holder(p)] >= l.SessionsPerUser {
 		return model.Errorf(model.TooMany, "Max sessions limit reached!")
 	}
 	s.mu.waiting--
 	s.mu.tenants[p.Tenant]++
-	s.mu.users[p.User]++
+	s.mu.holders[holder(p)]++
 	x.mu.Lock()
 	x.mu.authenticated, x.mu.principal = true, p
 	x.mu.Unlock()
 	return nil
+}
+
+// holder is whose sockets count together: those of a user, or of an API token.
+func holder(p model.Principal) model.ID {
+	if p.Grant != nil {
+		return p.Grant.Token
+	}
+	return model.ID(p.User)
 }
 
 // leave counts a socket out; it is the last thing done for it.
@@ -221,7 +229,7 @@ func (s *Server) leave(x *session) {
 	defer s.mu.Unlock()
 	delete(s.mu.sessions, x)
 	x.mu.Lock()
-	authenticated, tenant, user := x.mu.authenticated, x.mu.principal.Tenant, x.mu.principal.User
+	authenticated, tenant, who := x.mu.authenticated, x.mu.principal.Tenant, holder(x.mu.principal)
 	x.mu.Unlock()
 	if !authenticated {
 		s.mu.waiting--
@@ -230,8 +238,8 @@ func (s *Server) leave(x *session) {
 	if s.mu.tenants[tenant]--; s.mu.tenants[tenant] == 0 {
 		delete(s.mu.tenants, tenant)
 	}
-	if s.mu.users[user]--; s.mu.users[user] == 0 {
-		delete(s.mu.users, user)
+	if s.mu.holders[who]--; s.mu.holders[who] == 0 {
+		delete(s.mu.holders, who)
 	}
 }
 
