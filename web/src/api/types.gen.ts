@@ -225,6 +225,95 @@ export type EntityInfo = {
     name: string;
 };
 
+/**
+ * `read:telemetry` reads entities, their telemetry and attributes, over REST and live;
+ * `write:telemetry` writes telemetry and attributes; `rpc` calls devices; `admin` may all
+ * a tenant's administrator may, but tokens, passwords and sessions.
+ *
+ */
+export type ApiTokenScope = 'read:telemetry' | 'write:telemetry' | 'rpc' | 'admin';
+
+export type ApiTokenRequest = {
+    /**
+     * What it is for.
+     */
+    name: string;
+    scopes: Array<ApiTokenScope>;
+    /**
+     * Ids of the entities it is for; none means all of the tenant.
+     */
+    entities?: Array<string>;
+    /**
+     * When it ends, ms; none means never.
+     */
+    expires?: number | null;
+};
+
+export type ApiToken = {
+    id: string;
+    createdTime: number;
+    /**
+     * Grows with each rotation.
+     */
+    version: number;
+    name: string;
+    scopes: Array<ApiTokenScope>;
+    entities: Array<string>;
+    expires: number | null;
+    /**
+     * To a minute.
+     */
+    lastUsed: number | null;
+    /**
+     * How the text begins.
+     */
+    prefix: string;
+    /**
+     * The user who made it.
+     */
+    creatorId: string;
+    /**
+     * Until when the text before the last rotation works, ms.
+     */
+    oldTextUntil: number | null;
+};
+
+export type ApiTokenSecret = {
+    /**
+     * The text. It is shown here and never again.
+     */
+    token: string;
+    info: ApiToken;
+};
+
+export type PageApiToken = {
+    data: Array<ApiToken>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type Session = {
+    id: string;
+    createdTime: number;
+    /**
+     * When it ends unless it is used before, ms.
+     */
+    expires: number;
+    /**
+     * Where the login came from.
+     */
+    address: string;
+    /**
+     * What the client called itself.
+     */
+    agent: string;
+    /**
+     * Whether it is the session that asks.
+     */
+    current: boolean;
+};
+
 export type PageTenantProfile = {
     data: Array<TenantProfile>;
     totalPages: number;
@@ -875,6 +964,16 @@ export type TenantId = string;
  * Id of the customer.
  */
 export type CustomerId = string;
+
+/**
+ * Id of the API token.
+ */
+export type TokenId = string;
+
+/**
+ * Id of the session.
+ */
+export type SessionId = string;
 
 /**
  * Id of the user.
@@ -3624,6 +3723,455 @@ export type SaveDeviceCredentialsResponses = {
 };
 
 export type SaveDeviceCredentialsResponse = SaveDeviceCredentialsResponses[keyof SaveDeviceCredentialsResponses];
+
+export type RevokeApiTokensData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/tokens';
+};
+
+export type RevokeApiTokensErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type RevokeApiTokensError = RevokeApiTokensErrors[keyof RevokeApiTokensErrors];
+
+export type RevokeApiTokensResponses = {
+    /**
+     * They let in nobody any more; open sockets close within seconds.
+     */
+    200: {
+        /**
+         * How many there were.
+         */
+        revoked: number;
+    };
+};
+
+export type RevokeApiTokensResponse = RevokeApiTokensResponses[keyof RevokeApiTokensResponses];
+
+export type GetApiTokensData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/tokens';
+};
+
+export type GetApiTokensErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetApiTokensError = GetApiTokensErrors[keyof GetApiTokensErrors];
+
+export type GetApiTokensResponses = {
+    /**
+     * A page of tokens.
+     */
+    200: PageApiToken;
+};
+
+export type GetApiTokensResponse = GetApiTokensResponses[keyof GetApiTokensResponses];
+
+export type CreateApiTokenData = {
+    body: ApiTokenRequest;
+    path?: never;
+    query?: never;
+    url: '/api/tokens';
+};
+
+export type CreateApiTokenErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type CreateApiTokenError = CreateApiTokenErrors[keyof CreateApiTokenErrors];
+
+export type CreateApiTokenResponses = {
+    /**
+     * The token with its text.
+     */
+    200: ApiTokenSecret;
+};
+
+export type CreateApiTokenResponse = CreateApiTokenResponses[keyof CreateApiTokenResponses];
+
+export type RevokeApiTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API token.
+         */
+        tokenId: string;
+    };
+    query?: never;
+    url: '/api/tokens/{tokenId}';
+};
+
+export type RevokeApiTokenErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type RevokeApiTokenError = RevokeApiTokenErrors[keyof RevokeApiTokenErrors];
+
+export type RevokeApiTokenResponses = {
+    /**
+     * It lets in nobody any more; open sockets close within seconds.
+     */
+    200: unknown;
+};
+
+export type GetApiTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API token.
+         */
+        tokenId: string;
+    };
+    query?: never;
+    url: '/api/tokens/{tokenId}';
+};
+
+export type GetApiTokenErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetApiTokenError = GetApiTokenErrors[keyof GetApiTokenErrors];
+
+export type GetApiTokenResponses = {
+    /**
+     * The token, without its text.
+     */
+    200: ApiToken;
+};
+
+export type GetApiTokenResponse = GetApiTokenResponses[keyof GetApiTokenResponses];
+
+export type RotateApiTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API token.
+         */
+        tokenId: string;
+    };
+    query?: {
+        /**
+         * How long the old text still works, at most 30 days.
+         */
+        overlapSeconds?: number;
+    };
+    url: '/api/tokens/{tokenId}/rotate';
+};
+
+export type RotateApiTokenErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type RotateApiTokenError = RotateApiTokenErrors[keyof RotateApiTokenErrors];
+
+export type RotateApiTokenResponses = {
+    /**
+     * The token with its text.
+     */
+    200: ApiTokenSecret;
+};
+
+export type RotateApiTokenResponse = RotateApiTokenResponses[keyof RotateApiTokenResponses];
+
+export type GetSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/auth/sessions';
+};
+
+export type GetSessionsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetSessionsError = GetSessionsErrors[keyof GetSessionsErrors];
+
+export type GetSessionsResponses = {
+    /**
+     * The sessions, newest first.
+     */
+    200: Array<Session>;
+};
+
+export type GetSessionsResponse = GetSessionsResponses[keyof GetSessionsResponses];
+
+export type EndSessionData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the session.
+         */
+        sessionId: string;
+    };
+    query?: never;
+    url: '/api/auth/sessions/{sessionId}';
+};
+
+export type EndSessionErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type EndSessionError = EndSessionErrors[keyof EndSessionErrors];
+
+export type EndSessionResponses = {
+    /**
+     * Its tokens are refused, and its sockets close within seconds.
+     */
+    200: unknown;
+};
+
+export type EndUserSessionsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: never;
+    url: '/api/user/{userId}/sessions';
+};
+
+export type EndUserSessionsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type EndUserSessionsError = EndUserSessionsErrors[keyof EndUserSessionsErrors];
+
+export type EndUserSessionsResponses = {
+    /**
+     * Their tokens are refused, and their sockets close within seconds.
+     */
+    200: unknown;
+};
+
+export type GetUserSessionsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: never;
+    url: '/api/user/{userId}/sessions';
+};
+
+export type GetUserSessionsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetUserSessionsError = GetUserSessionsErrors[keyof GetUserSessionsErrors];
+
+export type GetUserSessionsResponses = {
+    /**
+     * The sessions, newest first.
+     */
+    200: Array<Session>;
+};
+
+export type GetUserSessionsResponse = GetUserSessionsResponses[keyof GetUserSessionsResponses];
 
 export type SaveDeviceProfileData = {
     body: DeviceProfileRequest;
