@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"io"
-	"math"
 	"strings"
 
 	"github.com/tidewire/tidewire/auth"
@@ -108,6 +107,9 @@ func (s *Server) SaveTimeseriesWithTTL(ctx context.Context, req SaveTimeseriesWi
 	return SaveTimeseriesWithTTL200Response{}, nil
 }
 
+// maxTTL is a hundred years, in seconds, as in the engine.
+const maxTTL = 36525 * 24 * 3600
+
 // saveTimeseries writes a telemetry body; ttl is in seconds.
 func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, body io.Reader, ttl int64) error {
 	e, err := s.series(ctx, auth.WriteTelemetry, t, id)
@@ -118,11 +120,13 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 		return readOnlyView()
 	case ttl < 0:
 		return model.Invalidf("TTL can't be negative")
+	case ttl > maxTTL:
+		return model.Invalidf("TTL of %d seconds exceeds the limit of %d", ttl, int64(maxTTL))
 	}
 	return s.write(ctx, e, body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
 		set, err := p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(true))
 		if err == nil {
-			set.TTL = min(ttl, math.MaxInt64/1000) * 1000
+			set.TTL = ttl * 1000
 		}
 		return set, err
 	}, s.Writer.Save)

@@ -234,7 +234,41 @@ func TestSavingTelemetryWordsItsFailures(t *testing.T) {
 	w.call("POST", w.at("/timeseries/ANY/60"), w.adminA, `{"ttl":1}`).is(200, "")
 	w.call("POST", w.at("/timeseries/ANY/x"), w.adminA, `{"ttl":1}`).is(400)
 	w.call("POST", w.at("/timeseries/ANY/-1"), w.adminA, `{"ttl":1}`).text(400, "TTL can't be negative")
+	w.call("POST", w.at("/timeseries/ANY/3155760001"), w.adminA, `{"ttl":1}`).text(400, "TTL of 3155760001 seconds exceeds the limit of 3155760000")
+	w.call("POST", w.at("/timeseries/ANY/9223372036854775808"), w.adminA, `{"ttl":1}`).is(400)
+	w.call("POST", w.at("/timeseries/ANY/3155760000"), w.adminA, `{"ttl":2}`).is(200, "")
 	w.call("GET", w.at("/keys/timeseries"), w.adminA, "").is(200, `["ttl"]`)
+}
+
+// Contract 8.4 and 4.5: who wrote a point last decides how long it is kept, 0 as long as the
+// policy says; the latest value outlives its point.
+func TestTelemetryWithATimeToLiveGoesAndLatestStays(t *testing.T) {
+	w := newWorld(t)
+	save := func(ttl, body string) { w.call("POST", w.at("/timeseries/ANY/"+ttl), w.adminA, body).is(200, "") }
+	save("60", `[{"ts":1000,"values":{"t":1}},{"ts":2000,"values":{"t":2}},{"ts":3000,"values":{"t":3}}]`)
+	save("0", `{"ts":1000,"values":{"t":10}}`)
+	save("600", `{"ts":2000,"values":{"t":20}}`)
+	save("600", `{"ts":4000,"values":{"other":4}}`)
+	history := func(want string) {
+		t.Helper()
+		w.call("GET", w.at("/values/timeseries?keys=t&startTs=0&endTs=9000&orderBy=ASC"), w.adminA, "").is(200, want)
+	}
+	reclaim := func() {
+		t.Helper()
+		if err := w.db.Reclaim(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.add(59 * time.Second)
+	reclaim()
+	history(`{"t":[{"ts":1000,"value":"10"},{"ts":2000,"value":"20"},{"ts":3000,"value":"3"}]}`)
+	w.clock.add(time.Second)
+	reclaim()
+	history(`{"t":[{"ts":1000,"value":"10"},{"ts":2000,"value":"20"}]}`)
+	w.clock.add(10 * time.Minute)
+	reclaim()
+	history(`{"t":[{"ts":1000,"value":"10"}]}`)
+	w.call("GET", w.at("/values/timeseries?keys=t,other"), w.adminA, "").is(200, `{"t":[{"ts":3000,"value":"3"}],"other":[{"ts":4000,"value":"4"}]}`)
 }
 
 // Contract 8.1 and 8.5.

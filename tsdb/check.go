@@ -223,6 +223,13 @@ func (c *checker) checkRowGroup(k rowgroup.Key, value []byte) error {
 		c.report.UnsealedRowGroups++
 	}
 	c.report.Steps += int64((n + rowgroup.StepRows - 1) / rowgroup.StepRows)
+	least, err := r.Expires()
+	if err != nil {
+		return err
+	}
+	if e := g.state.Tail.Expires; least != 0 && (e == 0 || e > least) {
+		return fmt.Errorf("points go at %d, the state of the group says %d", least, e)
+	}
 	c.table.Reset(r.Columns())
 	full := make([]bool, n)
 	hidden := g.state.Tail.Hidden

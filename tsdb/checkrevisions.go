@@ -6,11 +6,10 @@ import (
 )
 
 // checkRevisions verifies that revisions belong to a column there is, stand where their group
-// says there may be some, say which good one is before a bad one, and that none repeats the
-// one before it.
+// says there may be some, say which good one is before a bad one, and go no earlier than it
+// says. (One may repeat the one before it, where a bad one between them has outlived its time.)
 func (c *checker) checkRevisions() error {
 	var at keys.Revision // of the row before
-	var last revision.Row
 	var good revision.Place
 	var hasGood bool
 	return c.each(keys.Revisions, func(key, value []byte) error {
@@ -34,20 +33,20 @@ func (c *checker) checkRevisions() error {
 			c.problem("revision of column %d of group %d at %d: %w", k.Column, k.Group, k.TS, err)
 			return nil
 		}
+		if e := g.state.Tail.Expires; r.Expires != 0 && (e == 0 || e > r.Expires) {
+			c.problem("revision of column %d of group %d at %d goes at %d, its state says %d", k.Column, k.Group, k.TS, r.Expires, e)
+		}
 		same := k.Group == at.Group && k.Column == at.Column && k.TS == at.TS
 		if !same {
 			hasGood = false
 		}
-		switch {
-		case same && r.Value == last.Value && r.Quality == last.Quality:
-			c.problem("revision of column %d of group %d at %d repeats the one before", k.Column, k.Group, k.TS)
-		case r.Quality != 0 && (r.HasGood != hasGood || hasGood && r.Good != good):
+		if r.Quality != 0 && (r.HasGood != hasGood || hasGood && r.Good != good) {
 			c.problem("revision of column %d of group %d at %d does not know the good one before it", k.Column, k.Group, k.TS)
 		}
 		if r.Quality == 0 {
 			good, hasGood = revision.Place{Position: k.Position, N: k.N}, true
 		}
-		at, last = k, r
+		at = k
 		return nil
 	})
 }

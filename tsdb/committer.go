@@ -312,6 +312,7 @@ func (c *committer) apply() {
 			grown, first, c.times = r.record.Apply(&r.view, r.position, db.commit.gen, c.times)
 			r.record.Unlock()
 			db.account(r.record, grown, first)
+			db.mortal(r.view.Expires())
 			db.stats.sets.Add(1)
 			db.stats.points.Add(int64(len(r.set.Cells)))
 			db.columns.applied(r.record, &r.view, r.position)

@@ -59,6 +59,7 @@ type DB struct {
 		bytes     int64          // memory of the active head
 		logBytes  int64          // of the log since the head was frozen
 		tombs     int64          // deletes since then
+		expires   int64          // least expiry of a set since then; 0: none has one
 		nextGroup uint64
 		log       keeper
 	}

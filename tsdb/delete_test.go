@@ -104,7 +104,7 @@ func TestALargeDeleteIsHiddenFirstAndReclaimedLater(t *testing.T) {
 	}
 	db = openTest(t, o)
 	same("after a restart", 16)
-	if left, err := db.flusher.reclaimStep(t.Context(), 3); err != nil || !left {
+	if left, err := db.flusher.reclaimStep(t.Context(), 3, 0, 0); err != nil || !left {
 		t.Fatalf("one step left %t: %v", left, err)
 	}
 	same("half reclaimed", 16)
@@ -176,7 +176,7 @@ func TestReadersSeeOneStateBesideReclaiming(t *testing.T) {
 		mustFlush(t, db)
 		for left := i%3 > 0; left; {
 			var err error
-			if left, err = db.flusher.reclaimStep(t.Context(), 1); err != nil {
+			if left, err = db.flusher.reclaimStep(t.Context(), 1, 0, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -253,14 +253,14 @@ func TestADeleteTreatsTheLatestAsAsked(t *testing.T) {
 var _ = operations.add(operation{"reclaim", 2, func(h *harness) {
 	budget := 1 + h.rng.IntN(20)
 	h.note("reclaim %d row groups", budget)
-	if _, err := h.db.flusher.reclaimStep(h.Context(), budget); err != nil {
+	if _, err := h.db.flusher.reclaimStep(h.Context(), budget, 0, 0); err != nil {
 		h.Fatalf("reclaim: %v", err)
 	}
 }})
 
 func (w *workload) reclaim() {
 	w.acts = append(w.acts, act{name: "reclaim", do: func(ctx context.Context, db *DB) error {
-		_, err := db.flusher.reclaimStep(ctx, 1)
+		_, err := db.flusher.reclaimStep(ctx, 1, 0, 0)
 		return err
 	}})
 }

@@ -21,6 +21,7 @@
 //   - A set is applied whole or not at all; applying is a pure function of the log entry and
 //     the state, so a replay arrives at the same bytes.
 //   - Two points of one series at one instant: the later Append wins, value and type.
+//   - A point whose write brought a time to live is kept as long, and gone an hour after.
 //   - Latest is a state of its own: a point with an equal or greater timestamp replaces it,
 //     a late one never does, and a delete keeps, drops or rewrites it as asked.
 //   - Where a write asks for it, every value an instant ever had can be read: see Revisions.
@@ -35,7 +36,7 @@
 //   - Row groups of a group are sorted and never overlap; a column may mix types.
 //   - A summary equals what decoding what it summarizes would give; a page repeats the
 //     summaries of its row groups.
-//   - Revisions belong to a column there is; none repeats the one before it.
+//   - Revisions belong to a column there is; what has a time to live is known to its group.
 //   - The catalog and its reverse agree; a latest nobody deleted is the newest point.
 //   - After a clean Close a group has at most one unsealed row group.
 //

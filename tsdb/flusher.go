@@ -127,7 +127,7 @@ func (f *flusher) work(ctx context.Context) error {
 	if err := f.heedCeiling(ctx); err != nil {
 		return fmt.Errorf("disk ceiling: %w", err)
 	}
-	left, err := f.reclaimStep(ctx, reclaimBudget)
+	left, err := f.outliveStep(ctx, f.db.options.Now().Add(-ttlSlack).UnixMilli())
 	if err == nil && left {
 		f.wakeUp()
 	}
@@ -206,7 +206,7 @@ func (f *flusher) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.owed.any(f.db.options.Now().UnixMilli()) {
+	if f.owed.any(f.db.options.Now().Add(-ttlSlack).UnixMilli()) {
 		f.wakeUp()
 	}
 	return f.trim()
@@ -239,7 +239,7 @@ func (db *DB) freeze(state flushState) *frozenHead {
 	}
 	db.commit.gen++
 	db.commit.frozen = db.commit.dirty
-	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs = nil, 0, 0, 0
+	db.commit.dirty, db.commit.bytes, db.commit.logBytes, db.commit.tombs, db.commit.expires = nil, 0, 0, 0, 0
 	db.at(AtFreeze)
 	return f
 }

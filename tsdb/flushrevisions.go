@@ -76,7 +76,16 @@ func (w *flushWriter) eraseRevisions(group uint64, tail *catalog.Tail) error {
 	if !tail.Kept {
 		return nil
 	}
-	return w.batch.DeleteRange(keys.AppendRevisions(nil, group, 0, math.MinInt64), keys.AppendRevisionsEnd(nil, group, catalog.MaxColumns), nil)
+	all := revisionRange(group)
+	return w.batch.DeleteRange(all.LowerBound, all.UpperBound, nil)
+}
+
+// revisionRange is all revisions of a group.
+func revisionRange(group uint64) *pebble.IterOptions {
+	return &pebble.IterOptions{
+		LowerBound: keys.AppendRevisions(nil, group, 0, math.MinInt64),
+		UpperBound: keys.AppendRevisionsEnd(nil, group, catalog.MaxColumns),
+	}
 }
 
 // A revisionFlush writes the revisions of one group.
@@ -145,11 +154,7 @@ func (f *revisionFlush) current(column int, ts int64) (err error) {
 // stored tells the fold the last revision that is stored, and the last good one.
 func (f *revisionFlush) stored(column uint8, ts int64) (err error) {
 	if f.iter == nil {
-		f.iter, err = f.w.db.store.NewIter(&pebble.IterOptions{
-			LowerBound: keys.AppendRevisions(nil, f.group, 0, math.MinInt64),
-			UpperBound: keys.AppendRevisionsEnd(nil, f.group, catalog.MaxColumns),
-		})
-		if err != nil {
+		if f.iter, err = f.w.db.store.NewIter(revisionRange(f.group)); err != nil {
 			return err
 		}
 	}

@@ -137,6 +137,9 @@ func (w *flushWriter) group(r *head.Record, f *head.Frozen, fg *head.FrozenGroup
 		w.passed(tail, p)
 		tail, changed = p.Tail, true
 		if rows != nil {
+			tail.Expire(rows.Expires())
+		}
+		if rows != nil {
 			w.info.Rows += int64(rows.Len())
 		}
 	}

@@ -47,6 +47,9 @@ func newHarness(t *testing.T, o Options, seed uint64) *harness {
 }
 
 func emptyHarness(t *testing.T, o Options) *harness {
+	if o.Now == nil {
+		o.Now = longAgo()
+	}
 	return &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{now: scriptStart}}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,6 +52,33 @@ func (s *script) keeping(set *model.WriteSet) *model.WriteSet {
 	}
 	s.again = set
 	return set
+}
+
+// mortal makes a set whose points have a time to live.
+func (s *script) mortal() *model.WriteSet {
+	set := s.set()
+	if s.rng.IntN(3) == 0 {
+		set = s.keeping(set)
+	}
+	mortal := *set
+	mortal.TTL = 1 + s.rng.Int64N(600_000)
+	return &mortal
+}
+
+// outlive lets the points go that have outlived their time at some moment, a few groups at a
+// time.
+func (h *harness) outlive() {
+	h.Helper()
+	now := h.script.now - h.rng.Int64N(400_000)
+	h.note("outlive at %d", now)
+	h.flush()
+	for left := true; left; {
+		var err error
+		if left, err = h.db.flusher.reclaimStep(h.Context(), 1+h.rng.IntN(5), now, now); err != nil {
+			h.Fatalf("outlive: %v", err)
+		}
+	}
+	h.twin.outlive(now)
 }
 
 func (h *harness) compareRevisions(s twinScope, key string) {
@@ -119,6 +147,8 @@ func revisionsLook(w *workload) look {
 
 var (
 	_ = operations.add(operation{"append keeping originals", 25, func(h *harness) { h.append(h.script.keeping(h.script.set())) }})
+	_ = operations.add(operation{"append with a time to live", 12, func(h *harness) { h.append(h.script.mortal()) }})
+	_ = operations.add(operation{"outlive", 4, (*harness).outlive})
 	_ = operations.add(operation{"revisions", 6, func(h *harness) { h.compareRevisions(h.script.scope(), h.script.key()) }})
 	_ = addComparison((*harness).compareAllRevisions)
 )
@@ -150,3 +180,45 @@ var _ = workloads.add("keep originals", func(w *workload) {
 	w.reopen()
 	w.append("only bad ones", keeping(start+100_000, 5, 43, 1))
 })
+
+var _ = workloads.add("time to live", func(w *workload) {
+	const start = scriptStart
+	mortal := func(ts int64, n int, value, received, ttl int64, keep bool) *model.WriteSet {
+		s := rows(ts, 1000, n, value, "a", "b")
+		s.Received, s.TTL, s.KeepOriginals = received, ttl, keep
+		return s
+	}
+	outlive := func(now int64) {
+		w.acts = append(w.acts, act{
+			name: "outlive",
+			do: func(ctx context.Context, db *DB) error {
+				err := db.Flush(ctx)
+				db.flusher.owed.retry()
+				for left := true; left && err == nil; {
+					left, err = db.flusher.reclaimStep(ctx, 1, now, now)
+				}
+				return err
+			},
+			change: func(t *twin) { t.outlive(now) },
+		})
+	}
+	w.options = func(o *Options) { o.Now = longAgo() }
+	w.looks = append(w.looks, revisionsLook(w))
+	w.append("mortal", mortal(start, 200, 1, start, 50_000, true))
+	w.append("immortal", rows(start+300_000, 1000, 1100, 2, "a"))
+	w.flush()
+	w.append("saved", rows(start+20_000, 1000, 5, 9, "a"))
+	w.append("longer", mortal(start+30_000, 5, 3, start+10_000, 90_000, false))
+	outlive(start + 50_000)
+	w.append("late", mortal(start+1000, 3, 4, start+60_000, 10_000, true))
+	w.append("in order", mortal(start+2_000_000, 3, 5, start+60_000, 20_000, true))
+	w.reopen()
+	outlive(start + 75_000)
+	outlive(start + 1_000_000)
+})
+
+// longAgo is a clock at which nothing outlives its time by itself.
+func longAgo() func() time.Time {
+	began := time.Now()
+	return func() time.Time { return time.Unix(0, 0).Add(time.Since(began)) }
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 
@@ -32,8 +33,11 @@ const never = math.MaxInt64
 
 // dueOf returns from when on, ms, a group has something to reclaim, or never.
 func dueOf(t *catalog.Tail) int64 {
-	if blocks.Owes(t) {
+	switch {
+	case blocks.Owes(t):
 		return math.MinInt64
+	case t.Expires != 0:
+		return t.Expires
 	}
 	return never
 }
@@ -43,6 +47,7 @@ type owed struct {
 	mu struct {
 		sync.Mutex
 		groups map[uint64]int64
+		failed map[uint64]int64 // not tried again by itself
 	}
 }
 
@@ -51,6 +56,7 @@ func (o *owed) set(changes map[uint64]int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for group, due := range changes {
+		delete(o.mu.failed, group)
 		if due == never {
 			delete(o.mu.groups, group)
 		} else {
@@ -78,6 +84,25 @@ func (o *owed) drop(group uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.mu.groups, group)
+}
+
+// fail leaves a group alone until retry.
+func (o *owed) fail(group uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.mu.failed == nil {
+		o.mu.failed = map[uint64]int64{}
+	}
+	o.mu.failed[group] = o.mu.groups[group]
+	delete(o.mu.groups, group)
+}
+
+// retry takes up again what has failed.
+func (o *owed) retry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.Copy(o.mu.groups, o.mu.failed)
+	clear(o.mu.failed)
 }
 
 // readOwed reads the rows of what is owed.
@@ -117,15 +142,16 @@ func (w *flushWriter) owe(group uint64, before, after int64) error {
 	return w.batch.Set(w.key, binary.AppendVarint(nil, after), nil)
 }
 
-// Reclaim rewrites what holds deleted points, all of it. The flusher does so in the
-// background: it is not needed.
+// Reclaim rewrites what holds deleted points, or points whose time to live has ended, all of
+// it. The flusher does so in the background: it is not needed.
 func (db *DB) Reclaim(ctx context.Context) error {
 	if err := db.enter(); err != nil {
 		return err
 	}
 	defer db.leave()
+	db.flusher.owed.retry()
 	for {
-		left, err := db.flusher.reclaimStep(ctx, reclaimBudget)
+		left, err := db.flusher.outliveStep(ctx, db.options.Now().UnixMilli())
 		if err != nil || !left {
 			return err
 		}
@@ -133,56 +159,67 @@ func (db *DB) Reclaim(ctx context.Context) error {
 }
 
 // reclaimStep does one batch of reclaiming and reports whether more is due. A group that
-// fails is left alone until the next start, so that it does not hold up the others.
-func (f *flusher) reclaimStep(ctx context.Context, budget int) (left bool, err error) {
+// fails is left alone until the next start or Reclaim, so that it does not hold up the others.
+func (f *flusher) reclaimStep(ctx context.Context, budget int, due, now int64) (left bool, err error) {
 	f.run.Lock()
 	defer f.run.Unlock()
 	if err := errors.Join(f.db.failure(), ctx.Err()); err != nil {
 		return false, err
 	}
-	now := f.db.options.Now().UnixMilli()
-	groups := f.owed.take(now, budget)
+	groups := f.owed.take(due, budget)
 	if len(groups) == 0 || f.run.frozen != nil {
 		return false, nil
 	}
 	w := newFlushWriter(f.db)
 	defer func() { err = errors.Join(err, w.close()) }()
 	var failures error
+	durable := pebble.NoSync
 	for _, group := range groups {
 		if budget <= 0 {
 			break
 		}
-		n, err := w.reclaim(group, budget)
+		n, outlived, err := w.reclaim(group, budget, due, now)
+		if outlived {
+			durable = pebble.Sync // readers see that points went: they must not come back
+		}
 		if err != nil {
-			f.owed.drop(group)
+			f.owed.fail(group)
 			failures = errors.Join(failures, fmt.Errorf("reclaim group %d: %w", group, err))
 			continue
 		}
 		budget -= max(1, n)
 	}
 	f.db.at(AtReclaim)
-	if err := w.commit(&f.run.state, pebble.NoSync); err != nil {
+	if err := w.commit(&f.run.state, durable); err != nil {
 		return false, fmt.Errorf("commit what was reclaimed: %w", err)
 	}
-	return f.owed.any(now), failures
+	return f.owed.any(due), failures
 }
 
-// reclaim looks at up to budget row groups of a group and reports how many it has.
-func (w *flushWriter) reclaim(group uint64, budget int) (n int, err error) {
+// reclaim looks at up to budget row groups of a group, and at all in which points outlive
+// their time to live, if that has ended at due. It reports how many it has, and whether it has
+// changed what a reader sees.
+func (w *flushWriter) reclaim(group uint64, budget int, due, now int64) (n int, outlived bool, err error) {
 	rec, g, err := w.hold(group)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if g == nil { // erased; the flush that is to come takes it away
 		w.db.flusher.owed.drop(group)
-		return 0, nil
+		return 0, false, nil
 	}
 	p := w.placer(g)
 	n, err = p.Reclaim(budget)
+	if e := p.Tail.Expires; err == nil && e != 0 && e <= due {
+		var more int
+		outlived = true
+		more, err = w.outlive(p, group, now)
+		n += more
+	}
 	if err == nil {
 		err = w.restructure(rec, g, p)
 	}
-	return n, errors.Join(err, p.Close())
+	return n, outlived, errors.Join(err, p.Close())
 }
 
 // hold returns a group of the store with its record, in memory until the batch is committed;

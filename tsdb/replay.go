@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
 	"github.com/tidewire/tidewire/tsdb/internal/head"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -56,6 +57,7 @@ func (db *DB) replay(flush flushState) (err error) {
 		db.commit.bytes += r.grown
 		db.stats.head.Add(r.grown)
 		db.commit.dirty = append(db.commit.dirty, r.dirty...)
+		db.mortal(r.expires)
 	}
 	db.applied.Store(uint64(last))
 	return nil
@@ -103,6 +105,7 @@ type replayer struct {
 	times      []int64
 	rec        *head.Record // of the last set, pinned
 	grown      int64
+	expires    int64
 	dirty      []*head.Record
 }
 
@@ -165,6 +168,7 @@ func (r *replayer) entry(p model.Position, b []byte) error {
 	grown, first, r.times = r.rec.Apply(&r.set, p, r.db.commit.gen, r.times)
 	r.rec.Unlock()
 	r.grown += grown
+	r.expires = catalog.Sooner(r.expires, r.set.Expires())
 	if first {
 		r.dirty = append(r.dirty, r.rec)
 	}

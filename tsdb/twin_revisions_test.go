@@ -20,6 +20,9 @@ func (s *twinSeries) keep(w *model.WriteSet, cell int, ts int64) bool {
 	all := s.withCurrent(r.TS, true)
 	if n := len(all); n == 0 || all[n-1].Value != r.Value || all[n-1].Quality != r.Quality {
 		all = append(all, r)
+		if r.Quality != 0 {
+			s.badEnds[r] = endOf(w)
+		}
 	}
 	s.revisions[r.TS] = all
 	return r.Quality == 0
@@ -58,4 +61,35 @@ func (w *twin) revisions(scope twinScope, key string, from, to int64, limit int)
 		out = out[:limit]
 	}
 	return out
+}
+
+// endOf is when the points of a set have outlived their time; 0: never.
+func endOf(s *model.WriteSet) int64 {
+	if s.TTL == 0 {
+		return 0
+	}
+	return s.Received + s.TTL
+}
+
+// outlive drops what has outlived its time at now.
+func (w *twin) outlive(now int64) (dropped int) {
+	for _, s := range w.series {
+		for ts := range s.points {
+			if e := s.ends[ts]; e != 0 && e <= now {
+				delete(s.points, ts)
+				delete(s.revisions, ts)
+				dropped++
+			}
+		}
+		for ts, all := range s.revisions {
+			s.revisions[ts] = slices.DeleteFunc(slices.Clone(all), func(r model.Revision) bool {
+				e := s.badEnds[r]
+				return e != 0 && e <= now
+			})
+			if len(s.revisions[ts]) == 0 {
+				delete(s.revisions, ts)
+			}
+		}
+	}
+	return dropped
 }

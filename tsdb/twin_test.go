@@ -32,6 +32,9 @@ type twinSeries struct {
 	latest model.Point // of TypeNone: none
 	// revisions are what writes that keep originals left of each instant.
 	revisions map[int64][]model.Revision
+	// ends are the instants at which points outlive their time, and of bad revisions when.
+	ends    map[int64]int64
+	badEnds map[model.Revision]int64
 }
 
 func newTwin() *twin {
@@ -72,13 +75,14 @@ func (w *twin) append(s *model.WriteSet) []twinCell {
 			k := twinKey{scope, s.Keys[c.Key]}
 			one := w.series[k]
 			if one == nil {
-				one = &twinSeries{points: map[int64]model.Value{}, revisions: map[int64][]model.Revision{}}
+				one = &twinSeries{points: map[int64]model.Value{}, revisions: map[int64][]model.Revision{}, ends: map[int64]int64{}, badEnds: map[model.Revision]int64{}}
 				w.series[k] = one
 			}
 			if !one.keep(s, starts[i]+n, times[i]) {
 				continue
 			}
 			one.points[times[i]] = c.Value
+			one.ends[times[i]] = endOf(s)
 			newest := one.latest.Value.IsNone() || times[i] >= one.latest.TS
 			if newest {
 				one.latest = model.Point{TS: times[i], Value: c.Value}

@@ -125,6 +125,9 @@ func (p *Placer) decode(item Item) (*column.Table, error) {
 			return nil, fmt.Errorf("read column %d of row group %d of group %d: %w", c, item.First, p.group, err)
 		}
 	}
+	if err := p.reader.DecodeExpiries(t); err != nil {
+		return nil, fmt.Errorf("read expiries of row group %d of group %d: %w", item.First, p.group, err)
+	}
 	return t, nil
 }
 

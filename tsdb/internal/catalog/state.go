@@ -46,10 +46,14 @@ func (t *Tail) Keep(ts, expires int64) {
 }
 
 // Expire takes in an expiry, unless it is 0.
-func (t *Tail) Expire(expires int64) {
-	if expires != 0 && (t.Expires == 0 || expires < t.Expires) {
-		t.Expires = expires
+func (t *Tail) Expire(expires int64) { t.Expires = Sooner(t.Expires, expires) }
+
+// Sooner returns the lesser of two expiries, of which 0 is none.
+func Sooner(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
 	}
+	return a
 }
 
 // What a tail has, the first byte of it.

@@ -85,6 +85,16 @@ func (c *Column) expire(src *Column, i int) {
 	c.Expiry = append(c.Expiry, expiry)
 }
 
+// SetExpiry gives the cells there are the expiries of their rows.
+func (c *Column) SetExpiry(expiries []int64) {
+	c.Expiry = make([]int64, len(c.Types))
+	for i, t := range c.Types {
+		if t != model.TypeNone {
+			c.Expiry[i] = expiries[i]
+		}
+	}
+}
+
 // Cut drops the rows from n on; their texts stay where they are.
 func (c *Column) Cut(n int) {
 	c.Types, c.Bits = c.Types[:n], c.Bits[:n]

@@ -68,6 +68,16 @@ func exercise(r *Reader) {
 		var s summary.Summary
 		_ = r.Aggregate(i, r.Rows()/3, r.Rows(), model.AllAggregates, &s)
 	}
+	all := new(column.Table)
+	all.Reset(r.Columns())
+	whole := true
+	for i := range all.Columns {
+		whole = whole && r.Decode(i, 0, r.Rows(), &all.Columns[i]) == nil
+	}
+	if whole {
+		_ = r.DecodeExpiries(all)
+	}
+	_, _ = r.Expires()
 	_, _ = r.Search(r.First() + (r.Last()-r.First())/2)
 }
 
@@ -96,6 +106,7 @@ func TestForgedBytesDoNotPanic(t *testing.T) {
 	for range 40 {
 		table := randomTable(rng, 1+rng.IntN(300))
 		table = firstRows(table, Fit(table, 0))
+		mortal(rng, table)
 		b := encode(t, table)
 		for range 300 {
 			forged := append([]byte(nil), b...)

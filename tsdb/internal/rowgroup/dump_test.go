@@ -78,7 +78,18 @@ func dumpRowGroup(b []byte) string {
 			return fmt.Sprintf("%s: %d bytes", name, lengths[i])
 		})
 	}
-	d.run(len(b), func(c *codec.Cursor) string { return fmt.Sprintf("%d optional columns", c.Int(9)) })
+	var optionals []optional
+	d.run(len(b), func(c *codec.Cursor) string {
+		optionals = make([]optional, c.Int(9))
+		return fmt.Sprintf("%d optional columns", len(optionals))
+	})
+	for i := range optionals {
+		o := &optionals[i]
+		d.run(len(b), func(c *codec.Cursor) string {
+			o.column, o.kind, o.length = c.Byte(), c.Byte(), c.Int(len(b))
+			return fmt.Sprintf("of column %d, kind %d: %d bytes", o.column, o.kind, o.length)
+		})
+	}
 	if lengths[0] > 0 {
 		d.dumpTimes(d.at+lengths[0], rows)
 	}
@@ -87,6 +98,9 @@ func dumpRowGroup(b []byte) string {
 		if l > 0 {
 			d.dumpColumn(d.at+l, rows)
 		}
+	}
+	for _, o := range optionals {
+		d.dumpExpiry(d.at+o.length, o.column, rows)
 	}
 	d.note(4, "crc32c of key and bytes")
 	return d.out.String()
@@ -250,9 +264,16 @@ func goldens() map[string]*column.Table {
 		documents.Times = append(documents.Times, 1700000000000+int64(i)*10000)
 		documents.Columns[0].Append(model.JSON(fmt.Sprintf(`{"state":"running","n":%d}`, i%3)))
 	}
+	alike := tableOf(2, []any{1700000000000, 1, true}, []any{1700000010000, 2, none}, []any{1700000020000, 3, false})
+	alike.Columns[0].SetExpiry([]int64{1700000060000, 0, 1700000080000})
+	alike.Columns[1].SetExpiry([]int64{1700000060000, 0, 1700000080000})
+	apart := tableOf(2, []any{1700000000000, 1, true}, []any{1700000010000, 2, none}, []any{1700000020000, 3, false})
+	apart.Columns[1].SetExpiry([]int64{0, 0, 1700000080000})
 	return map[string]*column.Table{
-		"clock": gaps,
-		"texts": documents,
+		"mortal":       alike,
+		"mortal_cells": apart,
+		"clock":        gaps,
+		"texts":        documents,
 		"floats": tableOf(3,
 			[]any{1700000000000, math.Pi, 1.0 / 3, float64(float32(0.1))},
 			[]any{1700000010000, math.E, 2.0 / 3, float64(float32(0.2))},

@@ -20,6 +20,7 @@ type Reader struct {
 	columns     []columnReader
 	n           int // columns of this row group
 	err         error
+	optional    []optional
 }
 
 func corrupt(what string, err error) error {
@@ -61,18 +62,16 @@ func (r *Reader) Reset(k Key, b []byte) error {
 //
 //	length of timestamps, of each column <uvarint> | optional columns <uvarint> | for each: column <1>, kind <1>, length <uvarint>
 //
-// Optional columns (received times, qualities) lie behind the others. Version 1 has a place
-// for them and writes none; a kind that is not known is passed over.
+// Optional columns lie behind the others; a kind that is not known is passed over.
 func (r *Reader) readDirectory(b []byte, rows, n int) error {
 	c := codec.NewCursor(b)
 	var lengths [1 + MaxColumns]int
 	for i := range n + 1 {
 		lengths[i] = c.Int(len(b))
 	}
-	rest := 0
+	r.optional = r.optional[:0]
 	for range c.Int(2 * MaxColumns) {
-		c.Bytes(2)
-		rest += c.Int(len(b))
+		r.optional = append(r.optional, optional{column: c.Byte(), kind: c.Byte(), length: c.Int(len(b))})
 	}
 	if r.times == nil {
 		r.times = new(timesReader)
@@ -84,7 +83,9 @@ func (r *Reader) readDirectory(b []byte, rows, n int) error {
 	for i := range n {
 		r.columns[i].reset(r.times, rows, c.Bytes(lengths[1+i]))
 	}
-	c.Bytes(rest)
+	for i := range r.optional {
+		r.optional[i].body = c.Bytes(r.optional[i].length)
+	}
 	if c.Err() == nil && c.Len() > 0 {
 		return corruptf("%d bytes behind the columns", c.Len())
 	}

@@ -95,7 +95,7 @@ func Append(dst []byte, k Key, t *column.Table) ([]byte, error) {
 		}
 		dir = binary.AppendUvarint(dir, uint64(len(dst)-before))
 	}
-	dir = append(dir, 0) // optional columns: none
+	dst, dir = appendExpiries(dst, dir, t)
 	dst = slices.Insert(dst, body, dir...)
 	return binary.LittleEndian.AppendUint32(dst, checksum(keySpace, k, dst[start:])), nil
 }
@@ -116,6 +116,9 @@ func checkTable(k Key, t *column.Table) error {
 	for i := range t.Columns {
 		if t.Columns[i].Len() != n {
 			return fmt.Errorf("%w: column %d has %d of %d rows", errTable, i, t.Columns[i].Len(), n)
+		}
+		if e := t.Columns[i].Expiry; e != nil && len(e) != n {
+			return fmt.Errorf("%w: column %d has expiries of %d of %d rows", errTable, i, len(e), n)
 		}
 	}
 	return nil
