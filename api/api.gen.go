@@ -1208,12 +1208,68 @@ type PageUser struct {
 	TotalPages    int    `json:"totalPages"`
 }
 
+// ProfileForecast defines model for ProfileForecast.
+type ProfileForecast struct {
+	Forecast RetentionForecast `json:"forecast"`
+
+	// Profile Name of the profile; the type of the entity where it has none.
+	Profile string `json:"profile"`
+}
+
+// ProfileRetention defines model for ProfileRetention.
+type ProfileRetention struct {
+	// Keys By key.
+	Keys *map[string]RetentionRule `json:"keys,omitempty"`
+
+	// Timeseries What is left out is left to the next rule.
+	Timeseries *RetentionRule `json:"timeseries,omitempty"`
+}
+
 // ProvisionType How devices of the profile may make themselves known.
 type ProvisionType string
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
 	RefreshToken string `json:"refreshToken"`
+}
+
+// RetentionForecast defines model for RetentionForecast.
+type RetentionForecast struct {
+	Bytes    int64  `json:"bytes"`
+	NewestTS *int64 `json:"newestTs"`
+	OldestTS *int64 `json:"oldestTs"`
+	Points   int64  `json:"points"`
+	Series   int64  `json:"series"`
+}
+
+// RetentionPolicy defines model for RetentionPolicy.
+type RetentionPolicy struct {
+	// Attributes What is left out is left to the next rule.
+	Attributes *RetentionRule `json:"attributes,omitempty"`
+
+	// Keys Rules for time series, by key.
+	Keys *map[string]RetentionRule `json:"keys,omitempty"`
+
+	// Profiles By id of the device or asset profile.
+	Profiles *map[string]ProfileRetention `json:"profiles,omitempty"`
+
+	// Timeseries What is left out is left to the next rule.
+	Timeseries *RetentionRule `json:"timeseries,omitempty"`
+}
+
+// RetentionPreview defines model for RetentionPreview.
+type RetentionPreview struct {
+	Profiles []ProfileForecast `json:"profiles"`
+	Total    RetentionForecast `json:"total"`
+}
+
+// RetentionRule What is left out is left to the next rule.
+type RetentionRule struct {
+	// Days How long points are kept; 0: for ever.
+	Days *int32 `json:"days,omitempty"`
+
+	// Versions How many points are kept; 0: all.
+	Versions *int32 `json:"versions,omitempty"`
 }
 
 // Session defines model for Session.
@@ -2389,6 +2445,12 @@ type ActivateUserJSONRequestBody = ActivateRequest
 // CompleteSetupJSONRequestBody defines body for CompleteSetup for application/json ContentType.
 type CompleteSetupJSONRequestBody = SetupRequest
 
+// SaveRetentionJSONRequestBody defines body for SaveRetention for application/json ContentType.
+type SaveRetentionJSONRequestBody = RetentionPolicy
+
+// PreviewRetentionJSONRequestBody defines body for PreviewRetention for application/json ContentType.
+type PreviewRetentionJSONRequestBody = RetentionPolicy
+
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
 
@@ -2883,6 +2945,15 @@ type ServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath) error
+	// GetRetention Read what of their past the tenant's series keep
+	// (GET /api/retention)
+	GetRetention(ctx echo.Context) error
+	// SaveRetention Set what of their past the tenant's series keep
+	// (POST /api/retention)
+	SaveRetention(ctx echo.Context) error
+	// PreviewRetention Tell what a policy would delete now
+	// (POST /api/retention/preview)
+	PreviewRetention(ctx echo.Context) error
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx echo.Context) error
@@ -5443,6 +5514,33 @@ func (w *ServerInterfaceWrapper) SaveEntityAttributes(ctx echo.Context) error {
 	return err
 }
 
+// GetRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetention(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetention(ctx)
+	return err
+}
+
+// SaveRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveRetention(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveRetention(ctx)
+	return err
+}
+
+// PreviewRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewRetention(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewRetention(ctx)
+	return err
+}
+
 // GetSystemParams converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSystemParams(ctx echo.Context) error {
 	var err error
@@ -6743,6 +6841,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes/:scope", wrapper.GetAttributesByScope, options.OperationMiddlewares["getAttributesByScope"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries", wrapper.GetTimeseries, options.OperationMiddlewares["getTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/history", wrapper.GetTimeseriesHistory, options.OperationMiddlewares["getTimeseriesHistory"]...)
+	router.GET(options.BaseURL+"/api/retention", wrapper.GetRetention, options.OperationMiddlewares["getRetention"]...)
+	router.POST(options.BaseURL+"/api/retention", wrapper.SaveRetention, options.OperationMiddlewares["saveRetention"]...)
+	router.POST(options.BaseURL+"/api/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
 	router.GET(options.BaseURL+"/api/system/params", wrapper.GetSystemParams, options.OperationMiddlewares["getSystemParams"]...)
 	router.POST(options.BaseURL+"/api/tenant", wrapper.SaveTenant, options.OperationMiddlewares["saveTenant"]...)
 	router.DELETE(options.BaseURL+"/api/tenant/:tenantId", wrapper.DeleteTenant, options.OperationMiddlewares["deleteTenant"]...)
@@ -6819,6 +6920,8 @@ type PageDeviceInfoJSONResponse PageDeviceInfo
 type PageEntityViewInfoJSONResponse PageEntityViewInfo
 
 type PageUserJSONResponse PageUser
+
+type RetentionPolicyJSONResponse RetentionPolicy
 
 type TenantJSONResponse Tenant
 
@@ -8925,6 +9028,71 @@ func (response SaveEntityAttributes200Response) VisitSaveEntityAttributesRespons
 	return nil
 }
 
+type GetRetentionRequestObject struct {
+}
+
+type GetRetentionResponseObject interface {
+	VisitGetRetentionResponse(w http.ResponseWriter) error
+}
+
+type GetRetention200JSONResponse struct{ RetentionPolicyJSONResponse }
+
+func (response GetRetention200JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveRetentionRequestObject struct {
+	Body *SaveRetentionJSONRequestBody
+}
+
+type SaveRetentionResponseObject interface {
+	VisitSaveRetentionResponse(w http.ResponseWriter) error
+}
+
+type SaveRetention200JSONResponse struct{ RetentionPolicyJSONResponse }
+
+func (response SaveRetention200JSONResponse) VisitSaveRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetentionRequestObject struct {
+	Body *PreviewRetentionJSONRequestBody
+}
+
+type PreviewRetentionResponseObject interface {
+	VisitPreviewRetentionResponse(w http.ResponseWriter) error
+}
+
+type PreviewRetention200JSONResponse RetentionPreview
+
+func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSystemParamsRequestObject struct {
 }
 
@@ -10103,6 +10271,15 @@ type StrictServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx context.Context, request SaveEntityAttributesRequestObject) (SaveEntityAttributesResponseObject, error)
+	// GetRetention Read what of their past the tenant's series keep
+	// (GET /api/retention)
+	GetRetention(ctx context.Context, request GetRetentionRequestObject) (GetRetentionResponseObject, error)
+	// SaveRetention Set what of their past the tenant's series keep
+	// (POST /api/retention)
+	SaveRetention(ctx context.Context, request SaveRetentionRequestObject) (SaveRetentionResponseObject, error)
+	// PreviewRetention Tell what a policy would delete now
+	// (POST /api/retention/preview)
+	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx context.Context, request GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error)
@@ -13021,6 +13198,121 @@ func (sh *strictHandler) SaveEntityAttributes(ctx echo.Context, entityType Entit
 		return err
 	} else if validResponse, ok := response.(SaveEntityAttributesResponseObject); ok {
 		return validResponse.VisitSaveEntityAttributesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetention operation middleware
+func (sh *strictHandler) GetRetention(ctx echo.Context) error {
+	var request GetRetentionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetention(ctx.Request().Context(), request.(GetRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionResponseObject); ok {
+		return validResponse.VisitGetRetentionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveRetention operation middleware
+func (sh *strictHandler) SaveRetention(ctx echo.Context) error {
+	var request SaveRetentionRequestObject
+
+	var body SaveRetentionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveRetention(ctx.Request().Context(), request.(SaveRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveRetentionResponseObject); ok {
+		return validResponse.VisitSaveRetentionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewRetention operation middleware
+func (sh *strictHandler) PreviewRetention(ctx echo.Context) error {
+	var request PreviewRetentionRequestObject
+
+	var body PreviewRetentionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewRetention(ctx.Request().Context(), request.(PreviewRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
+		return validResponse.VisitPreviewRetentionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -92,6 +92,8 @@ type Store interface {
 	Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error)
 	Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error)
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
+	// Forecast tells what retention would delete now of the entities of a tenant.
+	Forecast(ctx context.Context, tenant model.TenantID, retention model.Retention, fn func(model.EntityID, model.Forecast) error) error
 }
 
 // Writer is the one way in. Sets are the caller's again when a method returns, which is when
@@ -125,6 +127,14 @@ type Registry interface {
 	AssetProfiles
 	EntityViews
 	Dashboards
+	Retentions
+}
+
+// Retentions are kept in the registry. Policies are shared and must not be changed.
+type Retentions interface {
+	Retention(model.TenantID) *model.RetentionPolicy
+	SaveRetention(context.Context, model.TenantID, *model.RetentionPolicy) error
+	KeepBy(*model.RetentionPolicy) model.Retention
 }
 
 // Directory answers from memory. Entities are shared and must not be changed.

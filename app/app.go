@@ -132,6 +132,8 @@ type parts struct {
 	live     *ws.Server
 	demo     *demonstration
 
+	policies atomic.Pointer[registry.Registry] // nil until it is open
+
 	failed  chan error  // of the engine's log; at most one
 	serving atomic.Bool // live is there: the registry changes before it is
 }
@@ -157,6 +159,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		},
 		// What waits must at least hold the largest set.
 		PendingBytes: 2 * maxBytes,
+		MaxDiskBytes: cfg.MaxDisk,
+		Retention:    p.keep,
 		Changes:      p.hub,
 		Events:       p.events(log),
 		Now:          cfg.Now,
@@ -173,6 +177,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	}
 	if p.registry, err = registry.Open(ctx, registry.Options{
 		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now, RightsChanged: p.recheck,
+		KeepTimeseries: model.Keep{Time: int64(cfg.KeepDays) * dayMillis},
+		KeepAttributes: model.Keep{Time: int64(cfg.KeepAttributeDays) * dayMillis, Versions: cfg.KeepAttributeVersions},
 		EraseFailed: func(e model.EntityID, err error) {
 			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
 		},
@@ -181,6 +187,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	}
 	opened.push(p.registry.Close)
 	p.registry.Start(engine{p.db, &views.Copier{Store: p.db, Now: func() int64 { return cfg.Now().UnixMilli() }}})
+	p.policies.Store(p.registry)
 
 	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now}); err != nil {
 		return nil, fmt.Errorf("set up authentication: %w", err)
@@ -212,6 +219,17 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	return p, nil
 }
 
+const dayMillis = 24 * 3600 * 1000
+
+// keep tells the engine, which opens before the registry, what it keeps of a series.
+func (p *parts) keep(t model.TenantID, e model.EntityID, s model.Scope, key string) model.Keep {
+	r := p.policies.Load()
+	if r == nil {
+		return model.Keep{}
+	}
+	return r.Keep(t, e, s, key)
+}
+
 // events connects what the engine observes with the log, and its end with ours.
 func (p *parts) events(log *slog.Logger) tsdb.Events {
 	return tsdb.Events{
@@ -231,6 +249,17 @@ func (p *parts) events(log *slog.Logger) tsdb.Events {
 		},
 		Behind: func(b tsdb.BehindInfo) {
 			log.Error("a consumer has lost entries: the log went on without it", "consumer", b.Consumer, "from", b.From, "to", b.To)
+		},
+		Expired: func(r tsdb.ExpireReport) {
+			log.Info("retention", "partitions", r.Partitions, "dropped", r.Dropped, "trimmed", r.Trimmed, "took", r.Took)
+		},
+		DiskCeiling: func(i tsdb.DiskCeilingInfo) {
+			from, to := time.UnixMilli(i.From).UTC().Format(time.DateOnly), time.UnixMilli(i.To).UTC().Format(time.DateOnly)
+			if i.Dropped {
+				log.Error("the oldest telemetry was dropped: the disk is full to its ceiling", "from", from, "to", to, "bytes", i.Bytes, "max", i.Max)
+				return
+			}
+			log.Warn("the oldest telemetry will be dropped when the ceiling of the disk is met", "from", from, "to", to, "bytes", i.Bytes, "max", i.Max)
 		},
 		Damaged: func(err error) { log.Error("damage on disk", "error", err) },
 		Fatal: func(err error) {

@@ -31,6 +31,13 @@ type Config struct {
 	// all entities of a tenant. Zero means 10,000 and ten million.
 	MaxDeviceSeries int
 	MaxTenantSeries int64
+	// MaxDisk is how much telemetry may take on disk, bytes; above it the oldest goes. Zero
+	// bounds nothing.
+	MaxDisk int64
+	// KeepDays is how long time series are kept where their tenant says nothing. Zero is for ever.
+	KeepDays int
+	// KeepAttributeDays and KeepAttributeVersions likewise bound the history of attributes.
+	KeepAttributeDays, KeepAttributeVersions int
 	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
 	// expect (thingsboard 17).
 	MaxBuckets int64
@@ -71,6 +78,16 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxBuckets < 0 {
 		return c, fmt.Errorf("max-buckets: %d is less than 1", c.MaxBuckets)
+	}
+	for name, days := range map[string]int{
+		"keep-days": c.KeepDays, "keep-attribute-days": c.KeepAttributeDays, "keep-attribute-versions": c.KeepAttributeVersions,
+	} {
+		if days < 0 {
+			return c, fmt.Errorf("%s: %d is less than 0, which keeps everything", name, days)
+		}
+	}
+	if c.MaxDisk < 0 {
+		return c, fmt.Errorf("max-disk: %d is less than 0, which bounds nothing", c.MaxDisk)
 	}
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second

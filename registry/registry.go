@@ -24,6 +24,10 @@ type Options struct {
 	// RightsChanged is called after a change of who may do what: a session that ended, an
 	// assignment, a deletion, a credential. It must not block. Nil means nobody looks.
 	RightsChanged func()
+	// KeepTimeseries and KeepAttributes are what is kept of series about which their tenant
+	// says nothing.
+	KeepTimeseries, KeepAttributes model.Keep
+
 	// EraseFailed observes erasures and copies the engine refused; they are tried again. Nil means
 	// nobody looks.
 	EraseFailed func(model.EntityID, error)
@@ -54,17 +58,18 @@ func (o Options) withDefaults() (Options, error) {
 
 // A Registry is an open database of what exists.
 type Registry struct {
-	opts    Options
-	reader  *sql.DB
-	writer  *sql.DB       // one connection
-	turn    chan struct{} // holds a token while nobody writes
-	quit    chan struct{} // closed by Close: nobody waits for a turn that never comes
-	dir     *directory
-	sealer  *sealer
-	outbox  outbox
-	purge   int64 // ms; when expired sessions were last looked for; whoever has the turn
-	closing sync.Once
-	closed  error
+	opts     Options
+	reader   *sql.DB
+	writer   *sql.DB       // one connection
+	turn     chan struct{} // holds a token while nobody writes
+	quit     chan struct{} // closed by Close: nobody waits for a turn that never comes
+	dir      *directory
+	sealer   *sealer
+	outbox   outbox
+	policies policies
+	purge    int64 // ms; when expired sessions were last looked for; whoever has the turn
+	closing  sync.Once
+	closed   error
 }
 
 // Open opens the registry of a data directory, makes it at the first run, and brings its
@@ -104,6 +109,9 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 		return nil, err
 	}
 	if err := r.load(ctx); err != nil {
+		return nil, fmt.Errorf("registry: load %s: %w", path, err)
+	}
+	if err := r.policies.load(ctx, r.reader); err != nil {
 		return nil, fmt.Errorf("registry: load %s: %w", path, err)
 	}
 	return r, nil

@@ -15,10 +15,6 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
-// A Retention says how much of a series is kept. It is asked for every series, so it must be
-// fast; it may be called by several goroutines.
-type Retention func(model.TenantID, model.EntityID, model.Scope, string) model.Keep
-
 // An ExpireReport counts what retention took.
 type ExpireReport struct {
 	Partitions int // dropped whole, for every group
@@ -73,7 +69,7 @@ func cutoffOf(keep model.Keep, now int64) int64 {
 
 const dayLength = int64(24 * time.Hour / time.Millisecond)
 
-func lifeOf(n *catalog.Names, retention Retention, now int64) life {
+func lifeOf(n *catalog.Names, retention model.Retention, now int64) life {
 	l := life{first: math.MaxInt64, last: noCutoff, columns: len(n.Columns)}
 	for _, name := range n.Columns {
 		keep := retention(n.Series.Tenant, n.Series.Entity, n.Series.Scope, name)
@@ -87,7 +83,7 @@ func lifeOf(n *catalog.Names, retention Retention, now int64) life {
 }
 
 // readLives asks retention for every group of the store.
-func readLives(ctx context.Context, store pebble.Reader, retention Retention, now int64) (l lives, err error) {
+func readLives(ctx context.Context, store pebble.Reader, retention model.Retention, now int64) (l lives, err error) {
 	l = lives{groups: map[uint64]life{}, last: noCutoff}
 	err = eachNames(ctx, store, func(group uint64, n *catalog.Names) error {
 		if one := lifeOf(n, retention, now); one.last > noCutoff || one.versions > 0 {
@@ -130,7 +126,7 @@ func eachNames(ctx context.Context, store pebble.Reader, fn func(uint64, *catalo
 }
 
 // expire does what Expire says. It holds the flusher for a batch at a time.
-func (f *flusher) expire(ctx context.Context, retention Retention, now int64) (r ExpireReport, err error) {
+func (f *flusher) expire(ctx context.Context, retention model.Retention, now int64) (r ExpireReport, err error) {
 	began := f.db.options.Now()
 	if err := f.flush(ctx); err != nil {
 		return r, err

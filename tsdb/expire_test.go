@@ -15,7 +15,7 @@ import (
 )
 
 // expire does to the twin what retention does to a DB.
-func (w *twin) expire(retention Retention, now int64) (points int64) {
+func (w *twin) expire(retention model.Retention, now int64) (points int64) {
 	for k, s := range w.series {
 		keep := retention(k.tenant, k.entity, k.scope, k.key)
 		cut := cutoffOf(keep, now)
@@ -43,7 +43,7 @@ func (w *twin) expire(retention Retention, now int64) (points int64) {
 }
 
 // someRetention is a policy in which lives differ by tenant, key and scope.
-func someRetention(seed uint64) Retention {
+func someRetention(seed uint64) model.Retention {
 	return func(t model.TenantID, _ model.EntityID, s model.Scope, key string) model.Keep {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte{byte(seed), t[0], byte(s)})
@@ -63,6 +63,20 @@ var _ = operations.add(operation{"expire", 2, func(h *harness) {
 	seed, now := h.rng.Uint64(), h.script.now
 	points := h.twin.expire(someRetention(seed), now)
 	h.note("expire by policy %d, %d points", seed, points)
+	var forecast model.Forecast
+	for tenant := range 2 {
+		f := forecaster{ctx: h.Context(), store: h.db.store, retention: someRetention(seed), now: now}
+		h.flush()
+		if err := f.entities(model.TenantID{byte(tenant + 1)}, func(_ model.EntityID, one model.Forecast) error {
+			forecast.Add(one)
+			return nil
+		}); err != nil {
+			h.Fatalf("forecast: %v", err)
+		}
+	}
+	if forecast.Points != points {
+		h.Fatalf("forecast of %d points, %d expire", forecast.Points, points)
+	}
 	if _, err := h.db.flusher.expire(h.Context(), someRetention(seed), now); err != nil {
 		h.Fatalf("expire: %v", err)
 	}

@@ -47,7 +47,7 @@ type Options struct {
 	Rewrites int
 
 	// Retention says how much of a series is kept. Nil keeps everything. See DB.Expire.
-	Retention Retention
+	Retention model.Retention
 	// ExpireEvery is how often the flusher expires points. Zero means an hour.
 	ExpireEvery time.Duration
 	// MaxDiskBytes is how much the store may take on disk. Above it the oldest partition of

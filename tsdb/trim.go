@@ -24,7 +24,7 @@ const trimGroups = 64
 // A trimmer takes from groups what retention does not keep where no partition goes whole.
 type trimmer struct {
 	f         *flusher
-	retention Retention
+	retention model.Retention
 	now       int64
 	lives     *lives
 	groups    []uint64
@@ -183,7 +183,7 @@ func (w *flushWriter) setState(rec *head.Record, g *head.Group, tail catalog.Tai
 }
 
 // cutsOf returns, column by column, before when the points of a group are not kept.
-func cutsOf(store pebble.Reader, group uint64, n *catalog.Names, s *catalog.State, retention Retention, now int64) ([]int64, error) {
+func cutsOf(store pebble.Reader, group uint64, n *catalog.Names, s *catalog.State, retention model.Retention, now int64) ([]int64, error) {
 	cuts := make([]int64, len(n.Columns))
 	versions := make([]int, len(n.Columns))
 	least := math.MaxInt

@@ -20,6 +20,10 @@ type serveCmd struct {
 	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
 	MaxDeviceSeries int           `help:"Most keys of one device and scope." default:"10000"`
 	MaxTenantSeries int64         `help:"Most keys of all devices of a tenant." default:"10000000"`
+	MaxDisk         int64         `help:"Most telemetry may take on disk, bytes; above it the oldest goes. 0: no bound." default:"0"`
+	KeepDays        int           `help:"Days time series are kept where their tenant says nothing. 0: for ever." default:"0"`
+	KeepAttrDays    int           `help:"Days the history of attributes is kept, likewise." name:"keep-attribute-days" default:"365"`
+	KeepAttrCount   int           `help:"Versions of an attribute that are kept, likewise." name:"keep-attribute-versions" default:"1000"`
 	MaxBuckets      int64         `help:"Most buckets of one aggregated answer." default:"700"`
 	Drain           time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
 	LogLevel        slog.Level    `help:"debug, info, warn or error." default:"info"`
@@ -38,6 +42,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
 		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets,
+		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain,
 	}, slog.New(handler), s.out)
 }

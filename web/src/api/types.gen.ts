@@ -5,6 +5,68 @@ export type ClientOptions = {
 };
 
 /**
+ * What is left out is left to the next rule.
+ */
+export type RetentionRule = {
+    /**
+     * How long points are kept; 0: for ever.
+     */
+    days?: number;
+    /**
+     * How many points are kept; 0: all.
+     */
+    versions?: number;
+};
+
+export type ProfileRetention = {
+    timeseries?: RetentionRule;
+    /**
+     * By key.
+     */
+    keys?: {
+        [key: string]: RetentionRule;
+    };
+};
+
+export type RetentionPolicy = {
+    timeseries?: RetentionRule;
+    attributes?: RetentionRule;
+    /**
+     * Rules for time series, by key.
+     */
+    keys?: {
+        [key: string]: RetentionRule;
+    };
+    /**
+     * By id of the device or asset profile.
+     */
+    profiles?: {
+        [key: string]: ProfileRetention;
+    };
+};
+
+export type RetentionForecast = {
+    series: number;
+    points: number;
+    bytes: number;
+    oldestTs: number | null;
+    newestTs: number | null;
+};
+
+export type RetentionPreview = {
+    total: RetentionForecast;
+    profiles: Array<ProfileForecast>;
+};
+
+export type ProfileForecast = {
+    /**
+     * Name of the profile; the type of the entity where it has none.
+     */
+    profile: string;
+    forecast: RetentionForecast;
+};
+
+/**
  * A failure.
  */
 export type Error = {
@@ -1689,6 +1751,113 @@ export type GetTenantUsersResponses = {
 };
 
 export type GetTenantUsersResponse = GetTenantUsersResponses[keyof GetTenantUsersResponses];
+
+export type GetRetentionData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/retention';
+};
+
+export type GetRetentionErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetRetentionError = GetRetentionErrors[keyof GetRetentionErrors];
+
+export type GetRetentionResponses = {
+    /**
+     * The policy of the tenant.
+     */
+    200: RetentionPolicy;
+};
+
+export type GetRetentionResponse = GetRetentionResponses[keyof GetRetentionResponses];
+
+export type SaveRetentionData = {
+    body: RetentionPolicy;
+    path?: never;
+    query?: never;
+    url: '/api/retention';
+};
+
+export type SaveRetentionErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveRetentionError = SaveRetentionErrors[keyof SaveRetentionErrors];
+
+export type SaveRetentionResponses = {
+    /**
+     * The policy of the tenant.
+     */
+    200: RetentionPolicy;
+};
+
+export type SaveRetentionResponse = SaveRetentionResponses[keyof SaveRetentionResponses];
+
+export type PreviewRetentionData = {
+    body: RetentionPolicy;
+    path?: never;
+    query?: never;
+    url: '/api/retention/preview';
+};
+
+export type PreviewRetentionErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type PreviewRetentionError = PreviewRetentionErrors[keyof PreviewRetentionErrors];
+
+export type PreviewRetentionResponses = {
+    /**
+     * What would go, in all and by profile.
+     */
+    200: RetentionPreview;
+};
+
+export type PreviewRetentionResponse = PreviewRetentionResponses[keyof PreviewRetentionResponses];
 
 export type SaveTenantProfileData = {
     body: TenantProfileRequest;

@@ -1,0 +1,220 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+	"github.com/tidewire/tidewire/tsdb/internal/column"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
+	"github.com/tidewire/tidewire/tsdb/internal/summary"
+)
+
+// Forecast flushes, then tells fn, entity by entity, what retention would delete now of a
+// tenant; entities that lose nothing are left out. Points are counted exactly, from summaries
+// where a row group goes whole; bytes are their share of what their row groups take.
+func (db *DB) Forecast(ctx context.Context, tenant model.TenantID, retention model.Retention, fn func(model.EntityID, model.Forecast) error) (err error) {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	if err := db.flusher.flush(ctx); err != nil {
+		return err
+	}
+	snapshot := db.store.NewSnapshot()
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	f := forecaster{ctx: ctx, store: snapshot, retention: retention, now: db.options.Now().UnixMilli()}
+	return f.entities(tenant, fn)
+}
+
+// A forecaster counts what retention would delete.
+type forecaster struct {
+	ctx       context.Context
+	store     pebble.Reader
+	retention model.Retention
+	now       int64
+	reader    rowgroup.Reader
+	cells     column.Column
+}
+
+// entities goes through the catalog of a tenant, in which the groups of an entity stand
+// beside each other.
+func (f *forecaster) entities(tenant model.TenantID, fn func(model.EntityID, model.Forecast) error) (err error) {
+	prefix := append([]byte{keys.Catalog}, tenant[:]...)
+	iter, err := f.store.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: behind(prefix)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	var entity model.EntityID
+	var sum model.Forecast
+	var groups map[uint64]bool // of the entity
+	tell := func() error {
+		if sum.Points == 0 {
+			return nil
+		}
+		return fn(entity, sum)
+	}
+	for iter.First(); iter.Valid(); iter.Next() {
+		series, _, err := keys.ParseCatalog(iter.Key())
+		if err != nil {
+			return err
+		}
+		ref, err := catalog.ParseRef(iter.Value())
+		if err != nil {
+			return err
+		}
+		if series.Entity != entity || groups == nil {
+			if err := tell(); err != nil {
+				return err
+			}
+			entity, sum, groups = series.Entity, model.Forecast{}, map[uint64]bool{}
+		}
+		if groups[ref.Group] {
+			continue
+		}
+		groups[ref.Group] = true
+		one, err := f.group(ref.Group)
+		if err != nil {
+			return err
+		}
+		sum.Add(one)
+	}
+	if err := iter.Error(); err != nil {
+		return err
+	}
+	return tell()
+}
+
+// behind returns the least key behind all that begin with prefix, which is not all 0xff.
+func behind(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// group counts one group.
+func (f *forecaster) group(group uint64) (sum model.Forecast, err error) {
+	if err := f.ctx.Err(); err != nil {
+		return sum, err
+	}
+	var names catalog.Names
+	if _, err := get(f.store, keys.AppendNames(nil, group), func(b []byte) (err error) {
+		names, err = catalog.ParseNames(b)
+		return err
+	}); err != nil {
+		return sum, err
+	}
+	var s catalog.State
+	if _, err := get(f.store, keys.AppendState(nil, group), s.Parse); err != nil {
+		return sum, err
+	}
+	cuts, err := cutsOf(f.store, group, &names, &s, f.retention, f.now)
+	if err != nil {
+		return sum, err
+	}
+	last := int64(noCutoff)
+	for _, cut := range cuts {
+		last = max(last, cut)
+	}
+	if last == noCutoff {
+		return sum, nil
+	}
+	c, err := newCursor(f.store, scan.RowGroups, group, nil)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	columns := make([]model.Forecast, len(cuts))
+	for from := int64(minInstant); ; {
+		first, value, err := c.SeekGE(from)
+		if err != nil {
+			return sum, err
+		}
+		if value == nil || first >= last {
+			break
+		}
+		k := rowgroup.Key{Partition: rowgroup.PartitionOf(first), Group: group, First: first}
+		if err := f.reader.Reset(k, value); err != nil {
+			return sum, &CorruptionError{Group: group, From: first, Check: err}
+		}
+		if err := f.rowGroup(columns, cuts, s.Tail.Hidden, int64(len(value))); err != nil {
+			return sum, &CorruptionError{Group: group, From: first, Check: err}
+		}
+		from = first + 1
+	}
+	for _, one := range columns {
+		one.Series = 1
+		sum.Add(one)
+	}
+	return sum, nil
+}
+
+// rowGroup adds the current row group, which takes size bytes, to its columns.
+func (f *forecaster) rowGroup(columns []model.Forecast, cuts []int64, hidden []catalog.Tomb, size int64) error {
+	r := &f.reader
+	var all int64
+	before := make([]int64, len(columns))
+	for c := range min(len(columns), r.Columns()) {
+		s := r.Summary(c)
+		all += cellsOf(s)
+		before[c] = columns[c].Points
+		if cuts[c] > r.First() {
+			if err := f.column(&columns[c], c, cuts[c], hidden); err != nil {
+				return err
+			}
+		}
+	}
+	for c := range columns {
+		if all > 0 {
+			columns[c].Bytes += size * (columns[c].Points - before[c]) / all
+		}
+	}
+	return r.Err()
+}
+
+func cellsOf(s *summary.Summary) int64 { return s.Count() + s.Nulls }
+
+// column adds the cells of a column before cut that are not hidden.
+func (f *forecaster) column(sum *model.Forecast, c int, cut int64, hidden []catalog.Tomb) error {
+	r := &f.reader
+	n, err := r.Search(cut)
+	if err != nil || n == 0 {
+		return err
+	}
+	whole := n == r.Rows()
+	for _, t := range hidden {
+		if t.Columns&(1<<c) != 0 && t.From <= r.Last() && t.To > r.First() {
+			whole = false
+		}
+	}
+	if s := r.Summary(c); whole && s.Nulls == 0 {
+		if s.Count() > 0 {
+			sum.Add(model.Forecast{Points: s.Count(), Oldest: s.First.TS, Newest: s.Last.TS})
+		}
+		return r.Err()
+	}
+	times, err := r.Times()
+	if err != nil {
+		return err
+	}
+	f.cells.Reset()
+	if err := r.Decode(c, 0, n, &f.cells); err != nil {
+		return err
+	}
+	for i, t := range f.cells.Types {
+		if t != model.TypeNone && !catalog.Hides(hidden, c, times[i]) {
+			sum.Add(model.Forecast{Points: 1, Oldest: times[i], Newest: times[i]})
+		}
+	}
+	return nil
+}
