@@ -153,6 +153,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	// The engine comes first: its lock is what refuses a second process.
 	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), rehearsed(tsdb.Options{
 		HeadBytes: cfg.HeadBytes,
+		MinFree:   cfg.MinFree,
 		Limits: tsdb.Limits{
 			Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes,
 			DeviceSeries: cfg.MaxDeviceSeries, TenantSeries: cfg.MaxTenantSeries,
@@ -237,6 +238,13 @@ func (p *parts) events(log *slog.Logger) tsdb.Events {
 			log.Debug("flushed", "rows", i.Rows, "groups", i.Groups, "row_groups", i.RowGroups, "bytes", i.Bytes, "took", i.Took)
 		},
 		Failed: func(err error) { log.Error("background work failed and is tried again", "error", err) },
+		Space: func(i tsdb.SpaceInfo) {
+			if i.Low {
+				log.Error("the disk is nearly full: writes are refused, reads and deletes go on", "free", i.Free, "min_free", i.Min)
+			} else {
+				log.Info("the disk has room again: writes are taken", "free", i.Free, "min_free", i.Min)
+			}
+		},
 		Near: func(i tsdb.LimitInfo) {
 			args := []any{"limit", i.Limit, "value", i.Value, "max", i.Max}
 			if i.Tenant != (model.TenantID{}) {

@@ -27,6 +27,9 @@ type Config struct {
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
 	// default.
 	HeadBytes int64
+	// MinFree is how much of the disk, bytes, must be free for writes to be taken. Zero means
+	// the engine's default, about 1 GiB; less than zero means that there is no floor.
+	MinFree int64
 	// MaxDeviceSeries and MaxTenantSeries bound the keys of one entity and scope, and those of
 	// all entities of a tenant. Zero means 10,000 and ten million.
 	MaxDeviceSeries int

@@ -24,6 +24,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_ingest_failed_sets_total", in.Failed},
 			{"tidewire_store_syncs_total", uint64(db.Syncs)},
 			{"tidewire_store_flushes_total", uint64(db.Flushes)},
+			{"tidewire_store_background_failures_total", uint64(db.Failures)},
 			{"tidewire_live_delivered_updates_total", uint64(hub.Delivered)},
 			{"tidewire_live_queue_overflows_total", uint64(hub.Overflows)},
 			{"tidewire_live_lost_subscriptions_total", uint64(hub.Lost)},
@@ -39,6 +40,8 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_head_bytes", db.HeadBytes},
 			{"tidewire_store_log_bytes", db.LogBytes},
 			{"tidewire_store_log_kept_bytes", db.LogKept},
+			{"tidewire_store_free_bytes", db.FreeBytes},
+			{"tidewire_store_no_space", int64(boolean(db.NoSpace))},
 			{"tidewire_store_series", db.Series},
 			{"tidewire_store_catalog_bytes", db.CatalogBytes},
 			{"tidewire_store_entities_in_memory", db.Entities},
@@ -59,4 +62,11 @@ func (p *parts) metrics() http.Handler {
 		}
 		metrics.WriteProcessMetrics(w)
 	})
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -58,7 +58,8 @@ func (c *committer) release(r *request) {
 
 // Append makes s durable and visible and returns its position. It may be called from any
 // number of goroutines; what waits together is synced together. Errors: Invalid or TooLarge
-// when s breaks a limit, Overload when ctx ended while the store was too busy to take it
+// when s breaks a limit, Quota when its keys would be too many, NoSpace below
+// Options.MinFree, Overload when ctx ended while the store was too busy to take it
 // (nothing was written then).
 func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, error) {
 	if err := db.options.Limits.checkSet(s); err != nil {
@@ -68,6 +69,9 @@ func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, er
 		return 0, err
 	}
 	defer db.leave()
+	if err := db.floor.admit(); err != nil {
+		return 0, err
+	}
 	rec, err := db.records.get(keys.Series{Tenant: s.Tenant, Entity: s.Entity, Scope: s.Scope})
 	if err != nil {
 		return 0, err

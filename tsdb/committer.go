@@ -347,6 +347,7 @@ func (c *committer) end(err error) {
 	}
 	db.applied.Store(uint64(c.next - 1))
 	db.bell.ring()
+	db.floor.look(db.commit.log.total)
 	db.stats.syncs.Add(1)
 	db.grow(c.next-1, int64(len(c.buf)))
 	db.checkHead()

@@ -45,6 +45,8 @@ type DB struct {
 	bell      bell
 	cursors   cursors
 	series    census
+	floor     *floor
+	failures  *failures
 	warnings  warnings
 	committer *committer
 	flusher   *flusher
@@ -90,9 +92,10 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{}), closing: make(chan struct{})}
-	o.FS = &logFS{FS: o.FS, failed: db.fail, dead: func() bool { return db.failure() != nil }}
+	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
+	o.FS = &logFS{FS: o.FS, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
 	db.damage = newDamages(o.FS, o.Events)
-	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail, db.damage)
+	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail, db.damage, db.failures)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +125,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := db.replay(flush); err != nil {
 		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)
 	}
+	db.floor.look(0)
 	db.serving.Store(true)
 	if err := db.failure(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
@@ -234,17 +238,28 @@ func (db *DB) Close() error {
 	return db.closeErr
 }
 
+// closeTries is how often background work may fail before Close does without it.
+const closeTries = 3
+
 // flushStore writes Pebble's memtables, so that the next Open replays nothing.
 func (db *DB) flushStore() error {
 	flushed, err := db.store.AsyncFlush()
 	if err != nil {
 		return fmt.Errorf("flush the store: %w", err)
 	}
-	select {
-	case <-flushed:
-		return db.failure()
-	case <-db.failed: // Pebble would try for ever
-		return db.failure()
+	before, more := db.failures.so()
+	for {
+		select {
+		case <-flushed:
+			return db.failure()
+		case <-db.failed: // Pebble would try for ever
+			return db.failure()
+		case <-more: // likewise; what is not flushed is in the log, and the next start reads it
+			var now int64
+			if now, more = db.failures.so(); now-before >= closeTries {
+				return errors.New("tsdb: the store cannot be flushed, the next start reads its log")
+			}
+		}
 	}
 }
 
@@ -261,6 +276,12 @@ func (db *DB) Stats() Stats {
 		Entities:     db.records.count.Load(),
 		CatalogBytes: db.records.bytes.Load(),
 	}
+	db.commit.Lock()
+	written := db.commit.log.total
+	db.commit.Unlock()
+	db.floor.look(written)
+	s.FreeBytes, s.NoSpace = db.floor.free.Load(), db.floor.low.Load()
+	s.Failures, _ = db.failures.so()
 	s.Series, s.Near = db.series.count(), db.warnings.counts()
 	db.commit.Lock()
 	s.LogBytes = db.commit.logBytes

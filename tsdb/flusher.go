@@ -95,9 +95,7 @@ func (f *flusher) loop(ctx context.Context) {
 		if f.db.failure() != nil {
 			return // Fatal has been told
 		}
-		if f.db.options.Events.Failed != nil {
-			f.db.options.Events.Failed(fmt.Errorf("tsdb: background work: %w", err))
-		}
+		f.db.failures.failed("background work", err)
 		retry.Reset(retryAfter)
 		select { // deaf to wake-ups, which would make it try in a circle
 		case <-ctx.Done():

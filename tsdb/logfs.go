@@ -20,6 +20,7 @@ import (
 type logFS struct {
 	vfs.FS
 	failed func(error)
+	table  func()      // waits before a new table, after a failure
 	dead   func() bool // failed was called, by whomever
 }
 
@@ -28,6 +29,9 @@ func (l *logFS) Unwrap() vfs.FS { return l.FS }
 
 // Create implements vfs.FS.
 func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if isTable(name) {
+		l.table()
+	}
 	if !isLog(name) && !isManifest(name) {
 		return l.FS.Create(name, c)
 	}
@@ -61,6 +65,8 @@ func (l *logFS) OpenDir(name string) (vfs.File, error) {
 
 // isManifest reports whether name is that of a manifest, or of the marker of the one in use.
 func isManifest(name string) bool { return strings.Contains(name, "MANIFEST-") }
+
+func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 

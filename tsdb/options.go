@@ -55,6 +55,10 @@ type Options struct {
 	// from nine tenths on. Zero bounds nothing.
 	MaxDiskBytes int64
 
+	// MinFree is how much of the disk must be free for sets to be taken; deletes and reads go
+	// on below it, and sets when an eighth more is free. Zero means room for four memtables,
+	// a flush and a compaction, 1 GiB; less than zero means that there is no floor.
+	MinFree int64
 	// TenantSeries gives a tenant another limit of series than Limits.TenantSeries: that
 	// holds where it is nil or returns zero. It is called by the committer.
 	TenantSeries func(model.TenantID) int64
@@ -83,9 +87,10 @@ type Options struct {
 // tuning is what production never changes. Zero means the constant.
 type tuning struct {
 	rules       blocks.Rules
-	tombs       int64 // deletes in the head that make a flush due
-	log         int64 // bytes of log behind the flush position that make a flush due
-	commitGroup int   // bytes from which a commit group is full, 2 or more: it begins with one
+	tombs       int64         // deletes in the head that make a flush due
+	log         int64         // bytes of log behind the flush position that make a flush due
+	retry       time.Duration // pause after a failure of the store
+	commitGroup int           // bytes from which a commit group is full, 2 or more: it begins with one
 }
 
 // withDefaults returns a filled-in copy.
@@ -93,6 +98,7 @@ func (t tuning) withDefaults() tuning {
 	t.rules = t.rules.WithDefaults()
 	t.tombs = cmp.Or(t.tombs, maxTombs)
 	t.log = cmp.Or(t.log, maxLog)
+	t.retry = cmp.Or(t.retry, failurePause)
 	t.commitGroup = cmp.Or(t.commitGroup, maxGroup)
 	return t
 }
@@ -153,6 +159,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits.TTL = cmp.Or(o.Limits.TTL, maxTTL)
 	o.memTable = cmp.Or(o.memTable, 64<<20)
 	o.tuning = o.tuning.withDefaults()
+	o.MinFree = cmp.Or(o.MinFree, o.defaultFloor())
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
@@ -197,8 +204,11 @@ type ChangeSink interface {
 type Events struct {
 	// Flushed is called when a head has become row groups.
 	Flushed func(FlushInfo)
-	// Failed is called when background work failed; it will be tried again.
+	// Failed is called when background work failed; it will be tried again. It is called once
+	// a second and kind of work, however often it fails.
 	Failed func(error)
+	// Space is called when the disk falls below Options.MinFree, and when it no longer is.
+	Space func(SpaceInfo)
 	// Near is called when something has reached 85 % of a limit; again only after it was
 	// below 75 %, or of sets, which come and go, an hour later.
 	Near func(LimitInfo)

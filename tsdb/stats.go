@@ -36,6 +36,9 @@ type Stats struct {
 	CatalogBytes int64 // memory of these records
 	DiskBytes    int64 // of the store, the log of Pebble included
 
+	FreeBytes int64            // of the disk; zero when the file system does not tell
+	NoSpace   bool             // below Options.MinFree: sets are refused
+	Failures  int64            // of background work
 	Series    int64            // keys of all entities
 	Near      map[string]int64 // how often Events.Near told of a limit, by its name
 	Consumers []ConsumerStats  // by name

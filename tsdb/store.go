@@ -61,7 +61,7 @@ func parseFlushState(b []byte) (flushState, error) {
 // openStore opens the Pebble store in dir with the options that were measured to matter.
 // What Pebble would tidy up in the background waits until serving is set, and then for its
 // next flush: it would take from a start the processors and the disk.
-func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), damage *damages) (store *pebble.DB, unlock func() error, err error) {
+func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), damage *damages, failures *failures) (store *pebble.DB, unlock func() error, err error) {
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
 	}
@@ -82,7 +82,7 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 		Comparer:                    pebble.DefaultComparer,
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      logger{failed},
-		EventListener:               listener(o.Events, damage),
+		EventListener:               listener(failures.store, damage),
 		MemTableSize:                o.memTable,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
@@ -111,12 +111,10 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 }
 
 // listener reports what Pebble finds damaged. Unset, Pebble would end the process.
-func listener(e Events, damage *damages) *pebble.EventListener {
+func listener(failed func(error), damage *damages) *pebble.EventListener {
 	l := &pebble.EventListener{
 		BackgroundError: func(err error) {
-			if e.Failed != nil {
-				e.Failed(fmt.Errorf("tsdb: background work of the store: %w", err))
-			}
+			failed(err)
 		},
 		DataCorruption: damage.met,
 	}

@@ -69,6 +69,7 @@ var anotherDevice = model.EntityID{9}
 
 // tune returns o as the workload wants it.
 func (w *workload) tune(o Options) Options {
+	o.tuning.retry = 1
 	if w.options != nil {
 		w.options(&o)
 	}

@@ -18,6 +18,7 @@ type serveCmd struct {
 	UserTokens      bool          `help:"Let administrators log in as the users below them."`
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
+	MinFree         int64         `help:"Bytes of the disk that must be free for writes; -1 for no floor." default:"0"`
 	MaxDeviceSeries int           `help:"Most keys of one device and scope." default:"10000"`
 	MaxTenantSeries int64         `help:"Most keys of all devices of a tenant." default:"10000000"`
 	MaxDisk         int64         `help:"Most telemetry may take on disk, bytes; above it the oldest goes. 0: no bound." default:"0"`
@@ -41,7 +42,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
-		HeadBytes: c.HeadSize, MaxBuckets: c.MaxBuckets,
+		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain,
 	}, slog.New(handler), s.out)
