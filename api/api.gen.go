@@ -241,6 +241,24 @@ func (e ProvisionType) Valid() bool {
 	}
 }
 
+// Defines values for RelationsQueryParametersDirection.
+const (
+	RelationsQueryParametersDirectionFROM RelationsQueryParametersDirection = "FROM"
+	RelationsQueryParametersDirectionTO   RelationsQueryParametersDirection = "TO"
+)
+
+// Valid indicates whether the value is a known member of the RelationsQueryParametersDirection enum.
+func (e RelationsQueryParametersDirection) Valid() bool {
+	switch e {
+	case RelationsQueryParametersDirectionFROM:
+		return true
+	case RelationsQueryParametersDirectionTO:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TransportType.
 const (
 	TransportTypeCOAP    TransportType = "COAP"
@@ -1233,6 +1251,85 @@ type RefreshRequest struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
+// Relation defines model for Relation.
+type Relation struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+
+	// From A reference to an entity.
+	From EntityID `json:"from"`
+
+	// To A reference to an entity.
+	To        EntityID `json:"to"`
+	Type      string   `json:"type"`
+	TypeGroup string   `json:"typeGroup"`
+}
+
+// RelationInfo defines model for RelationInfo.
+type RelationInfo struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo"`
+
+	// From A reference to an entity.
+	From     EntityID `json:"from"`
+	FromName *string  `json:"fromName"`
+
+	// To A reference to an entity.
+	To        EntityID `json:"to"`
+	ToName    *string  `json:"toName"`
+	Type      string   `json:"type"`
+	TypeGroup string   `json:"typeGroup"`
+}
+
+// RelationRequest defines model for RelationRequest.
+type RelationRequest struct {
+	// AdditionalInfo An object whose members belong to the client.
+	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
+
+	// From A reference to an entity.
+	From EntityID `json:"from"`
+
+	// To A reference to an entity.
+	To        EntityID `json:"to"`
+	Type      string   `json:"type"`
+	TypeGroup *string  `json:"typeGroup,omitempty"`
+}
+
+// RelationsFilter What a relation has to be; anything where nothing is said.
+type RelationsFilter struct {
+	// EntityTypes Kinds of its far end.
+	EntityTypes  *[]EntityType `json:"entityTypes,omitempty"`
+	RelationType *string       `json:"relationType,omitempty"`
+}
+
+// RelationsQuery defines model for RelationsQuery.
+type RelationsQuery struct {
+	Filters *[]RelationsFilter `json:"filters,omitempty"`
+
+	// Parameters Where to begin and how far to go.
+	Parameters RelationsQueryParameters `json:"parameters"`
+}
+
+// RelationsQueryParameters Where to begin and how far to go.
+type RelationsQueryParameters struct {
+	// Direction FROM follows relations that begin at an entity.
+	Direction *RelationsQueryParametersDirection `json:"direction,omitempty"`
+
+	// FetchLastLevelOnly Only relations behind which there are none or `maxLevel` is reached.
+	FetchLastLevelOnly *bool `json:"fetchLastLevelOnly,omitempty"`
+
+	// MaxLevel How many levels to go; 0 means all.
+	MaxLevel          *int32   `json:"maxLevel,omitempty"`
+	RelationTypeGroup *string  `json:"relationTypeGroup,omitempty"`
+	RootID            model.ID `json:"rootId"`
+
+	// RootType Kind of an entity.
+	RootType EntityType `json:"rootType"`
+}
+
+// RelationsQueryParametersDirection FROM follows relations that begin at an entity.
+type RelationsQueryParametersDirection string
+
 // RetentionForecast defines model for RetentionForecast.
 type RetentionForecast struct {
 	Bytes    int64  `json:"bytes"`
@@ -2067,6 +2164,69 @@ type DeleteEntityAttributesParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
 
+// DeleteRelationParams defines parameters for DeleteRelation.
+type DeleteRelationParams struct {
+	// FromID Id of the entity the relation begins at.
+	FromID model.ID `form:"fromId" json:"fromId"`
+
+	// FromType Its kind.
+	FromType EntityType `form:"fromType" json:"fromType"`
+
+	// RelationType Type of the relation.
+	RelationType string `form:"relationType" json:"relationType"`
+
+	// RelationTypeGroup Group of the relation.
+	RelationTypeGroup *string `form:"relationTypeGroup,omitempty" json:"relationTypeGroup,omitempty"`
+
+	// ToID Id of the entity the relation ends at.
+	ToID model.ID `form:"toId" json:"toId"`
+
+	// ToType Its kind.
+	ToType EntityType `form:"toType" json:"toType"`
+}
+
+// GetRelationsParams defines parameters for GetRelations.
+type GetRelationsParams struct {
+	// FromID Id of the entity the relations begin at.
+	FromID *model.ID `form:"fromId,omitempty" json:"fromId,omitempty"`
+
+	// FromType Its kind.
+	FromType *EntityType `form:"fromType,omitempty" json:"fromType,omitempty"`
+
+	// ToID Id of the entity the relations end at.
+	ToID *model.ID `form:"toId,omitempty" json:"toId,omitempty"`
+
+	// ToType Its kind.
+	ToType *EntityType `form:"toType,omitempty" json:"toType,omitempty"`
+
+	// RelationType Only relations of this type.
+	RelationType *string `form:"relationType,omitempty" json:"relationType,omitempty"`
+
+	// RelationTypeGroup Only relations of this group.
+	RelationTypeGroup *string `form:"relationTypeGroup,omitempty" json:"relationTypeGroup,omitempty"`
+}
+
+// GetRelationInfosParams defines parameters for GetRelationInfos.
+type GetRelationInfosParams struct {
+	// FromID Id of the entity the relations begin at.
+	FromID *model.ID `form:"fromId,omitempty" json:"fromId,omitempty"`
+
+	// FromType Its kind.
+	FromType *EntityType `form:"fromType,omitempty" json:"fromType,omitempty"`
+
+	// ToID Id of the entity the relations end at.
+	ToID *model.ID `form:"toId,omitempty" json:"toId,omitempty"`
+
+	// ToType Its kind.
+	ToType *EntityType `form:"toType,omitempty" json:"toType,omitempty"`
+
+	// RelationType Only relations of this type.
+	RelationType *string `form:"relationType,omitempty" json:"relationType,omitempty"`
+
+	// RelationTypeGroup Only relations of this group.
+	RelationTypeGroup *string `form:"relationTypeGroup,omitempty" json:"relationTypeGroup,omitempty"`
+}
+
 // GetTenantAssetParams defines parameters for GetTenantAsset.
 type GetTenantAssetParams struct {
 	// AssetName The exact name.
@@ -2444,6 +2604,15 @@ type ActivateUserJSONRequestBody = ActivateRequest
 
 // CompleteSetupJSONRequestBody defines body for CompleteSetup for application/json ContentType.
 type CompleteSetupJSONRequestBody = SetupRequest
+
+// SaveRelationJSONRequestBody defines body for SaveRelation for application/json ContentType.
+type SaveRelationJSONRequestBody = RelationRequest
+
+// FindRelationsJSONRequestBody defines body for FindRelations for application/json ContentType.
+type FindRelationsJSONRequestBody = RelationsQuery
+
+// FindRelationInfosJSONRequestBody defines body for FindRelationInfos for application/json ContentType.
+type FindRelationInfosJSONRequestBody = RelationsQuery
 
 // SaveRetentionJSONRequestBody defines body for SaveRetention for application/json ContentType.
 type SaveRetentionJSONRequestBody = RetentionPolicy
@@ -2945,6 +3114,24 @@ type ServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath) error
+	// DeleteRelation Relate two entities no longer
+	// (DELETE /api/relation)
+	DeleteRelation(ctx echo.Context, params DeleteRelationParams) error
+	// SaveRelation Relate two entities
+	// (POST /api/relation)
+	SaveRelation(ctx echo.Context) error
+	// GetRelations List the relations that begin or end at an entity
+	// (GET /api/relations)
+	GetRelations(ctx echo.Context, params GetRelationsParams) error
+	// FindRelations Follow relations from an entity
+	// (POST /api/relations)
+	FindRelations(ctx echo.Context) error
+	// GetRelationInfos List relations with the names of both ends
+	// (GET /api/relations/info)
+	GetRelationInfos(ctx echo.Context, params GetRelationInfosParams) error
+	// FindRelationInfos Follow relations from an entity, with the names of both ends
+	// (POST /api/relations/info)
+	FindRelationInfos(ctx echo.Context) error
 	// GetRetention Read what of their past the tenant's series keep
 	// (GET /api/retention)
 	GetRetention(ctx echo.Context) error
@@ -5514,6 +5701,192 @@ func (w *ServerInterfaceWrapper) SaveEntityAttributes(ctx echo.Context) error {
 	return err
 }
 
+// DeleteRelation converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteRelation(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteRelationParams
+	// ------------- Required query parameter "fromId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "fromId", ctx.QueryParams(), &params.FromID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromId: %s", err))
+	}
+
+	// ------------- Required query parameter "fromType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "fromType", ctx.QueryParams(), &params.FromType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromType: %s", err))
+	}
+
+	// ------------- Required query parameter "relationType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "relationType", ctx.QueryParams(), &params.RelationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationType: %s", err))
+	}
+
+	// ------------- Optional query parameter "relationTypeGroup" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "relationTypeGroup", ctx.QueryParams(), &params.RelationTypeGroup, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationTypeGroup: %s", err))
+	}
+
+	// ------------- Required query parameter "toId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "toId", ctx.QueryParams(), &params.ToID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toId: %s", err))
+	}
+
+	// ------------- Required query parameter "toType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "toType", ctx.QueryParams(), &params.ToType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toType: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteRelation(ctx, params)
+	return err
+}
+
+// SaveRelation converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveRelation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveRelation(ctx)
+	return err
+}
+
+// GetRelations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRelations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRelationsParams
+	// ------------- Optional query parameter "fromId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromId", ctx.QueryParams(), &params.FromID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromId: %s", err))
+	}
+
+	// ------------- Optional query parameter "fromType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromType", ctx.QueryParams(), &params.FromType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromType: %s", err))
+	}
+
+	// ------------- Optional query parameter "toId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toId", ctx.QueryParams(), &params.ToID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toId: %s", err))
+	}
+
+	// ------------- Optional query parameter "toType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toType", ctx.QueryParams(), &params.ToType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toType: %s", err))
+	}
+
+	// ------------- Optional query parameter "relationType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "relationType", ctx.QueryParams(), &params.RelationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationType: %s", err))
+	}
+
+	// ------------- Optional query parameter "relationTypeGroup" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "relationTypeGroup", ctx.QueryParams(), &params.RelationTypeGroup, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationTypeGroup: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRelations(ctx, params)
+	return err
+}
+
+// FindRelations converts echo context to params.
+func (w *ServerInterfaceWrapper) FindRelations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindRelations(ctx)
+	return err
+}
+
+// GetRelationInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRelationInfos(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRelationInfosParams
+	// ------------- Optional query parameter "fromId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromId", ctx.QueryParams(), &params.FromID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromId: %s", err))
+	}
+
+	// ------------- Optional query parameter "fromType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromType", ctx.QueryParams(), &params.FromType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromType: %s", err))
+	}
+
+	// ------------- Optional query parameter "toId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toId", ctx.QueryParams(), &params.ToID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toId: %s", err))
+	}
+
+	// ------------- Optional query parameter "toType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toType", ctx.QueryParams(), &params.ToType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toType: %s", err))
+	}
+
+	// ------------- Optional query parameter "relationType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "relationType", ctx.QueryParams(), &params.RelationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationType: %s", err))
+	}
+
+	// ------------- Optional query parameter "relationTypeGroup" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "relationTypeGroup", ctx.QueryParams(), &params.RelationTypeGroup, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationTypeGroup: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRelationInfos(ctx, params)
+	return err
+}
+
+// FindRelationInfos converts echo context to params.
+func (w *ServerInterfaceWrapper) FindRelationInfos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindRelationInfos(ctx)
+	return err
+}
+
 // GetRetention converts echo context to params.
 func (w *ServerInterfaceWrapper) GetRetention(ctx echo.Context) error {
 	var err error
@@ -6841,6 +7214,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes/:scope", wrapper.GetAttributesByScope, options.OperationMiddlewares["getAttributesByScope"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries", wrapper.GetTimeseries, options.OperationMiddlewares["getTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/history", wrapper.GetTimeseriesHistory, options.OperationMiddlewares["getTimeseriesHistory"]...)
+	router.DELETE(options.BaseURL+"/api/relation", wrapper.DeleteRelation, options.OperationMiddlewares["deleteRelation"]...)
+	router.POST(options.BaseURL+"/api/relation", wrapper.SaveRelation, options.OperationMiddlewares["saveRelation"]...)
+	router.GET(options.BaseURL+"/api/relations", wrapper.GetRelations, options.OperationMiddlewares["getRelations"]...)
+	router.POST(options.BaseURL+"/api/relations", wrapper.FindRelations, options.OperationMiddlewares["findRelations"]...)
+	router.GET(options.BaseURL+"/api/relations/info", wrapper.GetRelationInfos, options.OperationMiddlewares["getRelationInfos"]...)
+	router.POST(options.BaseURL+"/api/relations/info", wrapper.FindRelationInfos, options.OperationMiddlewares["findRelationInfos"]...)
 	router.GET(options.BaseURL+"/api/retention", wrapper.GetRetention, options.OperationMiddlewares["getRetention"]...)
 	router.POST(options.BaseURL+"/api/retention", wrapper.SaveRetention, options.OperationMiddlewares["saveRetention"]...)
 	router.POST(options.BaseURL+"/api/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
@@ -9028,6 +9407,126 @@ func (response SaveEntityAttributes200Response) VisitSaveEntityAttributesRespons
 	return nil
 }
 
+type DeleteRelationRequestObject struct {
+	Params DeleteRelationParams
+}
+
+type DeleteRelationResponseObject interface {
+	VisitDeleteRelationResponse(w http.ResponseWriter) error
+}
+
+type DeleteRelation200Response struct {
+}
+
+func (response DeleteRelation200Response) VisitDeleteRelationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type SaveRelationRequestObject struct {
+	Body *SaveRelationJSONRequestBody
+}
+
+type SaveRelationResponseObject interface {
+	VisitSaveRelationResponse(w http.ResponseWriter) error
+}
+
+type SaveRelation200Response struct {
+}
+
+func (response SaveRelation200Response) VisitSaveRelationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type GetRelationsRequestObject struct {
+	Params GetRelationsParams
+}
+
+type GetRelationsResponseObject interface {
+	VisitGetRelationsResponse(w http.ResponseWriter) error
+}
+
+type GetRelations200JSONResponse []Relation
+
+func (response GetRelations200JSONResponse) VisitGetRelationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRelationsRequestObject struct {
+	Body *FindRelationsJSONRequestBody
+}
+
+type FindRelationsResponseObject interface {
+	VisitFindRelationsResponse(w http.ResponseWriter) error
+}
+
+type FindRelations200JSONResponse []Relation
+
+func (response FindRelations200JSONResponse) VisitFindRelationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRelationInfosRequestObject struct {
+	Params GetRelationInfosParams
+}
+
+type GetRelationInfosResponseObject interface {
+	VisitGetRelationInfosResponse(w http.ResponseWriter) error
+}
+
+type GetRelationInfos200JSONResponse []RelationInfo
+
+func (response GetRelationInfos200JSONResponse) VisitGetRelationInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRelationInfosRequestObject struct {
+	Body *FindRelationInfosJSONRequestBody
+}
+
+type FindRelationInfosResponseObject interface {
+	VisitFindRelationInfosResponse(w http.ResponseWriter) error
+}
+
+type FindRelationInfos200JSONResponse []RelationInfo
+
+func (response FindRelationInfos200JSONResponse) VisitFindRelationInfosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetRetentionRequestObject struct {
 }
 
@@ -10271,6 +10770,24 @@ type StrictServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx context.Context, request SaveEntityAttributesRequestObject) (SaveEntityAttributesResponseObject, error)
+	// DeleteRelation Relate two entities no longer
+	// (DELETE /api/relation)
+	DeleteRelation(ctx context.Context, request DeleteRelationRequestObject) (DeleteRelationResponseObject, error)
+	// SaveRelation Relate two entities
+	// (POST /api/relation)
+	SaveRelation(ctx context.Context, request SaveRelationRequestObject) (SaveRelationResponseObject, error)
+	// GetRelations List the relations that begin or end at an entity
+	// (GET /api/relations)
+	GetRelations(ctx context.Context, request GetRelationsRequestObject) (GetRelationsResponseObject, error)
+	// FindRelations Follow relations from an entity
+	// (POST /api/relations)
+	FindRelations(ctx context.Context, request FindRelationsRequestObject) (FindRelationsResponseObject, error)
+	// GetRelationInfos List relations with the names of both ends
+	// (GET /api/relations/info)
+	GetRelationInfos(ctx context.Context, request GetRelationInfosRequestObject) (GetRelationInfosResponseObject, error)
+	// FindRelationInfos Follow relations from an entity, with the names of both ends
+	// (POST /api/relations/info)
+	FindRelationInfos(ctx context.Context, request FindRelationInfosRequestObject) (FindRelationInfosResponseObject, error)
 	// GetRetention Read what of their past the tenant's series keep
 	// (GET /api/retention)
 	GetRetention(ctx context.Context, request GetRetentionRequestObject) (GetRetentionResponseObject, error)
@@ -13198,6 +13715,219 @@ func (sh *strictHandler) SaveEntityAttributes(ctx echo.Context, entityType Entit
 		return err
 	} else if validResponse, ok := response.(SaveEntityAttributesResponseObject); ok {
 		return validResponse.VisitSaveEntityAttributesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteRelation operation middleware
+func (sh *strictHandler) DeleteRelation(ctx echo.Context, params DeleteRelationParams) error {
+	var request DeleteRelationRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRelation(ctx.Request().Context(), request.(DeleteRelationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRelation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteRelationResponseObject); ok {
+		return validResponse.VisitDeleteRelationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveRelation operation middleware
+func (sh *strictHandler) SaveRelation(ctx echo.Context) error {
+	var request SaveRelationRequestObject
+
+	var body SaveRelationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveRelation(ctx.Request().Context(), request.(SaveRelationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveRelation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveRelationResponseObject); ok {
+		return validResponse.VisitSaveRelationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRelations operation middleware
+func (sh *strictHandler) GetRelations(ctx echo.Context, params GetRelationsParams) error {
+	var request GetRelationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRelations(ctx.Request().Context(), request.(GetRelationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRelations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRelationsResponseObject); ok {
+		return validResponse.VisitGetRelationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindRelations operation middleware
+func (sh *strictHandler) FindRelations(ctx echo.Context) error {
+	var request FindRelationsRequestObject
+
+	var body FindRelationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindRelations(ctx.Request().Context(), request.(FindRelationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindRelations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindRelationsResponseObject); ok {
+		return validResponse.VisitFindRelationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRelationInfos operation middleware
+func (sh *strictHandler) GetRelationInfos(ctx echo.Context, params GetRelationInfosParams) error {
+	var request GetRelationInfosRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRelationInfos(ctx.Request().Context(), request.(GetRelationInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRelationInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRelationInfosResponseObject); ok {
+		return validResponse.VisitGetRelationInfosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindRelationInfos operation middleware
+func (sh *strictHandler) FindRelationInfos(ctx echo.Context) error {
+	var request FindRelationInfosRequestObject
+
+	var body FindRelationInfosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindRelationInfos(ctx.Request().Context(), request.(FindRelationInfosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindRelationInfos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindRelationInfosResponseObject); ok {
+		return validResponse.VisitFindRelationInfosResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

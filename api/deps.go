@@ -126,6 +126,7 @@ type Registry interface {
 	Assets
 	AssetProfiles
 	EntityViews
+	Relations
 	Dashboards
 	Retentions
 }
@@ -263,6 +264,13 @@ type EntityViews interface {
 	EntityViewTypes(t model.TenantID, c model.CustomerID) []string
 	// Window returns, from memory, what a view shows; false when id is no view's.
 	Window(id model.EntityID) (*model.Window, bool)
+}
+
+// Relations are kept in the registry; they go with either of their ends.
+type Relations interface {
+	SaveRelation(context.Context, model.TenantID, *model.Relation) error
+	DeleteRelation(context.Context, model.TenantID, *model.Relation) error
+	Relations(context.Context, model.TenantID, model.RelationQuery) ([]model.Relation, error)
 }
 
 // Dashboards are kept in the registry; lists carry no configuration.

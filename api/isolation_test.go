@@ -149,6 +149,13 @@ var rows = map[string]row{
 	"DELETE /api/customer/entityView/:entityViewId":           {"/api/customer/entityView/{view}", "", 401, 404, 403},
 	"POST /api/customer/public/entityView/:entityViewId":      {"/api/customer/public/entityView/{view}", "", 401, 404, 403},
 
+	"POST /api/relation":       {"/api/relation", `{"from":` + entity("ASSET", "asset") + `,"to":` + entity("DEVICE", "owned") + `,"type":"x"}`, 401, 404, 403},
+	"DELETE /api/relation":     {"/api/relation?fromId={asset}&fromType=ASSET&toId={owned}&toType=DEVICE&relationType=x", "", 401, 404, 403},
+	"GET /api/relations":       {"/api/relations?fromId={asset}&fromType=ASSET", "", 401, 404, 403},
+	"GET /api/relations/info":  {"/api/relations/info?toId={owned}&toType=DEVICE", "", 401, 404, 403},
+	"POST /api/relations":      {"/api/relations", `{"parameters":{"rootId":"{asset}","rootType":"ASSET"}}`, 401, 404, 403},
+	"POST /api/relations/info": {"/api/relations/info", `{"parameters":{"rootId":"{asset}","rootType":"ASSET"}}`, 401, 404, 403},
+
 	"POST /api/dashboard":                                     {"/api/dashboard", `{"id":` + entity("DASHBOARD", "dashboard") + `,"title":"mine"}`, 401, 404, 403},
 	"GET /api/dashboard/:dashboardId":                         {"/api/dashboard/{dashboard}", "", 401, 404, 403},
 	"DELETE /api/dashboard/:dashboardId":                      {"/api/dashboard/{dashboard}", "", 401, 404, 403},

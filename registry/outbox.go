@@ -166,8 +166,11 @@ func (r *Registry) eraseFailed(ctx context.Context, id model.EntityID, err error
 	}
 }
 
-// erase puts an entity into the outbox.
+// erase puts an entity that goes into the outbox, and ends its relations.
 func (r *Registry) erase(tx *tx, t model.TenantID, id model.EntityID) error {
+	if err := r.unrelate(tx, id); err != nil {
+		return err
+	}
 	err := tx.exec("INSERT INTO outbox (entity_id, tenant_id, created) VALUES ($1, $2, $3)", id.String(), t.String(), r.now())
 	if err != nil {
 		return fmt.Errorf("registry: put entity %s into the outbox: %w", id, err)

@@ -148,6 +148,9 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 				return fmt.Errorf("registry: delete %s of tenant %s: %w", table, id, err)
 			}
 		}
+		if err := tx.exec("DELETE FROM relations WHERE tenant_id = $1", id.String()); err != nil {
+			return fmt.Errorf("registry: delete relations of tenant %s: %w", id, err)
+		}
 		if err := tx.execOne("DELETE FROM tenants WHERE id = $1", id.String()); err != nil {
 			return fmt.Errorf("registry: delete tenant %s: %w", id, err)
 		}

@@ -886,6 +886,69 @@ export type PageEntityViewInfo = {
     hasNext: boolean;
 };
 
+export type RelationRequest = {
+    from: EntityId;
+    to: EntityId;
+    type: string;
+    typeGroup?: string;
+    additionalInfo?: FreeObject;
+};
+
+export type Relation = {
+    from: EntityId;
+    to: EntityId;
+    type: string;
+    typeGroup: string;
+    additionalInfo: FreeObject;
+};
+
+export type RelationInfo = {
+    from: EntityId;
+    to: EntityId;
+    type: string;
+    typeGroup: string;
+    additionalInfo: FreeObject;
+    fromName: string | null;
+    toName: string | null;
+};
+
+/**
+ * Where to begin and how far to go.
+ */
+export type RelationsQueryParameters = {
+    rootId: string;
+    rootType: EntityType;
+    /**
+     * FROM follows relations that begin at an entity.
+     */
+    direction?: 'FROM' | 'TO';
+    relationTypeGroup?: string;
+    /**
+     * How many levels to go; 0 means all.
+     */
+    maxLevel?: number;
+    /**
+     * Only relations behind which there are none or `maxLevel` is reached.
+     */
+    fetchLastLevelOnly?: boolean;
+};
+
+/**
+ * What a relation has to be; anything where nothing is said.
+ */
+export type RelationsFilter = {
+    relationType?: string | null;
+    /**
+     * Kinds of its far end.
+     */
+    entityTypes?: Array<EntityType>;
+};
+
+export type RelationsQuery = {
+    parameters: RelationsQueryParameters;
+    filters?: Array<RelationsFilter>;
+};
+
 export type AssignedCustomer = {
     customerId: EntityId;
     title: string;
@@ -6587,6 +6650,323 @@ export type AssignEntityViewToPublicCustomerResponses = {
 };
 
 export type AssignEntityViewToPublicCustomerResponse = AssignEntityViewToPublicCustomerResponses[keyof AssignEntityViewToPublicCustomerResponses];
+
+export type DeleteRelationData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Id of the entity the relation begins at.
+         */
+        fromId: string;
+        /**
+         * Its kind.
+         */
+        fromType: EntityType;
+        /**
+         * Type of the relation.
+         */
+        relationType: string;
+        /**
+         * Group of the relation.
+         */
+        relationTypeGroup?: string;
+        /**
+         * Id of the entity the relation ends at.
+         */
+        toId: string;
+        /**
+         * Its kind.
+         */
+        toType: EntityType;
+    };
+    url: '/api/relation';
+};
+
+export type DeleteRelationErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteRelationError = DeleteRelationErrors[keyof DeleteRelationErrors];
+
+export type DeleteRelationResponses = {
+    /**
+     * They are not related any more.
+     */
+    200: unknown;
+};
+
+export type SaveRelationData = {
+    body: RelationRequest;
+    path?: never;
+    query?: never;
+    url: '/api/relation';
+};
+
+export type SaveRelationErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SaveRelationError = SaveRelationErrors[keyof SaveRelationErrors];
+
+export type SaveRelationResponses = {
+    /**
+     * They are related.
+     */
+    200: unknown;
+};
+
+export type GetRelationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Id of the entity the relations begin at.
+         */
+        fromId?: string;
+        /**
+         * Its kind.
+         */
+        fromType?: EntityType;
+        /**
+         * Id of the entity the relations end at.
+         */
+        toId?: string;
+        /**
+         * Its kind.
+         */
+        toType?: EntityType;
+        /**
+         * Only relations of this type.
+         */
+        relationType?: string;
+        /**
+         * Only relations of this group.
+         */
+        relationTypeGroup?: string;
+    };
+    url: '/api/relations';
+};
+
+export type GetRelationsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetRelationsError = GetRelationsErrors[keyof GetRelationsErrors];
+
+export type GetRelationsResponses = {
+    /**
+     * The relations whose other end the caller may read.
+     */
+    200: Array<Relation>;
+};
+
+export type GetRelationsResponse = GetRelationsResponses[keyof GetRelationsResponses];
+
+export type FindRelationsData = {
+    body: RelationsQuery;
+    path?: never;
+    query?: never;
+    url: '/api/relations';
+};
+
+export type FindRelationsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type FindRelationsError = FindRelationsErrors[keyof FindRelationsErrors];
+
+export type FindRelationsResponses = {
+    /**
+     * The relations found, nearest first.
+     */
+    200: Array<Relation>;
+};
+
+export type FindRelationsResponse = FindRelationsResponses[keyof FindRelationsResponses];
+
+export type GetRelationInfosData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Id of the entity the relations begin at.
+         */
+        fromId?: string;
+        /**
+         * Its kind.
+         */
+        fromType?: EntityType;
+        /**
+         * Id of the entity the relations end at.
+         */
+        toId?: string;
+        /**
+         * Its kind.
+         */
+        toType?: EntityType;
+        /**
+         * Only relations of this type.
+         */
+        relationType?: string;
+        /**
+         * Only relations of this group.
+         */
+        relationTypeGroup?: string;
+    };
+    url: '/api/relations/info';
+};
+
+export type GetRelationInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetRelationInfosError = GetRelationInfosErrors[keyof GetRelationInfosErrors];
+
+export type GetRelationInfosResponses = {
+    /**
+     * The relations whose other end the caller may read.
+     */
+    200: Array<RelationInfo>;
+};
+
+export type GetRelationInfosResponse = GetRelationInfosResponses[keyof GetRelationInfosResponses];
+
+export type FindRelationInfosData = {
+    body: RelationsQuery;
+    path?: never;
+    query?: never;
+    url: '/api/relations/info';
+};
+
+export type FindRelationInfosErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type FindRelationInfosError = FindRelationInfosErrors[keyof FindRelationInfosErrors];
+
+export type FindRelationInfosResponses = {
+    /**
+     * The relations found, nearest first.
+     */
+    200: Array<RelationInfo>;
+};
+
+export type FindRelationInfosResponse = FindRelationInfosResponses[keyof FindRelationInfosResponses];
 
 export type SaveDashboardData = {
     body: DashboardRequest;

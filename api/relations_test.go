@@ -1,0 +1,88 @@
+package api_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/model"
+)
+
+// Contract 3.4.
+func TestRelationsAreSavedListedAndDeleted(t *testing.T) {
+	w := newWorld(t)
+	relation := func(fromType string, from model.EntityID, toType string, to model.EntityID, rest string) string {
+		return fmt.Sprintf(`{"from":{"entityType":%q,"id":%q},"to":{"entityType":%q,"id":%q}%s}`, fromType, from, toType, to, rest)
+	}
+	body := relation("ASSET", w.asset, "DEVICE", w.owned, `,"type":"Contains","typeGroup":"COMMON","additionalInfo":{"a":1}`)
+	w.call("POST", "/api/relation", w.adminA, body).is(200, "")
+	w.call("POST", "/api/relation", w.adminA, relation("DEVICE", w.owned, "DEVICE", w.free, `,"type":"Manages"`)).is(200, "")
+	from := fmt.Sprintf("?fromId=%s&fromType=ASSET", w.asset)
+	to := fmt.Sprintf("?toId=%s&toType=DEVICE", w.owned)
+	want := fmt.Sprintf(`[{"additionalInfo":{"a":1},"from":{"entityType":"ASSET","id":"%s"},"to":{"entityType":"DEVICE","id":"%s"},"type":"Contains","typeGroup":"COMMON"}]`+"\n", w.asset, w.owned)
+	w.call("GET", "/api/relations"+from, w.adminA, "").is(200, want)
+	w.call("GET", "/api/relations"+to, w.adminA, "").is(200, want)
+	w.call("GET", "/api/relations"+from+"&relationType=Manages", w.adminA, "").is(200, "[]\n")
+	w.call("GET", "/api/relations"+from+"&relationTypeGroup=EDGE", w.adminA, "").is(200, "[]\n")
+	var infos []api.RelationInfo
+	w.call("GET", "/api/relations/info"+from, w.oneUser, "").is(200).json(&infos)
+	if len(infos) != 1 || *infos[0].FromName != "building" || *infos[0].ToName != "owned" {
+		t.Errorf("%+v", infos)
+	}
+	// What is not the customer's is not told to it.
+	w.call("GET", fmt.Sprintf("/api/relations?fromId=%s&fromType=DEVICE", w.owned), w.oneUser, "").is(200, "[]\n")
+	w.call("GET", "/api/relations"+from, w.twoUser, "").is(403)
+	w.call("GET", "/api/relations"+from, w.adminB, "").is(404)
+	w.call("GET", "/api/relations", w.adminA, "").fails(400, 31, "Parameter 'fromId' can't be empty!")
+	w.call("GET", "/api/relations?fromId="+w.asset.String(), w.adminA, "").fails(400, 31, "Parameter 'fromType' can't be empty!")
+	w.call("GET", "/api/relations?fromType=X&fromId="+w.asset.String(), w.adminA, "").fails(400, 31, "Unsupported entity type: X")
+
+	w.call("POST", "/api/relation", w.adminA, relation("ASSET", w.asset, "DEVICE", w.foreign, `,"type":"Contains"`)).is(404)
+	w.call("POST", "/api/relation", w.adminA, relation("ASSET", w.asset, "DEVICE", w.owned, `,"type":""`)).fails(400, 31, "Relation type should be specified!")
+	w.call("POST", "/api/relation", w.oneUser, relation("ASSET", w.asset, "DEVICE", w.free, `,"type":"Contains"`)).is(403)
+	w.call("POST", "/api/relation", w.oneUser, relation("ASSET", w.asset, "DEVICE", w.owned, `,"type":"Mine"`)).is(200)
+	w.call("POST", "/api/relation", w.system, relation("TENANT", model.EntityID(w.a), "TENANT", model.EntityID(w.b), `,"type":"Manages"`)).
+		fails(400, 31, "Entities of different tenants can't be related!")
+
+	gone := fmt.Sprintf("/api/relation?fromId=%s&fromType=ASSET&toId=%s&toType=DEVICE&relationType=Contains", w.asset, w.owned)
+	w.call("DELETE", gone, w.twoUser, "").is(403)
+	w.call("DELETE", gone, w.adminA, "").is(200, "")
+	w.call("DELETE", gone, w.adminA, "").fails(404, 32, "Requested item wasn't found!")
+	w.call("DELETE", strings.Replace(gone, "relationType=Contains", "relationType=", 1), w.adminA, "").fails(400, 31, "Parameter 'relationType' can't be empty!")
+}
+
+func TestRelationsAreFollowed(t *testing.T) {
+	w := newWorld(t)
+	site := post[api.Asset](w, "/api/asset", w.adminA, `{"name":"site"}`)
+	relate := func(fromType, from, toType, to, typ string) {
+		t.Helper()
+		w.call("POST", "/api/relation", w.adminA, fmt.Sprintf(`{"from":{"entityType":%q,"id":%q},"to":{"entityType":%q,"id":%q},"type":%q}`, fromType, from, toType, to, typ)).is(200)
+	}
+	relate("ASSET", site.ID.ID.String(), "ASSET", w.asset.String(), "Contains")
+	relate("ASSET", w.asset.String(), "DEVICE", w.owned.String(), "Contains")
+	relate("ASSET", w.asset.String(), "DEVICE", w.free.String(), "Manages")
+	relate("DEVICE", w.owned.String(), "ASSET", site.ID.ID.String(), "Reports") // a circle
+	f := func(token, rootType, root, parameters, filters, want string) {
+		t.Helper()
+		var infos []api.RelationInfo
+		w.call("POST", "/api/relations/info", token, fmt.Sprintf(`{"parameters":{"rootId":%q,"rootType":%q%s},"filters":%s}`, root, rootType, parameters, filters)).is(200).json(&infos)
+		got := ""
+		for _, i := range infos {
+			got += *i.FromName + ">" + *i.ToName + " "
+		}
+		if strings.TrimSpace(got) != want {
+			t.Errorf("%s %s: %s, want %s", parameters, filters, got, want)
+		}
+	}
+	root := site.ID.ID.String()
+	f(w.adminA, "ASSET", root, "", "null", "site>building building>owned building>free owned>site")
+	f(w.adminA, "ASSET", root, `,"direction":"FROM","maxLevel":2`, `[{"entityTypes":["DEVICE"]}]`, "building>owned building>free")
+	f(w.adminA, "ASSET", root, `,"maxLevel":2`, `[{"relationType":"Manages"},{"relationType":"Contains","entityTypes":["ASSET"]}]`, "site>building building>free")
+	f(w.adminA, "ASSET", root, `,"maxLevel":2,"fetchLastLevelOnly":true`, "[]", "building>owned building>free")
+	f(w.adminA, "DEVICE", w.free.String(), `,"direction":"TO"`, "[]", "building>free site>building owned>site building>owned")
+	f(w.oneUser, "ASSET", w.asset.String(), "", "[]", "building>owned") // the rest is not its own
+	w.call("POST", "/api/relations", w.adminA, fmt.Sprintf(`{"parameters":{"rootId":%q,"rootType":"ASSET"}}`, root)).is(200)
+	w.call("POST", "/api/relations", w.adminA, fmt.Sprintf(`{"parameters":{"rootId":%q,"rootType":"ASSET","direction":"UP"}}`, root)).
+		fails(400, 31, "Invalid direction 'UP'")
+}
