@@ -122,6 +122,10 @@ func TestAQueryOverDamageSaysWhere(t *testing.T) {
 	if len(told) != 1 || !strings.Contains(told[0].Error(), "a, b of entity") {
 		t.Errorf("events: %v", told)
 	}
+	_, state := db.StateAt(t.Context(), aTenant, aDevice, model.Timeseries, []string{"a"}, 1_700_000_000_001)
+	if e, ok := errors.AsType[*model.DamageError](state); !ok || len(e.Places) != 1 || e.Places[0].From != 1_700_000_000_000 {
+		t.Errorf("state: %v", state)
+	}
 }
 
 // A flush that fails keeps what it had to write, reports it, and is tried again.

@@ -18,7 +18,8 @@ import (
 // Where history does not reach back as far as the key's latest value does (its retention, or a
 // delete that kept the latest), that value stands for it from its own instant on. In scopes
 // ordered by arrival the answer is what the entity's state was; in Timeseries it is what is
-// known today of that instant, late points included.
+// known today of that instant, late points included. With a *[model.DamageError] the answer is
+// what can still be read: a newer point may have stood where it says.
 func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, names []string, at int64) (model.Snapshot, error) {
 	if err := db.options.Limits.checkKeys(names); err != nil {
 		return model.Snapshot{}, err
@@ -47,7 +48,11 @@ func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.E
 			}
 			return nil
 		})
-		if err = errors.Join(err, v.snapshot.Close()); err != nil {
+		err = db.tellDamage(rec, search, err)
+		if closing := v.snapshot.Close(); closing != nil {
+			err = errors.Join(err, closing)
+		}
+		if _, damaged := errors.AsType[*model.DamageError](err); err != nil && !damaged {
 			return model.Snapshot{}, err
 		}
 	}
@@ -58,7 +63,7 @@ func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.E
 		}
 	}
 	slices.SortFunc(s.Points, func(a, b model.KeyPoint) int { return cmp.Compare(a.Key, b.Key) })
-	return s, nil
+	return s, err
 }
 
 // knownAt returns the latest values of names that were there at an instant, and those names

@@ -134,6 +134,15 @@ func (r *Reader) Times() ([]int64, error) {
 	return r.times.times()
 }
 
+// TimesOf returns the instants of rows [lo, hi), of which there are some; they are r's until
+// the next Reset. Only the steps they lie in are decoded.
+func (r *Reader) TimesOf(lo, hi int) ([]int64, error) {
+	if lo < 0 || lo >= hi || hi > r.rows {
+		return nil, fmt.Errorf("rowgroup: instants of rows %d to %d of %d asked for", lo, hi, r.rows)
+	}
+	return r.times.timesOf(lo, hi)
+}
+
 // Search returns the first row with an instant at or after ts, or Rows() if there is none.
 // It decodes the instants of one step at most.
 func (r *Reader) Search(ts int64) (int, error) {

@@ -130,15 +130,16 @@ type timesReader struct {
 	data   []byte          // packed steps
 	start  [maxSteps]int   // of each in data
 	ready  bool            // heads are read
-	all    []int64         // all rows, if done
+	all    []int64         // all rows, if done; else of the steps known
 	done   bool            //
+	known  uint32          // a bit for each step in all
 	step   [StepRows]int64 // rows of step cached
 	cached int
 }
 
 func (t *timesReader) reset(first int64, rows int, b []byte) {
 	t.first, t.rows, t.data = first, rows, b
-	t.ready, t.done, t.cached = false, false, -1
+	t.ready, t.done, t.known, t.cached = false, false, 0, -1
 }
 
 // open reads the heads.
@@ -211,15 +212,29 @@ func (t *timesReader) unpack(k int, dst []int64) {
 
 // times returns the instants of all rows.
 func (t *timesReader) times() ([]int64, error) {
-	if err := t.open(); err != nil || t.done {
-		return t.all, err
+	_, err := t.timesOf(0, t.rows)
+	t.done = err == nil
+	return t.all, err
+}
+
+// timesOf returns the instants of rows [lo, hi).
+func (t *timesReader) timesOf(lo, hi int) ([]int64, error) {
+	if err := t.open(); err != nil {
+		return nil, err
 	}
-	t.all = slices.Grow(t.all[:0], t.rows)[:t.rows]
-	for k := range stepsOf(t.rows) {
-		t.unpack(k, t.all[k*StepRows:min((k+1)*StepRows, t.rows)])
+	if t.done {
+		return t.all[lo:hi], nil
 	}
-	t.done = true
-	return t.all, nil
+	if t.known == 0 {
+		t.all = slices.Grow(t.all[:0], t.rows)[:t.rows]
+	}
+	for k := lo / StepRows; k*StepRows < hi; k++ {
+		if t.known&(1<<k) == 0 {
+			t.known |= 1 << k
+			t.unpack(k, t.all[k*StepRows:min((k+1)*StepRows, t.rows)])
+		}
+	}
+	return t.all[lo:hi], nil
 }
 
 // search returns the first row at or after ts.

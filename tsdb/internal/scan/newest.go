@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,7 +14,8 @@ import (
 // Newest calls yield once for each series that has a point before an instant, i being its
 // index, with the newest one. A null counts: in an arrival-ordered scope it says that the key
 // was gone by then. It walks a group backwards once for all columns, and passes over what
-// pages know to hold none of them. Errors are as with Raw.
+// pages know to hold none of them. Errors are as with Raw: a *DamageError tells that a newer
+// point may have stood in what was stepped over on the way to one that was yielded, or not.
 func (s *Scanner) Newest(ctx context.Context, c *Call, before int64, series []Series, yield func(i int, p model.Point) error) error {
 	var n newestScan
 	n.watch.start(c)
@@ -41,7 +43,7 @@ func (s *Scanner) Newest(ctx context.Context, c *Call, before int64, series []Se
 			}
 		}
 	}
-	return nil
+	return damageError(n.walk.takeDamage(nil))
 }
 
 // A newestScan looks for the newest points of columns of one group.
@@ -181,11 +183,11 @@ func (n *newestScan) search(c *newestColumn, hi int) error {
 			if n.cells.Types[i] == model.TypeNone {
 				continue
 			}
-			times, err := r.Times()
+			times, err := r.TimesOf(lo, hi)
 			if err != nil {
 				return n.walk.wrap(err)
 			}
-			ts := times[lo+i]
+			ts := times[i]
 			if c.memory.ok && c.memory.ts >= ts {
 				c.fromMemory()
 				return nil
@@ -210,12 +212,19 @@ func (n *newestScan) jump(s Series) (first int64, err error) {
 	}
 	defer closing(&err, cursor.Close)
 	at, b, err := cursor.SeekLE(first)
+	if gap, ok := asGap(err); ok { // pages save time only
+		n.walk.notePage(gap.From, gap.To, gap)
+		return first, nil
+	}
 	if err != nil || b == nil {
 		return first, err
 	}
 	var page rowgroup.PageReader
 	k := rowgroup.Key{Partition: rowgroup.PartitionOf(at), Group: s.Group, First: at}
-	if err := page.Reset(k, b); err != nil {
+	if err := page.Reset(k, b); errors.Is(err, rowgroup.ErrCorrupt) {
+		n.walk.notePage(at, first+1, err)
+		return first, nil
+	} else if err != nil {
 		return 0, fmt.Errorf("scan group %d, page from %d: %w", k.Group, at, err)
 	}
 	i := page.Len() - 1

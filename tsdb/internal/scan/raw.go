@@ -72,7 +72,9 @@ var errEnough = errors.New("scan: limit met")
 
 // release forgets what belongs to the caller.
 func (r *rawScan) release() {
-	clear(r.points[:cap(r.points)])
+	if r.text != nil { // else no point has held any
+		clear(r.points[:cap(r.points)])
+	}
 	r.points, r.text, r.kept, r.yield = r.points[:0], nil, 0, nil
 	r.watch = watch{}
 	r.memory.release()
@@ -150,11 +152,11 @@ func (r *rawScan) rowGroup(c int) error {
 			return r.walk.wrap(err)
 		}
 		if slices.Max(r.cells.Types) > model.TypeNull {
-			times, err := reader.Times()
+			times, err := reader.TimesOf(a, b)
 			if err != nil {
 				return r.walk.wrap(err)
 			}
-			if err := r.addRows(times[a:b]); err != nil {
+			if err := r.addRows(times); err != nil {
 				return err
 			}
 		}
