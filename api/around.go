@@ -53,7 +53,11 @@ const publicBody = 64 << 10
 
 // admit lets a request through to its handler.
 func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
-	r, header := c.Request(), c.Response().Header()
+	r := c.Request()
+	if c.Path() == devicePath && isPlain(r, s.Limits.DeviceBody) {
+		return s.deviceDoor(c)
+	}
+	header := c.Response().Header()
 	header["X-Content-Type-Options"] = nosniff
 	path := r.URL.Path
 	if !isAPI(path) {

@@ -22,13 +22,15 @@ func (s *Server) deviceOf(token string) (*model.Entity, error) {
 
 // PostDeviceTelemetry answers POST /api/v1/{deviceToken}/telemetry.
 func (s *Server) PostDeviceTelemetry(ctx context.Context, req PostDeviceTelemetryRequestObject) (PostDeviceTelemetryResponseObject, error) {
-	err := s.post(ctx, req.DeviceToken, req.Body, func(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
-		return p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(false))
-	})
-	if err != nil {
+	if err := s.post(ctx, req.DeviceToken, req.Body, s.deviceTelemetry); err != nil {
 		return nil, err
 	}
 	return PostDeviceTelemetry200Response{}, nil
+}
+
+// deviceTelemetry is the parser of what devices send.
+func (s *Server) deviceTelemetry(p *thingsboard.Parser, raw []byte) (*model.WriteSet, error) {
+	return p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(false))
 }
 
 // PostDeviceAttributes answers POST /api/v1/{deviceToken}/attributes.

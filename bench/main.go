@@ -48,7 +48,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "comma list of engine, ingest, query, live, start, wide, growth; empty runs all")
+	only := flags.String("only", "", "comma list of engine, bulk, rows, query, live, start, wide, growth; empty runs all")
 	scale := flags.Float64("scale", 1, "fraction of the data size")
 	full := flags.Bool("full", false, "the large sizes too: takes about an hour")
 	runs := flags.Int("runs", 1, "how often each part runs; of each line the run nearest to its goal is kept")
@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"engine", b.engineAlone}, {"ingest", b.ingest}, {"query", b.query}, {"live", b.live},
+		{"engine", b.engineAlone}, {"bulk", b.bulk}, {"rows", b.rowIngest}, {"query", b.query}, {"live", b.live},
 		{"start", b.startUp}, {"wide", b.wide}, {"growth", b.growth},
 	} {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
