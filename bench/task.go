@@ -54,6 +54,7 @@ type outcome struct {
 	Live         float64 // MiB of heap in use with everything live, after a collection
 
 	Open      float64 // s
+	OpenCPU   float64 // s
 	Idle      float64 // MiB of heap in use after opening
 	LatestNew float64 // s, p50: latest values of a device not in memory yet
 	Latest    float64 // s, p50: of one that is
@@ -163,12 +164,12 @@ const fullHead = 122 << 20
 func (t *task) open(ctx context.Context) (o outcome, err error) {
 	runtime.GC()
 	before := heapInUse()
-	begin := time.Now()
+	begin, cpu := time.Now(), cpuSeconds()
 	db, err := tsdb.Open(t.Dir, tsdb.Options{})
 	if err != nil {
 		return o, err
 	}
-	o.Open = time.Since(begin).Seconds()
+	o.Open, o.OpenCPU = time.Since(begin).Seconds(), cpuSeconds()-cpu
 	defer func() { err = errors.Join(err, db.Close()) }()
 	runtime.GC()
 	o.Idle = heapInUse() - before

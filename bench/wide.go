@@ -58,6 +58,6 @@ func (b *bench) wide(ctx context.Context) error {
 	if found.Points < load.Points {
 		return fmt.Errorf("%d points after a crash, %d were acknowledged", found.Points, load.Points)
 	}
-	add("open after kill -9 with a full head (engine)", milliseconds, figure{found.Open * 1000, short(float64(load.Points)) + " points, none lost"}, goal{})
+	add("open after kill -9 with a full head (engine)", milliseconds, figure{found.Open * 1000, fmt.Sprintf("%s points, none lost, %.2f CPU s", short(float64(load.Points)), found.OpenCPU)}, goal{})
 	return nil
 }
