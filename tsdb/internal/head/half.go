@@ -26,7 +26,7 @@ type Half struct {
 func (h *Half) append(s *entry.Section, times []int64, expiry int64, width int) (grown int64) {
 	split := 0
 	if n := h.main.Len(); n > 0 {
-		last := h.main.table.Times[n-1]
+		last := h.main.times[n-1]
 		if times[0] <= last {
 			split, _ = slices.BinarySearch(times, last+1)
 		}
@@ -74,7 +74,7 @@ func (h *Half) views(dst []View, mask uint32) []View {
 // its memory.
 func (h *Half) Table() *column.Table {
 	if h.late.Len() == 0 && len(h.main.deleted) == 0 {
-		return &h.main.table
+		return h.main.table()
 	}
 	main, late := clean(&h.main), clean(&h.late)
 	if late.Len() == 0 {
@@ -85,12 +85,12 @@ func (h *Half) Table() *column.Table {
 
 // clean returns the rows of r in order, one of an instant, without what is hidden.
 func clean(r *Rows) *column.Table {
-	if len(r.deleted) == 0 && orderOf(r.table.Times) == nil {
-		return &r.table
+	order, in := orderOf(r.times), r.table()
+	if len(r.deleted) == 0 && order == nil {
+		return in
 	}
-	order := orderOf(r.table.Times)
 	var out column.Table
-	out.Reset(len(r.table.Columns))
+	out.Reset(len(in.Columns))
 	for i := 0; i < r.Len(); {
 		row := func(i int) int {
 			if order == nil {
@@ -98,16 +98,16 @@ func clean(r *Rows) *column.Table {
 			}
 			return int(order[i])
 		}
-		ts := r.table.Times[row(i)]
+		ts := in.Times[row(i)]
 		next := i + 1
-		for next < r.Len() && r.table.Times[row(next)] == ts {
+		for next < r.Len() && in.Times[row(next)] == ts {
 			next++
 		}
 		any := false
 		for c := range out.Columns {
 			found := -1
 			for k := next - 1; k >= i && found < 0; k-- {
-				if n := row(k); r.table.Columns[c].Types[n] != model.TypeNone && !r.hidden(c, n, ts) {
+				if n := row(k); in.Columns[c].Types[n] != model.TypeNone && !r.hidden(c, n, ts) {
 					found = n
 				}
 			}
@@ -116,7 +116,7 @@ func clean(r *Rows) *column.Table {
 				continue
 			}
 			any = true
-			out.Columns[c].AppendFrom(&r.table.Columns[c], found)
+			out.Columns[c].AppendFrom(&in.Columns[c], found)
 		}
 		if any {
 			out.Times = append(out.Times, ts)
