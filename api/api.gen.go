@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -564,6 +565,41 @@ type AttributeScope string
 
 // Authority What a user may be.
 type Authority string
+
+// Backup defines model for Backup.
+type Backup struct {
+	// Copied Bytes that were written.
+	Copied int64 `json:"copied"`
+
+	// Created ms.
+	Created int64 `json:"created"`
+	Files   int32 `json:"files"`
+
+	// Name Of its directory.
+	Name string `json:"name"`
+
+	// Position Everything in the log up to it is in the backup.
+	Position int64 `json:"position"`
+
+	// Shared Bytes shared with the backup before.
+	Shared int64 `json:"shared"`
+}
+
+// BackupRequest defines model for BackupRequest.
+type BackupRequest struct {
+	// To Directory below the one of the server; without it, that one.
+	To *string `json:"to,omitempty"`
+}
+
+// BackupStatus defines model for BackupStatus.
+type BackupStatus struct {
+	// Error Why the one after it was not; empty when it was.
+	Error string `json:"error"`
+
+	// Last The last one that was finished since the server was started.
+	Last    *Backup `json:"last"`
+	Running bool    `json:"running"`
+}
 
 // ChangePasswordRequest defines model for ChangePasswordRequest.
 type ChangePasswordRequest struct {
@@ -2620,6 +2656,9 @@ type SaveRetentionJSONRequestBody = RetentionPolicy
 // PreviewRetentionJSONRequestBody defines body for PreviewRetention for application/json ContentType.
 type PreviewRetentionJSONRequestBody = RetentionPolicy
 
+// StartBackupJSONRequestBody defines body for StartBackup for application/json ContentType.
+type StartBackupJSONRequestBody = BackupRequest
+
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
 
@@ -3141,6 +3180,12 @@ type ServerInterface interface {
 	// PreviewRetention Tell what a policy would delete now
 	// (POST /api/retention/preview)
 	PreviewRetention(ctx echo.Context) error
+	// GetBackup Tell how the backup goes
+	// (GET /api/system/backup)
+	GetBackup(ctx echo.Context) error
+	// StartBackup Back up everything the server keeps
+	// (POST /api/system/backup)
+	StartBackup(ctx echo.Context) error
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx echo.Context) error
@@ -5914,6 +5959,24 @@ func (w *ServerInterfaceWrapper) PreviewRetention(ctx echo.Context) error {
 	return err
 }
 
+// GetBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBackup(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBackup(ctx)
+	return err
+}
+
+// StartBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) StartBackup(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartBackup(ctx)
+	return err
+}
+
 // GetSystemParams converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSystemParams(ctx echo.Context) error {
 	var err error
@@ -7223,6 +7286,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/retention", wrapper.GetRetention, options.OperationMiddlewares["getRetention"]...)
 	router.POST(options.BaseURL+"/api/retention", wrapper.SaveRetention, options.OperationMiddlewares["saveRetention"]...)
 	router.POST(options.BaseURL+"/api/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
+	router.GET(options.BaseURL+"/api/system/backup", wrapper.GetBackup, options.OperationMiddlewares["getBackup"]...)
+	router.POST(options.BaseURL+"/api/system/backup", wrapper.StartBackup, options.OperationMiddlewares["startBackup"]...)
 	router.GET(options.BaseURL+"/api/system/params", wrapper.GetSystemParams, options.OperationMiddlewares["getSystemParams"]...)
 	router.POST(options.BaseURL+"/api/tenant", wrapper.SaveTenant, options.OperationMiddlewares["saveTenant"]...)
 	router.DELETE(options.BaseURL+"/api/tenant/:tenantId", wrapper.DeleteTenant, options.OperationMiddlewares["deleteTenant"]...)
@@ -9592,6 +9657,49 @@ func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w 
 	return err
 }
 
+type GetBackupRequestObject struct {
+}
+
+type GetBackupResponseObject interface {
+	VisitGetBackupResponse(w http.ResponseWriter) error
+}
+
+type GetBackup200JSONResponse BackupStatus
+
+func (response GetBackup200JSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackupRequestObject struct {
+	Body *StartBackupJSONRequestBody
+}
+
+type StartBackupResponseObject interface {
+	VisitStartBackupResponse(w http.ResponseWriter) error
+}
+
+type StartBackup200JSONResponse BackupStatus
+
+func (response StartBackup200JSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSystemParamsRequestObject struct {
 }
 
@@ -10797,6 +10905,12 @@ type StrictServerInterface interface {
 	// PreviewRetention Tell what a policy would delete now
 	// (POST /api/retention/preview)
 	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
+	// GetBackup Tell how the backup goes
+	// (GET /api/system/backup)
+	GetBackup(ctx context.Context, request GetBackupRequestObject) (GetBackupResponseObject, error)
+	// StartBackup Back up everything the server keeps
+	// (POST /api/system/backup)
+	StartBackup(ctx context.Context, request StartBackupRequestObject) (StartBackupResponseObject, error)
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx context.Context, request GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error)
@@ -14043,6 +14157,78 @@ func (sh *strictHandler) PreviewRetention(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
 		return validResponse.VisitPreviewRetentionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBackup operation middleware
+func (sh *strictHandler) GetBackup(ctx echo.Context) error {
+	var request GetBackupRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackup(ctx.Request().Context(), request.(GetBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBackupResponseObject); ok {
+		return validResponse.VisitGetBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartBackup operation middleware
+func (sh *strictHandler) StartBackup(ctx echo.Context) error {
+	var request StartBackupRequestObject
+
+	var body StartBackupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartBackup(ctx.Request().Context(), request.(StartBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartBackupResponseObject); ok {
+		return validResponse.VisitStartBackupResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -24,6 +24,9 @@ type Deps struct {
 	// Activity tells when devices were last heard. Nil means nobody ever was.
 	Activity Activity
 
+	// Backups writes backups. Nil means that there are none.
+	Backups Backups
+
 	// Live answers the WebSocket routes. Nil means they do not exist.
 	Live http.Handler
 	// Metrics answers GET /metrics. Nil means there are none.
@@ -280,4 +283,13 @@ type Dashboards interface {
 	DeleteDashboard(context.Context, model.TenantID, model.EntityID) error
 	Dashboards(context.Context, model.TenantID, model.DashboardFilter, model.PageLink) (model.Page[model.DashboardRecord], error)
 	AssignDashboard(ctx context.Context, t model.TenantID, id model.EntityID, c model.CustomerID, assigned bool) (*model.DashboardRecord, error)
+}
+
+// Backups writes copies of everything the server keeps.
+type Backups interface {
+	// Start begins a backup into a directory, or into the usual one when to is ""; Conflict
+	// while one is running.
+	Start(to string) error
+	// Status says whether one is running, and what became of the last one.
+	Status() model.BackupStatus
 }

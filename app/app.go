@@ -131,6 +131,7 @@ type parts struct {
 	pipeline *ingest.Pipeline
 	live     *ws.Server
 	demo     *demonstration
+	backups  *backups
 
 	policies atomic.Pointer[registry.Registry] // nil until it is open
 
@@ -189,6 +190,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	opened.push(p.registry.Close)
 	p.registry.Start(engine{p.db, &views.Copier{Store: p.db, Now: func() int64 { return cfg.Now().UnixMilli() }}})
 	p.policies.Store(p.registry)
+	p.backups = &backups{root: cfg.BackupDir, registry: p.registry, db: p.db, now: cfg.Now}
+	opened.push(p.backups.close)
 
 	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now}); err != nil {
 		return nil, fmt.Errorf("set up authentication: %w", err)
@@ -314,7 +317,8 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 	}
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
-		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
+		Backups: p.backups,
+		Live:    p.live, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, UserTokens: cfg.UserTokens, TrustedProxies: proxies,
 		Ready: func() error {
 			if ctx.Err() != nil {

@@ -44,6 +44,8 @@ type Config struct {
 	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
 	// expect (thingsboard 17).
 	MaxBuckets int64
+	// BackupDir is where the server may write backups. Empty means nowhere.
+	BackupDir string
 	// Drain is how long a stop waits for requests in flight. Zero means 10 s.
 	Drain time.Duration
 	// Now is the clock. Nil means time.Now.

@@ -76,6 +76,7 @@ type DB struct {
 	}
 	closeOnce sync.Once
 	closeErr  error
+	backing   sync.Mutex // held while a backup runs
 }
 
 type counters struct {
@@ -93,7 +94,10 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	}
 	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{}), closing: make(chan struct{})}
 	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
-	o.FS = &logFS{FS: o.FS, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
+	o.FS = &logFS{FS: o.FS, dir: dir, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
+	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end
+		return nil, fmt.Errorf("clear %s: %w", stagingDir, err)
+	}
 	db.damage = newDamages(o.FS, o.Events)
 	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail, db.damage, db.failures)
 	if err != nil {

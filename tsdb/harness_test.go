@@ -30,6 +30,10 @@ type harness struct {
 	step     string
 	trace    *strings.Builder // nil: nobody reads it
 	reader   readerTwin
+	backups  struct {
+		n    int
+		last *BackupBase
+	}
 }
 
 var compareValues = cmp.Options{cmp.Comparer(func(a, b model.Value) bool { return a == b }), cmpopts.EquateEmpty()}

@@ -19,6 +19,7 @@ import (
 // fails either: both are taken here too. What the manifest on disk names is not removed then.
 type logFS struct {
 	vfs.FS
+	dir    string // of the store: what lies elsewhere, as a backup does, may fail
 	failed func(error)
 	table  func()      // waits before a new table, after a failure
 	dead   func() bool // failed was called, by whomever
@@ -29,6 +30,9 @@ func (l *logFS) Unwrap() vfs.FS { return l.FS }
 
 // Create implements vfs.FS.
 func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if !l.owns(name) {
+		return l.FS.Create(name, c)
+	}
 	if isTable(name) {
 		l.table()
 	}
@@ -48,7 +52,7 @@ func (l *logFS) Remove(name string) error {
 
 // ReuseForWrite implements vfs.FS.
 func (l *logFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if !isLog(to) {
+	if !l.owns(to) || !isLog(to) {
 		return l.FS.ReuseForWrite(from, to, c)
 	}
 	return l.file(to, func() (vfs.File, error) { return l.FS.ReuseForWrite(from, to, c) })
@@ -60,7 +64,15 @@ func (l *logFS) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !l.owns(l.PathJoin(name, "any")) {
+		return f, nil
+	}
 	return &directory{f, l, name}, nil
+}
+
+// owns reports whether a file lies in the store's directory.
+func (l *logFS) owns(name string) bool {
+	return l.PathDir(name) == l.PathDir(l.PathJoin(l.dir, "any"))
 }
 
 // isManifest reports whether name is that of a manifest, or of the marker of the one in use.

@@ -16,6 +16,7 @@ type serveCmd struct {
 	TLSCert         string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
 	TLSKey          string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
 	UserTokens      bool          `help:"Let administrators log in as the users below them."`
+	BackupDir       string        `help:"Directory below which the server writes backups when a system administrator asks." type:"path" placeholder:"DIR"`
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
 	MinFree         int64         `help:"Bytes of the disk that must be free for writes; -1 for no floor." default:"0"`
@@ -44,7 +45,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount,
-		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain,
+		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain, BackupDir: c.BackupDir,
 	}, slog.New(handler), s.out)
 }
 

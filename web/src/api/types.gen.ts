@@ -1007,6 +1007,49 @@ export type PageDashboardInfo = {
     hasNext: boolean;
 };
 
+export type BackupRequest = {
+    /**
+     * Directory below the one of the server; without it, that one.
+     */
+    to?: string;
+};
+
+export type Backup = {
+    /**
+     * Of its directory.
+     */
+    name: string;
+    /**
+     * ms.
+     */
+    created: number;
+    /**
+     * Everything in the log up to it is in the backup.
+     */
+    position: number;
+    files: number;
+    /**
+     * Bytes that were written.
+     */
+    copied: number;
+    /**
+     * Bytes shared with the backup before.
+     */
+    shared: number;
+};
+
+export type BackupStatus = {
+    running: boolean;
+    /**
+     * The last one that was finished since the server was started.
+     */
+    last: Backup | null;
+    /**
+     * Why the one after it was not; empty when it was.
+     */
+    error: string;
+};
+
 export type SystemParams = {
     userTokenAccessEnabled: boolean;
     allowedDashboardIds: Array<string>;
@@ -7552,6 +7595,84 @@ export type GetSystemParamsResponses = {
 };
 
 export type GetSystemParamsResponse = GetSystemParamsResponses[keyof GetSystemParamsResponses];
+
+export type GetBackupData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/system/backup';
+};
+
+export type GetBackupErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetBackupError = GetBackupErrors[keyof GetBackupErrors];
+
+export type GetBackupResponses = {
+    /**
+     * Whether one is running, and what became of the last one.
+     */
+    200: BackupStatus;
+};
+
+export type GetBackupResponse = GetBackupResponses[keyof GetBackupResponses];
+
+export type StartBackupData = {
+    body?: BackupRequest;
+    path?: never;
+    query?: never;
+    url: '/api/system/backup';
+};
+
+export type StartBackupErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type StartBackupError = StartBackupErrors[keyof StartBackupErrors];
+
+export type StartBackupResponses = {
+    /**
+     * It has begun.
+     */
+    200: BackupStatus;
+};
+
+export type StartBackupResponse = StartBackupResponses[keyof StartBackupResponses];
 
 export type GetTimeseriesKeysData = {
     body?: never;
