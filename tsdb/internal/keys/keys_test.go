@@ -80,3 +80,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestOrderOfRevisionsIsOrderOfArrivalWithinAnInstant(t *testing.T) {
+	list := []Revision{
+		{1, 0, math.MinInt64, 9, 0}, {1, 0, -1, 9, 0}, {1, 0, 5, 1, 0}, {1, 0, 5, 1, 1}, {1, 0, 5, 256, 0},
+		{1, 0, 6, 0, 0}, {1, 31, math.MinInt64, 0, 0}, {2, 0, 0, math.MaxUint64, math.MaxUint16},
+	}
+	for i, r := range list {
+		k := r.Append(nil)
+		if got, err := ParseRevision(k); err != nil || got != r {
+			t.Errorf("%v came back as %v, %v", r, got, err)
+		}
+		if i > 0 && bytes.Compare(list[i-1].Append(nil), k) >= 0 {
+			t.Errorf("%v does not sort before %v", list[i-1], r)
+		}
+		if end := AppendRevisionsEnd(nil, r.Group, r.Column); bytes.Compare(k, end) >= 0 {
+			t.Errorf("%v is not before the end of its column", r)
+		}
+		if !bytes.HasPrefix(k, AppendRevisions(nil, r.Group, r.Column, r.TS)) {
+			t.Errorf("%v does not begin with the prefix of its instant", r)
+		}
+	}
+}
+
+func FuzzParseRevision(f *testing.F) {
+	f.Add(Revision{7, 3, -5, 1 << 40, 2}.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := ParseRevision(b); err == nil && string(r.Append(nil)) != string(b) {
+			t.Errorf("%x is read as %+v", b, r)
+		}
+	})
+}
