@@ -25,7 +25,8 @@ type fold struct {
 	start, end int64 // the bucket sum is of
 	texts      texts
 	buckets    []model.Bucket
-	held       bool // buckets hold text
+	held       bool             // buckets hold text
+	filled     model.Aggregates // what buckets' memory may have of a query before
 
 	call    *Call
 	taken   int64 // bytes of memory the buckets have of the call's
@@ -52,6 +53,10 @@ func (f *fold) reset(c *Call, s Series, cut *bucket.Cutter, want model.Aggregate
 	f.sum, f.start, f.end = summary.Summary{}, from, from
 	f.texts.any = false
 	f.buckets = f.buckets[:0]
+	if f.filled&^want != 0 { // what is not wanted is never written, so it stays empty
+		clear(f.buckets[:cap(f.buckets)])
+	}
+	f.filled = want
 }
 
 // keptBuckets is up to how many buckets' memory is kept for the next query.

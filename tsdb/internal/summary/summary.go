@@ -258,12 +258,10 @@ func (s *Summary) Bounds() (lo, hi float64) {
 }
 
 // Bucket fills Count and what want has of Sum, Avg, Min, Max, First and Last of b by contract
-// thingsboard 9.2; the others become empty. The value of a First or Last that is text, and
-// Min and Max where [Summary.NeedsText], are left of TypeNone for the scan to fill.
+// thingsboard 9.2; the others are left alone. The value of a First or Last that is text, and
+// Min and Max where [Summary.NeedsText], become of TypeNone for the scan to fill.
 func (s *Summary) Bucket(b *model.Bucket, want model.Aggregates) {
 	b.Count = s.Count()
-	b.Sum, b.Avg, b.Min, b.Max = model.Value{}, model.Value{}, model.Value{}, model.Value{}
-	b.First, b.Last = model.Point{}, model.Point{}
 	if want.Has(model.First) {
 		b.First = s.First.point()
 	}
@@ -271,6 +269,7 @@ func (s *Summary) Bucket(b *model.Bucket, want model.Aggregates) {
 		b.Last = s.Last.point()
 	}
 	if s.Numbers() == 0 {
+		b.Sum, b.Avg, b.Min, b.Max = model.Value{}, model.Value{}, model.Value{}, model.Value{}
 		return
 	}
 	if want.Any(model.Min | model.Max) {
