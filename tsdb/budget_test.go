@@ -242,3 +242,30 @@ func TestStateLooksBackwardsOverPages(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+func TestABudgetEndsRevisionsToo(t *testing.T) {
+	var clock atomic.Int64 // every look at the clock takes a second
+	db := openTest(t, Options{Now: func() time.Time { return time.Unix(clock.Add(1), 0) }})
+	s := rows(0, 1000, 5000, 0, "a")
+	s.KeepOriginals = true
+	mustAppend(t, db, s)
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	read := func(b model.Budget) (n int, err error) {
+		q := &model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, To: 5000 * 1000, Budget: b}
+		_, err = db.Revisions(t.Context(), q, func(_ string, r []model.Revision) error { n += len(r); return nil })
+		return n, err
+	}
+	if n, err := read(model.Budget{Points: 5000, Scanned: 5000}); n != 5000 || err != nil {
+		t.Errorf("%d revisions, %v", n, err)
+	}
+	n, err := read(model.Budget{Points: 4000})
+	if wantBudget(t, err, model.BudgetPoints, model.Invalid, "4000 points"); n > 4000 {
+		t.Errorf("%d revisions were delivered", n)
+	}
+	_, err = read(model.Budget{Scanned: 4999})
+	wantBudget(t, err, model.BudgetScanned, model.Invalid, "4999 points")
+	_, err = read(model.Budget{Time: 3 * time.Second})
+	wantBudget(t, err, model.BudgetTime, model.Overload, "3s")
+}

@@ -24,7 +24,8 @@ const revisionPage = 1024
 // from the original to the value there is now, follow each other, be it over several pages.
 // Instants no write asked to keep originals of are left out. q.Limit, if any, bounds the
 // revisions a key; q.Descending is Invalid. The slice is reused after yield returns, the text
-// of the values is not. It answers for one position, which it returns, as Raw does.
+// of the values is not. It answers for one position, which it returns, as Raw does, and ends
+// with a *[model.BudgetError] when its budget is spent: a revision counts as a point.
 func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key string, revisions []model.Revision) error) (_ model.Position, err error) {
 	if q.Descending {
 		return 0, model.Invalidf("Revisions are told from the oldest instant on")
@@ -43,6 +44,7 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 	}
 	defer func() { err = errors.Join(err, v.snapshot.Close()) }()
 	writes := map[*source][]head.Writes{}
+	meter := scan.NewMeter(db.call(q.Budget, 1))
 	for i, series := range v.series {
 		s, ok := series.Source.(*source)
 		if !ok {
@@ -51,7 +53,7 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 		if _, ok := writes[s]; !ok {
 			writes[s] = s.view.Writes(v.flushed)
 		}
-		w := revisionWalk{ctx: ctx, source: s, column: series.Column, writes: writes[s], left: math.MaxInt}
+		w := revisionWalk{ctx: ctx, meter: meter, source: s, column: series.Column, writes: writes[s], left: math.MaxInt}
 		if q.Limit > 0 {
 			w.left = q.Limit
 		}
@@ -70,6 +72,7 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 // A revisionWalk tells the revisions of one column of a group at one moment.
 type revisionWalk struct {
 	ctx      context.Context
+	meter    *scan.Meter
 	source   *source
 	column   int
 	writes   []head.Writes // older heads first
@@ -102,12 +105,10 @@ func (w *revisionWalk) run() (err error) {
 	slices.Sort(instants)
 	instants = slices.Compact(instants)
 	w.stored.iter.First()
-	for n := 0; w.left > 0; n++ {
-		if n%1024 == 0 {
-			if err := w.ctx.Err(); err != nil {
-				return context.Cause(w.ctx)
-			}
-		}
+	if err := w.ctx.Err(); err != nil {
+		return context.Cause(w.ctx)
+	}
+	for w.left > 0 {
 		ts, any, err := w.stored.instant()
 		if err != nil {
 			return err
@@ -171,6 +172,9 @@ func (w *revisionWalk) add(ts int64, r *revision.Row) error {
 	if w.left == 0 {
 		return nil
 	}
+	if err := w.meter.Read(w.ctx, 1); err != nil {
+		return err
+	}
 	w.left--
 	w.page = append(w.page, model.Revision{TS: ts, Value: r.Value, Received: r.Received, Quality: r.Quality})
 	if len(w.page) == revisionPage {
@@ -183,7 +187,7 @@ func (w *revisionWalk) flush() error {
 	if len(w.page) == 0 {
 		return nil
 	}
-	err := w.yield(w.page)
+	err := w.meter.Deliver(len(w.page), func() error { return w.yield(w.page) })
 	clear(w.page)
 	w.page = w.page[:0]
 	return err

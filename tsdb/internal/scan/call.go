@@ -104,3 +104,42 @@ func (w *watch) pause() time.Duration {
 
 // resume begins to count anew: the caller had its turn.
 func (w *watch) resume() { w.start(w.call) }
+
+// A Meter spends the budget of a call for one goroutine that reads without the scan.
+type Meter struct {
+	watch watch
+	read  int
+}
+
+// NewMeter begins to count the time.
+func NewMeter(c *Call) *Meter {
+	m := &Meter{}
+	m.watch.start(c)
+	return m
+}
+
+// timeEvery is how many points are read between two looks at the clock.
+const timeEvery = 256
+
+// Read spends n points looked at, and reports whether reading may go on.
+func (m *Meter) Read(ctx context.Context, n int) error {
+	if err := m.watch.call.scan(n); err != nil {
+		return err
+	}
+	if m.read += n; m.read < timeEvery {
+		return nil
+	}
+	m.read = 0
+	return m.watch.check(ctx)
+}
+
+// Deliver spends n points of the answer and hands them over, on the caller's time.
+func (m *Meter) Deliver(n int, yield func() error) error {
+	if err := m.watch.call.deliver(n); err != nil {
+		return err
+	}
+	m.watch.pause()
+	err := yield()
+	m.watch.resume()
+	return err
+}
