@@ -27,10 +27,10 @@ type request struct {
 	view     entry.Set
 	newest   []byte // outcome bits, in memory of the request
 
-	// a delete, or the removal of an entity
-	del    *model.DeleteRange
-	tenant model.TenantID
-	entity model.EntityID
+	// a delete, or the removal of entities
+	del      *model.DeleteRange
+	tenant   model.TenantID
+	entities []model.EntityID
 
 	position model.Position
 	err      error
@@ -50,7 +50,7 @@ func (c *committer) request(kind entry.Kind) *request {
 }
 
 func (c *committer) release(r *request) {
-	r.set, r.record, r.del, r.err = nil, nil, nil, nil
+	r.set, r.record, r.del, r.entities, r.err = nil, nil, nil, nil, nil
 	if cap(r.entry) <= maxKeptEntry {
 		c.requests.Put(r)
 	}

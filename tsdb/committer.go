@@ -164,7 +164,9 @@ func (c *committer) add(r *request) (ok bool, err error) {
 	case entry.KindDelete:
 		return c.addDelete(r)
 	}
-	c.addEntry(entry.AppendErase(nil, r.tenant, r.entity), nil)
+	for _, e := range r.entities {
+		c.addEntry(entry.AppendErase(nil, r.tenant, e), nil)
+	}
 	r.position = c.next - 1
 	return true, nil
 }
@@ -318,9 +320,7 @@ func (c *committer) apply() {
 			db.columns.applied(r.record, &r.view, r.position)
 			db.publishSet(&r.view, r.position, r.record)
 		default:
-			if err := db.applyRare(r.position, c.rare(), true); err != nil {
-				r.err = err
-			}
+			r.err = c.applyRare()
 		}
 	}
 	if n := len(c.buf); cap(c.buf) > 4*maxGroup {
@@ -328,11 +328,13 @@ func (c *committer) apply() {
 	}
 }
 
-// rare returns the entry of a delete, which is alone in its group.
-func (c *committer) rare() []byte {
-	var b []byte
-	_ = entry.Each(c.first, c.buf, func(_ model.Position, e []byte) error { b = e; return nil })
-	return b
+// applyRare applies the entries of a delete or of removals, which are alone in their group;
+// there may be none.
+func (c *committer) applyRare() error {
+	if c.next == c.first {
+		return nil
+	}
+	return entry.Each(c.first, c.buf, func(p model.Position, e []byte) error { return c.db.applyRare(p, e, true) })
 }
 
 // end moves the position, or gives up.

@@ -2,7 +2,11 @@ package tsdb
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/bits"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
@@ -43,17 +47,84 @@ func (db *DB) DeleteEntity(ctx context.Context, tenant model.TenantID, entity mo
 		return 0, err
 	}
 	defer db.leave()
-	for _, scope := range scopes { // applying must not fail: have them in memory
-		rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entity, Scope: scope})
-		if err != nil {
-			return 0, err
+	return db.erase(ctx, tenant, []model.EntityID{entity})
+}
+
+// eraseAtOnce is how many entities one commit group removes: applying it holds up others.
+const eraseAtOnce = 1024
+
+// DeleteTenant removes everything of every entity of a tenant: data, latest values, catalog.
+// It is durable and visible, and no replay brings anything back, when it returns; what fails
+// half way can be done again. Who deletes a tenant sees to it that nobody writes for it any more.
+func (db *DB) DeleteTenant(ctx context.Context, tenant model.TenantID) error {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	if err := db.flusher.flush(ctx); err != nil { // so that the catalog knows every entity
+		return err
+	}
+	var from model.EntityID
+	for more := true; more; {
+		var batch []model.EntityID
+		var err error
+		if batch, from, more, err = db.entitiesOf(tenant, from); err != nil {
+			return err
 		}
-		defer rec.Unpin()
+		if len(batch) == 0 {
+			continue
+		}
+		if _, err := db.erase(ctx, tenant, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entitiesOf returns some of the entities that the catalog has of a tenant, from one on, and
+// with which to go on.
+func (db *DB) entitiesOf(tenant model.TenantID, from model.EntityID) (entities []model.EntityID, next model.EntityID, more bool, err error) {
+	key := func(e model.EntityID) []byte { return append(append([]byte{keys.Catalog}, tenant[:]...), e[:]...) }
+	iter, err := db.store.NewIter(&pebble.IterOptions{LowerBound: key(from), UpperBound: behind(key(model.EntityID{})[:17])})
+	if err != nil {
+		return nil, next, false, err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for ok := iter.First(); ok; ok = iter.SeekGE(behind(key(next))) {
+		s, _, err := keys.ParseCatalog(iter.Key())
+		if err != nil {
+			return nil, next, false, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		next = s.Entity
+		if len(entities) == eraseAtOnce {
+			return entities, next, true, nil
+		}
+		entities = append(entities, next)
+	}
+	return entities, next, false, iter.Error()
+}
+
+// erase removes entities in one commit group.
+func (db *DB) erase(ctx context.Context, tenant model.TenantID, entities []model.EntityID) (model.Position, error) {
+	pinned := make([]*head.Record, 0, len(entities)*len(scopes))
+	defer func() {
+		for _, rec := range pinned {
+			rec.Unpin()
+		}
+	}()
+	for _, entity := range entities {
+		for _, scope := range scopes { // applying must not fail: have them in memory
+			rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entity, Scope: scope})
+			if err != nil {
+				return 0, err
+			}
+			pinned = append(pinned, rec)
+		}
 	}
 	r := db.committer.request(kindErase)
 	defer db.committer.release(r)
-	r.tenant, r.entity = tenant, entity
-	return db.submit(ctx, r, 64)
+	r.tenant, r.entities = tenant, entities
+	return db.submit(ctx, r, int64(64*len(entities)))
 }
 
 const kindErase = entry.KindErase

@@ -285,3 +285,58 @@ var _ = workloads.add("hidden deletes", func(w *workload) {
 		w.reclaim()
 	}
 })
+
+var _ = operations.add(operation{"delete tenant", 1, func(h *harness) {
+	tenant, _ := h.script.entity()
+	h.note("delete tenant %v", tenant[:1])
+	if err := h.db.DeleteTenant(h.Context(), tenant); err != nil {
+		h.Fatalf("delete tenant: %v", err)
+	}
+	for e := range 3 {
+		h.twin.erase(tenant, model.EntityID{byte(1 + e)})
+	}
+	h.compareLatest(h.script.scope())
+}})
+
+// Nothing of a deleted tenant is left, in memory or on disk, before and after a replay; the
+// other tenant does not notice.
+func TestADeletedTenantDoesNotComeBack(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	db := openTest(t, Options{FS: disk})
+	const devices = 2*eraseAtOnce + 5
+	put := func(tenant model.TenantID, n int) {
+		for i := range n {
+			s := rows(1000, 1000, 2, 1, "a", "b")
+			s.Tenant, s.Entity = tenant, model.EntityID{byte(i), byte(i >> 8), 1}
+			mustAppend(t, db, s)
+		}
+	}
+	gone, stays := model.TenantID{7}, model.TenantID{8}
+	put(gone, devices)
+	put(stays, 3)
+	mustFlush(t, db)
+	put(gone, 10) // in the head
+	if err := db.DeleteTenant(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i := range devices {
+			s, err := db.Latest(t.Context(), gone, model.EntityID{byte(i), byte(i >> 8), 1}, model.Timeseries, nil)
+			if err != nil || len(s.Points) > 0 {
+				t.Fatalf("device %d has %v, %v", i, s.Points, err)
+			}
+		}
+		if s, err := db.Latest(t.Context(), stays, model.EntityID{0, 0, 1}, model.Timeseries, nil); err != nil || len(s.Points) != 2 {
+			t.Errorf("the other tenant has %v, %v", s.Points, err)
+		}
+		if err := db.flushStore(); err != nil {
+			t.Fatal(err)
+		}
+		clone := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0})
+		db = openTest(t, Options{FS: clone})
+	}
+	r := mustCheck(t, db)
+	if r.Groups != 3 || r.Points != 3*4 {
+		t.Errorf("%d groups, %d points are left", r.Groups, r.Points)
+	}
+}
