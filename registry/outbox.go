@@ -13,6 +13,8 @@ import (
 // failure or a crash, so erasing what is gone must succeed.
 type Eraser interface {
 	DeleteEntity(context.Context, model.TenantID, model.EntityID) (model.Position, error)
+	// DeleteTenant removes all entities of a tenant, which nobody writes for any more.
+	DeleteTenant(context.Context, model.TenantID) error
 }
 
 // An Engine holds the series of what exists here.
@@ -139,7 +141,7 @@ func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 			if _, ok := r.Lookup(v.entity); ok {
 				continue // committed, not hidden yet: a write could still come after us
 			}
-			if _, err := e.DeleteEntity(ctx, v.tenant, v.entity); err != nil {
+			if err := eraseOne(ctx, e, v); err != nil {
 				r.eraseFailed(ctx, v.entity, fmt.Errorf("registry: erase entity %s: %w", v.entity, err))
 				left = true
 				continue
@@ -157,6 +159,15 @@ func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 			left = true
 		}
 	}
+}
+
+// eraseOne erases an entity, or a tenant with all it owned.
+func eraseOne(ctx context.Context, e Eraser, v erasure) error {
+	if v.entity == model.EntityID(v.tenant) {
+		return e.DeleteTenant(ctx, v.tenant)
+	}
+	_, err := e.DeleteEntity(ctx, v.tenant, v.entity)
+	return err
 }
 
 // eraseFailed reports a failure, unless it is Close that interrupted.
@@ -182,15 +193,4 @@ func (r *Registry) erase(tx *tx, t model.TenantID, id model.EntityID) error {
 func (r *Registry) hide(tx *tx, id model.EntityID) {
 	tx.rights = true
 	tx.then(func() { r.dir.remove(id) })
-}
-
-// eraseAll puts every entity of a tenant that a query of $1, the tenant, yields into the
-// outbox.
-func (r *Registry) eraseAll(tx *tx, query string, t model.TenantID) error {
-	err := tx.exec(`INSERT INTO outbox (entity_id, tenant_id, created)
-		SELECT id, CAST($1 AS TEXT), CAST($2 AS BIGINT) FROM (`+query+`) AS gone`, t.String(), r.now())
-	if err != nil {
-		return fmt.Errorf("registry: put entities of tenant %s into the outbox: %w", t, err)
-	}
-	return nil
 }
