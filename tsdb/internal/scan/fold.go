@@ -193,6 +193,12 @@ func (f *fold) touched(first, last int64) bool {
 	return f.memory.ok && f.memory.ts <= last || len(f.hidden) > 0 && len(overlap(f.hidden, first, last)) > 0
 }
 
+// gone reports whether a delete hides all that row groups hold in [first, last], and nothing
+// in the heads lies there. What the heads have before must have been added.
+func (f *fold) gone(first, last int64) bool {
+	return len(f.hidden) > 0 && (!f.memory.ok || f.memory.ts > last) && within(f.hidden, first, last)
+}
+
 // fits reports whether [first, last] lies in one bucket, and makes that the current one.
 func (f *fold) fits(first, last int64) bool {
 	f.enter(first)

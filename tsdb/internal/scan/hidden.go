@@ -44,3 +44,13 @@ func overlap(spans []span, first, last int64) []span {
 	}
 	return spans[:n]
 }
+
+// within reports whether spans hide all of [first, last].
+func within(spans []span, first, last int64) bool {
+	for _, s := range spans {
+		if s.from <= first && last < s.to {
+			return true
+		}
+	}
+	return false
+}

@@ -182,7 +182,9 @@ func (p *pass) takeListed(f *fold, i, j int) (bool, error) {
 	if f.err != nil {
 		return false, f.err
 	}
-	if f.touched(first, p.page.Last(j-1)) {
+	if last := p.page.Last(j - 1); f.gone(first, last) {
+		return true, nil
+	} else if f.touched(first, last) {
 		return false, nil
 	}
 	if err := p.watch.call.scan(j - i); err != nil {

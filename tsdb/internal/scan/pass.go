@@ -175,6 +175,7 @@ func (p *pass) foldGroup(f *fold) error {
 	p.looked = 1
 	var err error
 	switch {
+	case f.gone(max(first, p.walk.from), min(last, p.walk.to-1)):
 	case f.touched(max(first, p.walk.from), min(last, p.walk.to-1)):
 		err = p.foldTouched(f)
 	case first >= p.walk.from && last < p.walk.to && f.fits(first, last):

@@ -125,6 +125,9 @@ func (r *rawScan) rowGroup(c int) error {
 	if c >= reader.Columns() {
 		return nil // the heads' rows within its span are met later, still in order
 	}
+	if within(r.hidden, max(reader.First(), r.walk.from), min(reader.Last(), r.walk.to-1)) {
+		return nil // likewise
+	}
 	lo, hi, err := r.walk.clip()
 	if err != nil || lo >= hi {
 		return err
