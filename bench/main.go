@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(data)
-	b := &bench{report: report{out: out}, dir: data, scale: *scale, full: *full, victoria: *peers}
+	b := &bench{report: report{out: out, part: *scale != 1}, dir: data, scale: *scale, full: *full, victoria: *peers}
 	if b.bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}

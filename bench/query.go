@@ -54,7 +54,8 @@ func (b *bench) query(ctx context.Context) error {
 	if b.full {
 		devices = 100
 	}
-	month := fleet.Set{Devices: devices, Rows: b.scaled(30 * 8640), Step: 10_000, Keys: 10}
+	// Three days at least: one question is about a day in the middle.
+	month := fleet.Set{Devices: devices, Rows: max(b.scaled(30*8640), 3*8640), Step: 10_000, Keys: 10}
 	year := fleet.Set{Devices: 1, Rows: b.scaled(365 * 86400), Step: 1000, Keys: 1}
 	s, monthly, deep, err := b.loadedServer(ctx, month, year)
 	if err != nil {

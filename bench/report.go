@@ -106,12 +106,16 @@ func (l *line) ratio(peer figure) string {
 // A report collects lines and prints each as it is measured.
 type report struct {
 	out   io.Writer
+	part  bool // of the data only: goals mean nothing then and are left out
 	lines []*line
 	tail  []string // what follows the table, in Markdown
 }
 
 // add prints a line and keeps it; of several runs the one that came nearest to the goal.
 func (r *report) add(l line) {
+	if r.part {
+		l.goal = goal{}
+	}
 	fmt.Fprintf(r.out, "  %-50s %s", l.name, l.ours.text(l.unit)+" "+l.unit.name)
 	for _, p := range []struct {
 		name   string
