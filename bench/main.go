@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -92,7 +93,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			continue
 		}
 		for range *runs {
-			if err := part.run(ctx); err != nil {
+			if b.dir, err = os.MkdirTemp(data, part.name+"-"); err != nil { // nothing is found of the run before
+				return err
+			}
+			if err := errors.Join(part.run(ctx), os.RemoveAll(b.dir)); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
 			}
 		}
