@@ -156,6 +156,9 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	root := t.TempDir()
 	p := openPlace(t, filepath.Join(root, "data"))
 	p.write(0, 100)
+	if err := p.db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	set := filepath.Join(root, "set")
 	b := p.backUp(set, 1000)
 	p.close()
@@ -199,6 +202,25 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			edit(f.Name, func(b []byte) []byte { return b[:len(b)-1] }, f.Name)
 		}
 		edit(f.Name, gone, filepath.Base(f.Name))
+	}
+	var out bytes.Buffer
+	if err := Check(t.Context(), at, &out); err != nil || !strings.Contains(out.String(), "entity 02000000") {
+		t.Errorf("check of a sound backup: %v\n%s", err, &out)
+	}
+	table := filepath.Join(at, registry.DatabaseFile)
+	good, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(table, flip(bytes.Clone(good)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exit, ok := errors.AsType[*ExitError](Check(t.Context(), at, &out))
+	if !ok || exit.Code != ExitDamaged || !strings.Contains(exit.Error(), registry.DatabaseFile) {
+		t.Errorf("check of a damaged backup: %v", exit)
+	}
+	if err := os.WriteFile(table, good, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	edit(manifestFile, flip, manifestFile)
 	edit(manifestFile, gone, "no backup")

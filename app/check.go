@@ -8,25 +8,47 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/tsdb"
 )
 
 // engineDir is where the engine lives inside the data directory.
 const engineDir = "tsdb"
 
-// Check verifies the engine in a data directory that no server has open, and writes what
-// it holds to w. Damage ends it with ExitDamaged.
+// Check verifies a data directory that no server has open, or a backup, without changing it,
+// and writes what it holds to w. Damage, every place of it named by tenant, entity, keys and
+// time, ends it with ExitDamaged. Telemetry of entities the registry does not know is named
+// and is no damage: a backup may hold some.
 func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	path := filepath.Join(dir, engineDir)
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("check: %s holds no data of Tidewire: %w", dir, err)
 	}
-	db, err := tsdb.Open(path, tsdb.Options{})
-	if err != nil {
+	var problems []error
+	if _, err := os.Stat(filepath.Join(dir, manifestFile)); err == nil {
+		problems = append(problems, checkManifest(dir))
+	}
+	known, err := map[model.ID]bool(nil), error(nil)
+	if _, missing := os.Stat(filepath.Join(dir, registry.DatabaseFile)); missing == nil {
+		known, err = registry.CheckDatabase(ctx, dir)
+		problems = append(problems, err)
+	}
+	var unknown []string
+	r, err := tsdb.CheckDir(ctx, path, tsdb.Options{}, func(t model.TenantID, e model.EntityID) {
+		if known != nil && !known[model.ID(e)] && len(unknown) < maxUnknown {
+			unknown = append(unknown, fmt.Sprintf("telemetry of entity %s of tenant %s, which the registry does not know", e, t))
+		}
+	})
+	if errors.Is(err, tsdb.ErrLocked) {
 		return openError(dir, err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	r, err := db.Check(ctx)
+	err = errors.Join(append(problems, err)...)
+	for _, line := range unknown {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
 	for _, line := range []struct {
 		name  string
 		count int64
@@ -44,6 +66,22 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	}
 	_, err = fmt.Fprintln(w, "no damage found")
 	return err
+}
+
+// maxUnknown bounds how many entities are named.
+const maxUnknown = 20
+
+// checkManifest compares every file of a backup with its checksum.
+func checkManifest(dir string) error {
+	m, err := readManifest(dir)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, f := range m.Files {
+		problems = append(problems, f.verify(dir, io.Discard))
+	}
+	return errors.Join(problems...)
 }
 
 // openError gives the commonest reason a store cannot be opened a clear sentence.

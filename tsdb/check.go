@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("flush before checking: %w", err)
 	}
 	snapshot := db.store.NewSnapshot()
-	c := checker{ctx: ctx, store: snapshot, groups: map[uint64]*checkedGroup{}}
+	c := checker{ctx: ctx, store: snapshot, damage: db.damage, groups: map[uint64]*checkedGroup{}}
 	err := errors.Join(c.run(), snapshot.Close())
 	return c.report, errors.Join(append(c.problems, err)...)
 }
@@ -39,7 +40,10 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 // A checker walks the keyspaces of one snapshot.
 type checker struct {
 	ctx      context.Context
-	store    *pebble.Snapshot
+	store    pebble.Reader
+	damage   *damages
+	entity   func(model.TenantID, model.EntityID) // nil: nobody asks
+	torn     bool                                 // tables are damaged: counts say nothing
 	report   Report
 	problems []error
 	groups   map[uint64]*checkedGroup
@@ -53,6 +57,7 @@ type checker struct {
 type checkedGroup struct {
 	names  catalog.Names
 	state  catalog.State
+	torn   bool  // something of it cannot be read
 	any    bool  // has row groups
 	last   int64 // instant of the last row
 	small  int
@@ -86,6 +91,9 @@ func (c *checker) run() (err error) {
 		return err
 	}
 	for number, g := range c.groups {
+		if g.torn { // what is missing agrees with nothing
+			continue
+		}
 		c.checkTail(number, g)
 		c.checkLatest(number, g)
 		c.report.MaxUnsealed = max(c.report.MaxUnsealed, int64(g.small))
@@ -93,26 +101,49 @@ func (c *checker) run() (err error) {
 	return nil
 }
 
-// each calls fn with the rows of a keyspace.
-func (c *checker) each(space byte, fn func(key, value []byte) error) (err error) {
-	iter, err := c.store.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
-	for iter.First(); iter.Valid(); iter.Next() {
-		if err := c.ctx.Err(); err != nil {
+// each calls fn with the rows of a keyspace. Damaged parts of it are reported and stepped over.
+func (c *checker) each(space byte, fn func(key, value []byte) error) error {
+	for from := []byte{space}; from != nil; {
+		var err error
+		if from, err = c.walk(space, from, fn); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// walk calls fn with the rows from a key on, and returns where to go on behind damage, or nil.
+func (c *checker) walk(space byte, from []byte, fn func(key, value []byte) error) (next []byte, err error) {
+	if from[0] != space {
+		return nil, nil
+	}
+	iter, err := c.store.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{space + 1}})
+	if err != nil {
+		return nil, err
+	}
+	at := bytes.Clone(from)
+	for ok := iter.First(); ok; ok = iter.Next() {
+		at = append(append(at[:0], iter.Key()...), 0)
+		if err := c.ctx.Err(); err != nil {
+			return nil, errors.Join(err, iter.Close())
 		}
 		value, err := iter.ValueAndErr()
-		if err != nil {
-			return err
+		if err == nil {
+			err = fn(iter.Key(), value)
 		}
-		if err := fn(iter.Key(), value); err != nil {
-			return err
+		if err != nil {
+			return nil, errors.Join(err, iter.Close())
 		}
 	}
-	return iter.Error()
+	if err := iter.Error(); err != nil {
+		next, ok := c.beyond(space, at, err)
+		closed := iter.Close() // says the same once more
+		if !ok {
+			return nil, errors.Join(err, closed)
+		}
+		return next, nil
+	}
+	return nil, iter.Close()
 }
 
 func (c *checker) checkNames() error {
@@ -136,6 +167,7 @@ func (c *checker) checkNames() error {
 
 func (c *checker) checkCatalog() error {
 	found := int64(0)
+	var before keys.Series
 	err := c.each(keys.Catalog, func(key, value []byte) error {
 		series, name, err := keys.ParseCatalog(key)
 		if err != nil {
@@ -148,13 +180,18 @@ func (c *checker) checkCatalog() error {
 			return nil
 		}
 		found++
+		if before.Tenant != series.Tenant || before.Entity != series.Entity {
+			if before = series; c.entity != nil {
+				c.entity(series.Tenant, series.Entity)
+			}
+		}
 		g := c.groups[ref.Group]
 		if g == nil || g.names.Series != series || int(ref.Column) >= len(g.names.Columns) || g.names.Columns[ref.Column] != string(name) {
 			c.problem("key %q of entity %s is said to be column %d of group %d, which is not", name, series.Entity, ref.Column, ref.Group)
 		}
 		return nil
 	})
-	if err == nil && found != c.report.Columns {
+	if err == nil && found != c.report.Columns && !c.torn {
 		c.problem("%d rows in the catalog for %d columns", found, c.report.Columns)
 	}
 	return err
@@ -186,7 +223,7 @@ func (c *checker) checkRowGroups() error {
 		c.report.RowGroups++
 		c.report.Bytes += int64(len(value))
 		if err := c.checkRowGroup(k, value); err != nil && len(c.problems) < maxProblems {
-			c.problems = append(c.problems, &CorruptionError{Group: k.Group, From: k.First, Check: err})
+			c.place(k.Group, k.First, rowGroupEnd(k), &CorruptionError{Group: k.Group, From: k.First, Check: err})
 		}
 		return nil
 	})
@@ -315,7 +352,7 @@ func (c *checker) checkPages() (err error) {
 					return err
 				}
 			}
-			if at, err = newCursor(c.store, scan.RowGroups, b.Group, nil); err != nil {
+			if at, err = newCursor(c.store, scan.RowGroups, b.Group, c.damage); err != nil {
 				return err
 			}
 			group, partition, next = b.Group, b.Partition, b.Partition*rowgroup.PartitionMillis
@@ -327,6 +364,9 @@ func (c *checker) checkPages() (err error) {
 		}
 		for i := range c.page.Len() {
 			first, value, err := at.SeekGE(next)
+			if _, ok := asGap(err); ok {
+				return nil // reported with the row groups
+			}
 			if err != nil {
 				return err
 			}

@@ -81,6 +81,7 @@ type Options struct {
 
 	manual   bool   // nothing is reclaimed and nothing expires but when asked for, in tests
 	memTable uint64 // bytes of Pebble's memtable and log file; zero means 64 MiB; small in tests
+	readOnly bool   // nothing is written: of CheckDir
 	tuning   tuning // likewise: what is rare in production is met at once
 }
 

@@ -133,17 +133,34 @@ func (t *records) readGroup(number uint64) (*head.Group, error) {
 		}
 		return err
 	})
-	if err != nil || !found {
-		return nil, fmt.Errorf("%w: names of group %d (%w)", ErrCorrupt, number, err)
+	if err := groupRow("names", number, found, err); err != nil {
+		return nil, err
 	}
 	found, err = get(t.store, keys.AppendState(nil, number), func(b []byte) error {
 		return g.State.Parse(b)
 	})
-	if err != nil || found && len(g.State.Latest) != len(g.Shape.Names) {
-		return nil, fmt.Errorf("%w: state of group %d (%w)", ErrCorrupt, number, err)
+	if err == nil && found && len(g.State.Latest) != len(g.Shape.Names) {
+		err = fmt.Errorf("%w: %d latest values of %d keys", catalog.ErrRow, len(g.State.Latest), len(g.Shape.Names))
+	}
+	if err := groupRow("state", number, found, err); err != nil {
+		return nil, err
 	}
 	g.Restored()
 	return g, nil
+}
+
+// groupRow words the failure to read a row of a group that the catalog names: it is damaged
+// when it is not there or makes no sense, not when the disk did not answer.
+func groupRow(what string, group uint64, found bool, err error) error {
+	switch {
+	case err == nil && found:
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: %s of group %d: there is none", ErrCorrupt, what, group)
+	case errors.Is(err, catalog.ErrRow), pebble.IsCorruptionError(err):
+		return fmt.Errorf("%w: %s of group %d: %w", ErrCorrupt, what, group, err)
+	}
+	return fmt.Errorf("%s of group %d: %w", what, group, err)
 }
 
 // grow accounts for a group of shape that a record got. Its lock must be held.

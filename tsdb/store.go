@@ -78,6 +78,7 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 	po := &pebble.Options{
 		FS:                          o.FS,
 		Lock:                        lock,
+		ReadOnly:                    o.readOnly,
 		Cache:                       cache,
 		Comparer:                    pebble.DefaultComparer,
 		FormatMajorVersion:          pebbleFormat,

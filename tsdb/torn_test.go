@@ -172,3 +172,47 @@ func TestATornBlockIsToldByTheQueriesThatNeedIt(t *testing.T) {
 		})
 	}
 }
+
+// Check names every place by entity, keys and time, whatever keyspace is damaged, and changes
+// nothing.
+func TestCheckNamesWhatIsDamaged(t *testing.T) {
+	for name, c := range map[string]struct {
+		space  byte
+		choose func(n, of int) bool
+		want   string
+	}{
+		"sound":             {keys.RowGroups, func(int, int) bool { return false }, ""},
+		"row groups":        {keys.RowGroups, func(n, of int) bool { return n == of/2 }, "a, b of entity"},
+		"names and catalog": {keys.Names, func(n, _ int) bool { return n == 0 }, "keyspace"},
+		"meta and states":   {keys.Meta, func(n, of int) bool { return n == of-1 }, "format version"},
+		"log":               {keys.Log, func(n, of int) bool { return n == of-1 }, "keyspace l"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := tornStore(t)
+			torn := tear(t, fs, c.space, c.choose)
+			files := func() string {
+				names, err := fs.List("db")
+				if err != nil {
+					t.Fatal(err)
+				}
+				slices.Sort(names)
+				return strings.Join(names, " ")
+			}
+			before := files()
+			entities := 0
+			_, err := CheckDir(t.Context(), "db", Options{FS: fs}, func(model.TenantID, model.EntityID) { entities++ })
+			if files() != before {
+				t.Errorf("files %s\nwere  %s", files(), before)
+			}
+			if c.want == "" {
+				if err != nil || entities != tornDevices {
+					t.Errorf("%d entities, %v", entities, err)
+				}
+				return
+			}
+			if torn == 0 || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%d blocks torn: %v", torn, err)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -50,10 +51,11 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 }
 
 type checkCmd struct {
-	Data string `help:"Directory to verify." default:"data" type:"path"`
+	Dir  string `arg:"" optional:"" help:"Data directory of a stopped server, or a backup." type:"path"`
+	Data string `help:"The same." default:"data" type:"path"`
 }
 
 // Run verifies the directory and prints what it holds.
 func (c *checkCmd) Run(ctx context.Context, s *streams) error {
-	return app.Check(ctx, c.Data, s.out)
+	return app.Check(ctx, cmp.Or(c.Dir, c.Data), s.out)
 }

@@ -1,0 +1,173 @@
+package tsdb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/entry"
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+)
+
+// CheckDir verifies the store in dir, which nobody has open, without changing a byte of it: it
+// may lie where nothing can be written. It looks at what is in row groups; what is only in
+// the log is read, not applied. It calls entity, which may be nil, with every entity that has
+// series. Every damaged place is named in the error, one [model.DamageError] each where it is
+// known whose it is.
+func CheckDir(ctx context.Context, dir string, o Options, entity func(model.TenantID, model.EntityID)) (_ Report, err error) {
+	o, err = o.withDefaults()
+	if err != nil {
+		return Report{}, err
+	}
+	if _, err := o.FS.Stat(dir); err != nil {
+		return Report{}, err
+	}
+	o.FS, o.readOnly = unwritable{o.FS}, true
+	damage := newDamages(o.FS, Events{})
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), func(error) {}, damage, newFailures(&o))
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
+	none := func(*pebble.Batch, *pebble.WriteOptions) error { return fmt.Errorf("%w: no store", ErrCorrupt) }
+	if _, _, err := loadMeta(store, zeros{}, none); err != nil {
+		if pebble.IsCorruptionError(err) {
+			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		return Report{}, fmt.Errorf("check %s: %w", dir, err)
+	}
+	c := checker{ctx: ctx, store: store, damage: damage, entity: entity, groups: map[uint64]*checkedGroup{}}
+	err = errors.Join(c.run(), c.checkLog())
+	return c.report, errors.Join(append(c.problems, err)...)
+}
+
+// checkLog reads every entry of the log that is still there.
+func (c *checker) checkLog() error {
+	return c.each(keys.Log, func(key, value []byte) error {
+		first, err := keys.ParseLog(key)
+		if err == nil {
+			err = entry.Each(first, value, func(model.Position, []byte) error { return nil })
+		}
+		if err != nil {
+			c.problem("log at %x: %w", key, err)
+		}
+		return nil
+	})
+}
+
+// An unwritable file system has no locks where it cannot make the file for one: then nobody
+// else can write either.
+type unwritable struct{ vfs.FS }
+
+// Lock implements vfs.FS.
+func (u unwritable) Lock(name string) (io.Closer, error) {
+	lock, err := u.FS.Lock(name)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return io.NopCloser(nil), nil
+	}
+	return lock, err
+}
+
+// MkdirAll implements vfs.FS: what is checked is there.
+func (unwritable) MkdirAll(string, os.FileMode) error { return nil }
+
+// lost reports what may have stood in a damaged span of a keyspace.
+func (c *checker) lost(space byte, span keySpan, cause error) {
+	c.torn = true
+	cause = fmt.Errorf("%w: %w", ErrCorrupt, cause)
+	switch space {
+	case keys.RowGroups, keys.Pages:
+		lo, hi := blockAt(span.start, space), blockAt(span.end, space)
+		for _, number := range c.sorted() {
+			if lo.Partition == hi.Partition && (number < lo.Group || number > hi.Group) {
+				continue
+			}
+			if from, to, ok := span.instants(space, number); ok {
+				c.place(number, from, to, cause)
+			}
+		}
+	case keys.States, keys.Names, keys.Revisions:
+		lo, hi := groupAt(span.start, space), groupAt(span.end, space)
+		for _, number := range c.sorted() {
+			if lo <= number && number <= hi {
+				c.place(number, math.MinInt64, math.MaxInt64, cause)
+			}
+		}
+	default:
+		c.problem("keyspace %c from %x to %x: %w", space, span.start, span.end, cause)
+	}
+}
+
+// place reports damage to the points of a group.
+func (c *checker) place(number uint64, from, to int64, cause error) {
+	g := c.groups[number]
+	g.torn = true
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, &model.DamageError{Places: []model.Damage{{
+			Tenant: g.names.Series.Tenant, Entity: g.names.Series.Entity, Scope: g.names.Series.Scope,
+			Keys: slices.Sorted(slices.Values(g.names.Columns)), From: from, To: to, Cause: cause,
+		}}})
+	}
+}
+
+func (c *checker) sorted() []uint64 {
+	all := make([]uint64, 0, len(c.groups))
+	for number := range c.groups {
+		all = append(all, number)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// groupAt reads the group a bound of a span stands for.
+func groupAt(key []byte, space byte) uint64 {
+	switch {
+	case len(key) == 0 || key[0] < space:
+		return 0
+	case key[0] > space:
+		return math.MaxUint64
+	}
+	full := make([]byte, 9)
+	copy(full, key)
+	n := uint64(0)
+	for _, b := range full[1:] {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+// rowGroupEnd bounds where a damaged row group may end.
+func rowGroupEnd(k rowgroup.Key) int64 { return partitionStart(k.Partition + 1) }
+
+// beyond returns where a walk of a keyspace that failed at key goes on, having reported what
+// lies between; false when the failure is none of damage.
+func (c *checker) beyond(space byte, at []byte, err error) (next []byte, ok bool) {
+	if c.damage == nil || pebble.ExtractDataCorruptionInfo(err) == nil {
+		return nil, false
+	}
+	c.damage.learn(err)
+	for _, s := range c.damage.spans() {
+		if bytes.Compare(s.end, at) > 0 {
+			c.lost(space, s, err)
+			return s.end, true
+		}
+	}
+	return nil, false
+}
+
+// zeros is what a store would be named with that must not be made.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
