@@ -94,7 +94,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 		return parts.live.Shutdown(context.WithoutCancel(serving))
 	})
 	doors.Go(func() error { return parts.failure(serving) })
-	if chores := parts.chores(); chores != nil {
+	if chores := parts.chores(cfg); chores != nil {
 		doors.Go(func() error { return chores(serving) })
 	}
 	if parts.demo != nil {

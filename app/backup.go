@@ -80,6 +80,7 @@ func backUp(ctx context.Context, dir string, now time.Time, r *registry.Registry
 	if err := writeSynced(filepath.Join(part, manifestFile), text); err != nil {
 		return b, fmt.Errorf("write the manifest: %w", err)
 	}
+	db.Passing(tsdb.AtBackupManifest)
 	if err := errors.Join(syncDir(part), os.Rename(part, final), syncDir(dir)); err != nil {
 		return b, fmt.Errorf("put the backup in place: %w", err)
 	}

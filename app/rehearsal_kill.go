@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,6 +25,13 @@ import (
 // rehearsed returns o as the rehearsal wants it.
 func rehearsed(o tsdb.Options) tsdb.Options {
 	o = tsdb.Rehearsed(o)
+	keep := o.Retention
+	o.Retention = func(t model.TenantID, e model.EntityID, s model.Scope, key string) model.Keep {
+		if t == rehearsalTenant {
+			return model.Keep{Time: time.Now().UnixMilli() - rehearsalStart + 365*24*3600*1000}
+		}
+		return keep(t, e, s, key)
+	}
 	moment, count, ok := strings.Cut(os.Getenv("TIDEWIRE_KILL"), ":")
 	if !ok {
 		return o
@@ -44,7 +52,7 @@ func rehearsed(o tsdb.Options) tsdb.Options {
 }
 
 // chores returns what a rehearsal does beside serving.
-func (p *parts) chores() func(context.Context) error {
+func (p *parts) chores(cfg Config) func(context.Context) error {
 	return func(ctx context.Context) error {
 		consumer, err := p.db.Consumer("rehearsal")
 		if err != nil {
@@ -59,7 +67,10 @@ func (p *parts) chores() func(context.Context) error {
 			case <-tick.C:
 			}
 			for _, chore := range []func(context.Context, int64) error{
-				p.keepOriginals, p.joinSmall, p.deleteAndReclaim, p.eraseEntity,
+				p.keepOriginals, p.joinSmall, p.deleteAndReclaim, p.eraseEntity, p.expire,
+				func(ctx context.Context, n int64) error {
+					return p.backUpTwice(ctx, filepath.Join(filepath.Dir(cfg.DataDir), "backups"), n)
+				},
 				func(ctx context.Context, _ int64) error {
 					reached, err := consumer.Follow(ctx, func(*model.Change) error { return nil })
 					if err != nil {
@@ -122,6 +133,41 @@ func (p *parts) deleteAndReclaim(ctx context.Context, n int64) error {
 		return err
 	}
 	return p.db.Reclaim(ctx)
+}
+
+// expire writes into a partition of long ago, which goes again.
+func (p *parts) expire(ctx context.Context, n int64) error {
+	if n%4 != 1 {
+		return nil
+	}
+	if _, err := p.db.Append(ctx, rehearsalSet(9, 1_400_000_000_000+n%40*30*24*3600*1000, 20)); err != nil {
+		return err
+	}
+	if err := p.db.Flush(ctx); err != nil {
+		return err
+	}
+	_, err := p.db.Expire(ctx)
+	return err
+}
+
+// backUpTwice makes a backup and keeps the one before, with which it shares files.
+func (p *parts) backUpTwice(ctx context.Context, dir string, n int64) error {
+	if n%16 != 2 {
+		return nil
+	}
+	if _, err := backUp(ctx, dir, time.Now(), p.registry, p.db); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries[:max(0, len(entries)-2)] {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *parts) eraseEntity(ctx context.Context, n int64) error {

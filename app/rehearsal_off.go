@@ -12,4 +12,4 @@ import (
 func rehearsed(o tsdb.Options) tsdb.Options { return o }
 
 // chores returns what a rehearsal does beside serving, or nil.
-func (p *parts) chores() func(context.Context) error { return nil }
+func (p *parts) chores(Config) func(context.Context) error { return nil }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,14 +25,15 @@ import (
 // judges reads that file, and asks another process that was not built for dying.
 type rehearsal struct {
 	*testing.T
-	victim  string // the program that kills itself where TIDEWIRE_KILL says
-	dir     string
-	ledger  *os.File
-	writing sync.Mutex // of the ledger
-	admin   *client
-	crew    []*diarist
-	rng     *rand.Rand
-	checked int64 // points
+	victim   string // the program that kills itself where TIDEWIRE_KILL says
+	dir      string
+	ledger   *os.File
+	writing  sync.Mutex // of the ledger
+	admin    *client
+	crew     []*diarist
+	rng      *rand.Rand
+	checked  int64 // points
+	restored int   // backups
 }
 
 // A diarist is a device that sends rows and writes down what was acknowledged.
@@ -59,7 +59,7 @@ type line struct {
 const rowsPerRequest = 25
 
 func newRehearsal(t *testing.T, seed uint64) *rehearsal {
-	r := &rehearsal{T: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 9))}
+	r := &rehearsal{T: t, dir: filepath.Join(t.TempDir(), "data"), rng: rand.New(rand.NewPCG(seed, 9))}
 	r.victim = filepath.Join(t.TempDir(), "tidewire-kill")
 	build := exec.Command("go", "build", "-tags", "kill", "-o", r.victim, "../cmd/tidewire")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
@@ -225,6 +225,34 @@ func (r *rehearsal) judge(what string, check bool) {
 	if code, out := run(r.T, nil, "check", "--data", r.dir); code != 0 {
 		r.Fatalf("%s: check = %d:\n%s", what, code, out)
 	}
+	r.judgeBackups(what)
+}
+
+// judgeBackups restores the newest backup that was finished, and checks what it holds.
+func (r *rehearsal) judgeBackups(what string) {
+	r.Helper()
+	dir := filepath.Join(filepath.Dir(r.dir), "backups")
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		r.Fatal(err)
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		if strings.HasPrefix(entries[i].Name(), ".") {
+			continue // it was not finished
+		}
+		to := filepath.Join(r.TempDir(), "restored")
+		if code, out := run(r.T, nil, "restore", "--from", filepath.Join(dir, entries[i].Name()), "--data", to); code != 0 {
+			r.Fatalf("%s: restore = %d:\n%s", what, code, out)
+		}
+		if code, out := run(r.T, nil, "check", "--data", to); code != 0 {
+			r.Fatalf("%s: check of what was restored = %d:\n%s", what, code, out)
+		}
+		r.restored++
+		if err := os.RemoveAll(to); err != nil {
+			r.Fatal(err)
+		}
+		return
+	}
 }
 
 // readLedger returns the greatest numbers told to each writer.
@@ -292,28 +320,23 @@ func (d *diarist) compare(what string, told line) {
 	d.note(line{Writer: d.number, Rows: there, Deleted: deleted, Judged: true})
 }
 
-// moments are those that a rehearsal meets.
-var moments = slices.DeleteFunc(slices.Clone(tsdb.Moments[:]), func(m tsdb.Moment) bool {
-	return slices.Contains([]tsdb.Moment{tsdb.AtPartitionDrop, tsdb.AtBackupBegin, tsdb.AtBackupCopied, tsdb.AtBackupManifest}, m)
-})
-
 // Whatever moment of its work the process is killed at, what was acknowledged is there
 // afterwards, what was not is there whole or not at all, and the directory is sound. A soak
 // sets TIDEWIRE_KILLS: each moment is struck 30 times, the rest at random.
 func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
-	kills, each := len(moments), 1
+	kills, each := len(tsdb.Moments), 1
 	if s := os.Getenv("TIDEWIRE_KILLS"); s != "" {
 		var err error
 		if kills, err = strconv.Atoi(s); err != nil || kills < 1 {
 			t.Fatalf("TIDEWIRE_KILLS=%q is not a number of kills", s)
 		}
-		each = min(30, kills/len(moments))
+		each = min(30, kills/len(tsdb.Moments))
 	}
 	r := newRehearsal(t, uint64(kills))
 	struck := map[tsdb.Moment]int{}
 	done, missed := 0, 0
 	for round := range each {
-		for _, m := range moments {
+		for _, m := range tsdb.Moments {
 			n := 1 + r.rng.IntN(1+min(3*round, 40))
 			switch m {
 			case tsdb.AtClose:
@@ -347,10 +370,10 @@ func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
 		r.judge(fmt.Sprint("kill ", done), done%10 == 0)
 	}
 	r.judge("at last", true)
-	for _, m := range moments {
+	for _, m := range tsdb.Moments {
 		if struck[m] < each {
 			t.Errorf("the moment %q was struck %d times, %d are demanded", m, struck[m], each)
 		}
 	}
-	t.Logf("%d kills struck, at %d named moments %d times each; %d points checked", done, len(struck), each, r.checked)
+	t.Logf("%d kills struck, at %d named moments %d times each; %d points checked, %d backups restored", done, len(struck), each, r.checked, r.restored)
 }

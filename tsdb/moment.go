@@ -35,6 +35,9 @@ var Moments = [...]Moment{
 	AtReclaim, AtPartitionDrop, AtRevisions, AtCursor, AtBackupBegin, AtBackupCopied, AtBackupManifest, AtClose, AtRecovery,
 }
 
+// Passing tells Events.Passing of a moment that lies outside of the engine.
+func (db *DB) Passing(m Moment) { db.at(m) }
+
 // at tells Events.Passing that m is passed.
 func (db *DB) at(m Moment) {
 	if passing := db.options.Events.Passing; passing != nil {
