@@ -30,7 +30,9 @@ func BenchmarkDropPartition(b *testing.B) {
 		if err := db.Flush(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		keep := func(model.TenantID, model.EntityID, model.Scope, string) model.Keep { return model.Keep{Time: 30 * dayMillis} }
+		keep := func(model.TenantID, model.EntityID, model.Scope, string) model.Keep {
+			return model.Keep{Time: 30 * dayMillis}
+		}
 		b.StartTimer()
 		r, err := db.flusher.expire(b.Context(), keep, 60*dayMillis)
 		b.StopTimer()

@@ -340,3 +340,20 @@ func TestADeletedTenantDoesNotComeBack(t *testing.T) {
 		t.Errorf("%d groups, %d points are left", r.Groups, r.Points)
 	}
 }
+
+var _ = workloads.add("delete tenant", func(w *workload) {
+	w.append("in order", rows(workloadStart, 1000, 20, 4, "a", "b"))
+	w.append("of another", ofAnother())
+	w.flush()
+	w.append("in the head", rows(workloadStart+20_000, 1000, 5, 4, "a", "text"))
+	w.acts = append(w.acts, act{
+		name: "delete tenant",
+		do:   func(ctx context.Context, db *DB) error { return db.DeleteTenant(ctx, aTenant) },
+		change: func(t *twin) {
+			t.erase(aTenant, aDevice)
+			t.erase(aTenant, anotherDevice)
+		},
+	})
+	w.append("of the next owner", rows(workloadStart, 1000, 3, 4, "a", "b"))
+	w.flush()
+})

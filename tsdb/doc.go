@@ -31,6 +31,10 @@
 //   - Append waits for no reader. When the head is full and the flush is behind it waits as
 //     long as its context, then fails with [model.Overload].
 //
+//   - A delete is visible at once. What would rewrite much is hidden first and reclaimed in the
+//     background; a removed entity or tenant does not come back by a replay.
+//   - Retention takes what is too old, whole partitions unread; the newest value outlives it.
+//
 // # Invariants (Check verifies them)
 //
 //   - Row groups of a group are sorted and never overlap; a column may mix types.
