@@ -1262,6 +1262,25 @@ type PageUser struct {
 	TotalPages    int    `json:"totalPages"`
 }
 
+// PasswordPolicy defines model for PasswordPolicy.
+type PasswordPolicy struct {
+	AllowWhitespaces                   bool `json:"allowWhitespaces"`
+	ForceUserToResetPasswordIfNotValid bool `json:"forceUserToResetPasswordIfNotValid"`
+	MaximumLength                      *int `json:"maximumLength"`
+	MinimumDigits                      *int `json:"minimumDigits"`
+	MinimumLength                      int  `json:"minimumLength"`
+	MinimumLowercaseLetters            *int `json:"minimumLowercaseLetters"`
+	MinimumSpecialCharacters           *int `json:"minimumSpecialCharacters"`
+	MinimumUppercaseLetters            *int `json:"minimumUppercaseLetters"`
+	PasswordExpirationPeriodDays       *int `json:"passwordExpirationPeriodDays"`
+	PasswordReuseFrequencyDays         *int `json:"passwordReuseFrequencyDays"`
+}
+
+// PasswordResetRequest defines model for PasswordResetRequest.
+type PasswordResetRequest struct {
+	Email string `json:"email"`
+}
+
 // ProfileForecast defines model for ProfileForecast.
 type ProfileForecast struct {
 	Forecast RetentionForecast `json:"forecast"`
@@ -1281,6 +1300,12 @@ type ProfileRetention struct {
 
 // ProvisionType How devices of the profile may make themselves known.
 type ProvisionType string
+
+// PublicLoginRequest defines model for PublicLoginRequest.
+type PublicLoginRequest struct {
+	// PublicID Id of the public customer.
+	PublicID string `json:"publicId"`
+}
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
@@ -1365,6 +1390,14 @@ type RelationsQueryParameters struct {
 
 // RelationsQueryParametersDirection FROM follows relations that begin at an entity.
 type RelationsQueryParametersDirection string
+
+// ResetPasswordRequest defines model for ResetPasswordRequest.
+type ResetPasswordRequest struct {
+	Password string `json:"password"`
+
+	// ResetToken The token of the link.
+	ResetToken string `json:"resetToken"`
+}
 
 // RetentionForecast defines model for RetentionForecast.
 type RetentionForecast struct {
@@ -2056,7 +2089,7 @@ type GetDevicesListParams struct {
 
 // ActivateUserParams defines parameters for ActivateUser.
 type ActivateUserParams struct {
-	// SendActivationMail Accepted and without effect; this server sends no mail.
+	// SendActivationMail Whether to tell the user by mail that the account is active.
 	SendActivationMail *bool `form:"sendActivationMail,omitempty" json:"sendActivationMail,omitempty"`
 }
 
@@ -2562,7 +2595,7 @@ type RotateAPITokenParams struct {
 
 // SaveUserParams defines parameters for SaveUser.
 type SaveUserParams struct {
-	// SendActivationMail Accepted and without effect; this server sends no mail.
+	// SendActivationMail Whether to send a new user the link to activate the account. Without a mail server it stands in the server's log.
 	SendActivationMail *bool `form:"sendActivationMail,omitempty" json:"sendActivationMail,omitempty"`
 }
 
@@ -2611,6 +2644,9 @@ type ChangePasswordJSONRequestBody = ChangePasswordRequest
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
 
+// LoginPublicJSONRequestBody defines body for LoginPublic for application/json ContentType.
+type LoginPublicJSONRequestBody = PublicLoginRequest
+
 // RefreshTokenJSONRequestBody defines body for RefreshToken for application/json ContentType.
 type RefreshTokenJSONRequestBody = RefreshRequest
 
@@ -2637,6 +2673,12 @@ type SaveEntityViewJSONRequestBody = EntityViewRequest
 
 // ActivateUserJSONRequestBody defines body for ActivateUser for application/json ContentType.
 type ActivateUserJSONRequestBody = ActivateRequest
+
+// ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
+type ResetPasswordJSONRequestBody = ResetPasswordRequest
+
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = PasswordResetRequest
 
 // CompleteSetupJSONRequestBody defines body for CompleteSetup for application/json ContentType.
 type CompleteSetupJSONRequestBody = SetupRequest
@@ -2907,6 +2949,9 @@ type ServerInterface interface {
 	// Login Log in
 	// (POST /api/auth/login)
 	Login(ctx echo.Context) error
+	// LoginPublic Log in as a public customer
+	// (POST /api/auth/login/public)
+	LoginPublic(ctx echo.Context) error
 	// Logout End the login session
 	// (POST /api/auth/logout)
 	Logout(ctx echo.Context) error
@@ -3102,12 +3147,21 @@ type ServerInterface interface {
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx echo.Context, params ActivateUserParams) error
+	// ResetPassword Set another password with the token of a link
+	// (POST /api/noauth/resetPassword)
+	ResetPassword(ctx echo.Context) error
+	// RequestPasswordReset Ask for a link to set another password
+	// (POST /api/noauth/resetPasswordByEmail)
+	RequestPasswordReset(ctx echo.Context) error
 	// GetSetup Whether the first run is still to be done
 	// (GET /api/noauth/setup)
 	GetSetup(ctx echo.Context) error
 	// CompleteSetup Do the first run
 	// (POST /api/noauth/setup)
 	CompleteSetup(ctx echo.Context) error
+	// GetUserPasswordPolicy What a password has to be
+	// (GET /api/noauth/userPasswordPolicy)
+	GetUserPasswordPolicy(ctx echo.Context) error
 	// DeleteDeviceAttributes Delete attributes of a device
 	// (DELETE /api/plugins/telemetry/{deviceId}/{scope})
 	DeleteDeviceAttributes(ctx echo.Context, deviceID DeviceID, scope AttributeScopePath, params DeleteDeviceAttributesParams) error
@@ -3592,6 +3646,15 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Login(ctx)
+	return err
+}
+
+// LoginPublic converts echo context to params.
+func (w *ServerInterfaceWrapper) LoginPublic(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LoginPublic(ctx)
 	return err
 }
 
@@ -5031,6 +5094,24 @@ func (w *ServerInterfaceWrapper) ActivateUser(ctx echo.Context) error {
 	return err
 }
 
+// ResetPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ResetPassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResetPassword(ctx)
+	return err
+}
+
+// RequestPasswordReset converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestPasswordReset(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestPasswordReset(ctx)
+	return err
+}
+
 // GetSetup converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSetup(ctx echo.Context) error {
 	var err error
@@ -5046,6 +5127,15 @@ func (w *ServerInterfaceWrapper) CompleteSetup(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompleteSetup(ctx)
+	return err
+}
+
+// GetUserPasswordPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUserPasswordPolicy(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUserPasswordPolicy(ctx)
 	return err
 }
 
@@ -7195,6 +7285,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/assets", wrapper.GetAssetsByIds, options.OperationMiddlewares["getAssetsByIds"]...)
 	router.POST(options.BaseURL+"/api/auth/changePassword", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
+	router.POST(options.BaseURL+"/api/auth/login/public", wrapper.LoginPublic, options.OperationMiddlewares["loginPublic"]...)
 	router.POST(options.BaseURL+"/api/auth/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.GET(options.BaseURL+"/api/auth/sessions", wrapper.GetSessions, options.OperationMiddlewares["getSessions"]...)
 	router.DELETE(options.BaseURL+"/api/auth/sessions/:sessionId", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
@@ -7260,8 +7351,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/entityView/info/:entityViewId", wrapper.GetEntityViewInfo, options.OperationMiddlewares["getEntityViewInfo"]...)
 	router.GET(options.BaseURL+"/api/entityView/types", wrapper.GetEntityViewTypes, options.OperationMiddlewares["getEntityViewTypes"]...)
 	router.POST(options.BaseURL+"/api/noauth/activate", wrapper.ActivateUser, options.OperationMiddlewares["activateUser"]...)
+	router.POST(options.BaseURL+"/api/noauth/resetPassword", wrapper.ResetPassword, options.OperationMiddlewares["resetPassword"]...)
+	router.POST(options.BaseURL+"/api/noauth/resetPasswordByEmail", wrapper.RequestPasswordReset, options.OperationMiddlewares["requestPasswordReset"]...)
 	router.GET(options.BaseURL+"/api/noauth/setup", wrapper.GetSetup, options.OperationMiddlewares["getSetup"]...)
 	router.POST(options.BaseURL+"/api/noauth/setup", wrapper.CompleteSetup, options.OperationMiddlewares["completeSetup"]...)
+	router.GET(options.BaseURL+"/api/noauth/userPasswordPolicy", wrapper.GetUserPasswordPolicy, options.OperationMiddlewares["getUserPasswordPolicy"]...)
 	router.DELETE(options.BaseURL+"/api/plugins/telemetry/:deviceId/:scope", wrapper.DeleteDeviceAttributes, options.OperationMiddlewares["deleteDeviceAttributes"]...)
 	router.POST(options.BaseURL+"/api/plugins/telemetry/:deviceId/:scope", wrapper.SaveDeviceAttributes, options.OperationMiddlewares["saveDeviceAttributes"]...)
 	router.DELETE(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/:scope", wrapper.DeleteEntityAttributes, options.OperationMiddlewares["deleteEntityAttributes"]...)
@@ -7704,6 +7798,28 @@ type LoginResponseObject interface {
 type Login200JSONResponse struct{ TokenPairJSONResponse }
 
 func (response Login200JSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LoginPublicRequestObject struct {
+	Body *LoginPublicJSONRequestBody
+}
+
+type LoginPublicResponseObject interface {
+	VisitLoginPublicResponse(w http.ResponseWriter) error
+}
+
+type LoginPublic200JSONResponse struct{ TokenPairJSONResponse }
+
+func (response LoginPublic200JSONResponse) VisitLoginPublicResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9107,6 +9223,44 @@ func (response ActivateUser200JSONResponse) VisitActivateUserResponse(w http.Res
 	return err
 }
 
+type ResetPasswordRequestObject struct {
+	Body *ResetPasswordJSONRequestBody
+}
+
+type ResetPasswordResponseObject interface {
+	VisitResetPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetPassword200JSONResponse struct{ TokenPairJSONResponse }
+
+func (response ResetPassword200JSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset200Response struct {
+}
+
+func (response RequestPasswordReset200Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
 type GetSetupRequestObject struct {
 }
 
@@ -9139,6 +9293,27 @@ type CompleteSetupResponseObject interface {
 type CompleteSetup200JSONResponse struct{ TokenPairJSONResponse }
 
 func (response CompleteSetup200JSONResponse) VisitCompleteSetupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserPasswordPolicyRequestObject struct {
+}
+
+type GetUserPasswordPolicyResponseObject interface {
+	VisitGetUserPasswordPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetUserPasswordPolicy200JSONResponse PasswordPolicy
+
+func (response GetUserPasswordPolicy200JSONResponse) VisitGetUserPasswordPolicyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -10632,6 +10807,9 @@ type StrictServerInterface interface {
 	// Login Log in
 	// (POST /api/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
+	// LoginPublic Log in as a public customer
+	// (POST /api/auth/login/public)
+	LoginPublic(ctx context.Context, request LoginPublicRequestObject) (LoginPublicResponseObject, error)
 	// Logout End the login session
 	// (POST /api/auth/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -10827,12 +11005,21 @@ type StrictServerInterface interface {
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx context.Context, request ActivateUserRequestObject) (ActivateUserResponseObject, error)
+	// ResetPassword Set another password with the token of a link
+	// (POST /api/noauth/resetPassword)
+	ResetPassword(ctx context.Context, request ResetPasswordRequestObject) (ResetPasswordResponseObject, error)
+	// RequestPasswordReset Ask for a link to set another password
+	// (POST /api/noauth/resetPasswordByEmail)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
 	// GetSetup Whether the first run is still to be done
 	// (GET /api/noauth/setup)
 	GetSetup(ctx context.Context, request GetSetupRequestObject) (GetSetupResponseObject, error)
 	// CompleteSetup Do the first run
 	// (POST /api/noauth/setup)
 	CompleteSetup(ctx context.Context, request CompleteSetupRequestObject) (CompleteSetupResponseObject, error)
+	// GetUserPasswordPolicy What a password has to be
+	// (GET /api/noauth/userPasswordPolicy)
+	GetUserPasswordPolicy(ctx context.Context, request GetUserPasswordPolicyRequestObject) (GetUserPasswordPolicyResponseObject, error)
 	// DeleteDeviceAttributes Delete attributes of a device
 	// (DELETE /api/plugins/telemetry/{deviceId}/{scope})
 	DeleteDeviceAttributes(ctx context.Context, request DeleteDeviceAttributesRequestObject) (DeleteDeviceAttributesResponseObject, error)
@@ -11525,6 +11712,52 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(LoginResponseObject); ok {
 		return validResponse.VisitLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LoginPublic operation middleware
+func (sh *strictHandler) LoginPublic(ctx echo.Context) error {
+	var request LoginPublicRequestObject
+
+	var body LoginPublicJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LoginPublic(ctx.Request().Context(), request.(LoginPublicRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LoginPublic")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LoginPublicResponseObject); ok {
+		return validResponse.VisitLoginPublicResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -13346,6 +13579,98 @@ func (sh *strictHandler) ActivateUser(ctx echo.Context, params ActivateUserParam
 	return nil
 }
 
+// ResetPassword operation middleware
+func (sh *strictHandler) ResetPassword(ctx echo.Context) error {
+	var request ResetPasswordRequestObject
+
+	var body ResetPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetPassword(ctx.Request().Context(), request.(ResetPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResetPasswordResponseObject); ok {
+		return validResponse.VisitResetPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx echo.Context) error {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx.Request().Context(), request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		return validResponse.VisitRequestPasswordResetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetSetup operation middleware
 func (sh *strictHandler) GetSetup(ctx echo.Context) error {
 	var request GetSetupRequestObject
@@ -13409,6 +13734,29 @@ func (sh *strictHandler) CompleteSetup(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CompleteSetupResponseObject); ok {
 		return validResponse.VisitCompleteSetupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUserPasswordPolicy operation middleware
+func (sh *strictHandler) GetUserPasswordPolicy(ctx echo.Context) error {
+	var request GetUserPasswordPolicyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserPasswordPolicy(ctx.Request().Context(), request.(GetUserPasswordPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserPasswordPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUserPasswordPolicyResponseObject); ok {
+		return validResponse.VisitGetUserPasswordPolicyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

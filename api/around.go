@@ -162,7 +162,7 @@ func (s *Server) fail(err error, c echo.Context) {
 // fromEcho words what the router and the generated parameter binding found.
 func fromEcho(e *echo.HTTPError, r *http.Request) error {
 	switch {
-	case e.Code == http.StatusMethodNotAllowed && r.URL.Path == "/api/auth/login":
+	case e.Code == http.StatusMethodNotAllowed && isLogin(r.URL.Path) && r.URL.Path != "/api/auth/token":
 		return &routeError{http.StatusUnauthorized, codeUnauthenticated, "Authentication method not supported"}
 	case e.Code == http.StatusMethodNotAllowed:
 		return &routeError{e.Code, codeBadRequest, "Request method '" + r.Method + "' is not supported"}

@@ -23,6 +23,15 @@ func (s *Server) Login(ctx context.Context, req LoginRequestObject) (LoginRespon
 	return Login200JSONResponse{pairOf(pair)}, nil
 }
 
+// LoginPublic answers POST /api/auth/login/public.
+func (s *Server) LoginPublic(ctx context.Context, req LoginPublicRequestObject) (LoginPublicResponseObject, error) {
+	pair, err := s.auth.LoginPublic(ctx, req.Body.PublicID, requestOf(ctx).client())
+	if err != nil {
+		return nil, err
+	}
+	return LoginPublic200JSONResponse{pairOf(pair)}, nil
+}
+
 // RefreshToken answers POST /api/auth/token.
 func (s *Server) RefreshToken(ctx context.Context, req RefreshTokenRequestObject) (RefreshTokenResponseObject, error) {
 	if req.Body.RefreshToken == "" {
@@ -46,6 +55,9 @@ func (s *Server) Logout(ctx context.Context, _ LogoutRequestObject) (LogoutRespo
 // GetCurrentUser answers GET /api/auth/user.
 func (s *Server) GetCurrentUser(ctx context.Context, _ GetCurrentUserRequestObject) (GetCurrentUserResponseObject, error) {
 	p := caller(ctx)
+	if p.Public {
+		return GetCurrentUser200JSONResponse(wireUser(auth.PublicUser(p.Tenant, p.Customer))), nil
+	}
 	u, err := s.Registry.User(ctx, p.Tenant, p.User)
 	if err != nil {
 		return nil, err
@@ -61,6 +73,9 @@ func (s *Server) ChangePassword(ctx context.Context, req ChangePasswordRequestOb
 	r := requestOf(ctx)
 	if err := auth.RequirePerson(r.principal); err != nil {
 		return nil, err
+	}
+	if r.principal.Public {
+		return nil, model.Errorf(model.Denied, "")
 	}
 	pair, err := s.auth.ChangePassword(ctx, r.principal, req.Body.CurrentPassword, req.Body.NewPassword, r.client())
 	if err != nil {
@@ -80,6 +95,13 @@ func (s *Server) ActivateUser(ctx context.Context, req ActivateUserRequestObject
 	pair, err := s.auth.Activate(ctx, req.Body.ActivateToken, req.Body.Password, requestOf(ctx).client())
 	if err != nil {
 		return nil, err
+	}
+	if req.Params.SendActivationMail == nil || *req.Params.SendActivationMail {
+		if p, err := s.auth.Verify(pair.Token); err == nil {
+			if u, err := s.Registry.User(ctx, p.Tenant, p.User); err == nil {
+				s.tell(u.Email, "Your account is active", "Your account at Tidewire is active.")
+			}
+		}
 	}
 	return ActivateUser200JSONResponse{pairOf(pair)}, nil
 }

@@ -26,6 +26,8 @@ type Deps struct {
 
 	// Backups writes backups. Nil means that there are none.
 	Backups Backups
+	// Mail carries messages to people.
+	Mail Mail
 
 	// Live answers the WebSocket routes. Nil means they do not exist.
 	Live http.Handler
@@ -42,6 +44,8 @@ type Deps struct {
 	// PublicURL is the address clients reach the server under, for links it hands out. ""
 	// means the one the request came to.
 	PublicURL string
+	// LocalURL is where links lead that somebody not known asked for, when PublicURL is "".
+	LocalURL string
 	// UserTokens lets administrators log in as the users below them.
 	UserTokens bool
 	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count.
@@ -106,6 +110,12 @@ type Writer interface {
 	Write(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error
 	// Save takes what somebody else says of it.
 	Save(ctx context.Context, e *model.Entity, sets ...*model.WriteSet) error
+}
+
+// Mail makes and sends a message behind the caller's back; a nil message is none. Post never
+// waits; it fails with Overload when too many wait.
+type Mail interface {
+	Post(job func(context.Context) (*model.Mail, error)) error
 }
 
 // Activity answers from memory when a device was last heard; false when it never was.

@@ -29,14 +29,18 @@ func entity(kind, name string) string {
 // rows has one row a route. 404 is what another tenant's things look like, 403 those of
 // another customer. Lists answer 200 and are searched for what they must not contain.
 var rows = map[string]row{
-	"POST /api/auth/login":          {"/api/auth/login", `{}`, 401, 401, 401},
-	"POST /api/auth/token":          {"/api/auth/token", `{}`, 401, 401, 401},
-	"POST /api/auth/logout":         {"/api/auth/logout", "", 401, 200, 200},
-	"GET /api/auth/user":            {"/api/auth/user", "", 401, 200, 200},
-	"POST /api/auth/changePassword": {"/api/auth/changePassword", `{"currentPassword":"x","newPassword":"y"}`, 401, 400, 400},
-	"POST /api/noauth/activate":     {"/api/noauth/activate", `{"activateToken":"x","password":"long enough"}`, 400, 400, 400},
-	"GET /api/noauth/setup":         {"/api/noauth/setup", "", 200, 200, 200},
-	"POST /api/noauth/setup":        {"/api/noauth/setup", `{"token":"x"}`, 401, 401, 401},
+	"POST /api/auth/login":                  {"/api/auth/login", `{}`, 401, 401, 401},
+	"POST /api/auth/login/public":           {"/api/auth/login/public", `{"publicId":"{one}"}`, 401, 401, 401},
+	"POST /api/noauth/resetPasswordByEmail": {"/api/noauth/resetPasswordByEmail", `{"email":"a@example.org"}`, 200, 200, 200},
+	"POST /api/noauth/resetPassword":        {"/api/noauth/resetPassword", `{"resetToken":"x","password":"long enough"}`, 400, 400, 400},
+	"GET /api/noauth/userPasswordPolicy":    {"/api/noauth/userPasswordPolicy", "", 200, 200, 200},
+	"POST /api/auth/token":                  {"/api/auth/token", `{}`, 401, 401, 401},
+	"POST /api/auth/logout":                 {"/api/auth/logout", "", 401, 200, 200},
+	"GET /api/auth/user":                    {"/api/auth/user", "", 401, 200, 200},
+	"POST /api/auth/changePassword":         {"/api/auth/changePassword", `{"currentPassword":"x","newPassword":"y"}`, 401, 400, 400},
+	"POST /api/noauth/activate":             {"/api/noauth/activate", `{"activateToken":"x","password":"long enough"}`, 400, 400, 400},
+	"GET /api/noauth/setup":                 {"/api/noauth/setup", "", 200, 200, 200},
+	"POST /api/noauth/setup":                {"/api/noauth/setup", `{"token":"x"}`, 401, 401, 401},
 
 	"POST /api/tenant":                                 {"/api/tenant", `{"id":` + entity("TENANT", "a") + `,"title":"Mine"}`, 401, 403, 403},
 	"GET /api/tenant/:tenantId":                        {"/api/tenant/{a}", "", 401, 404, 403},

@@ -75,7 +75,9 @@ func isPublic(path string) bool {
 }
 
 // isLogin reports whether a route takes credentials in its body.
-func isLogin(path string) bool { return path == "/api/auth/login" || path == "/api/auth/token" }
+func isLogin(path string) bool {
+	return path == "/api/auth/login" || path == "/api/auth/login/public" || path == "/api/auth/token"
+}
 
 // authenticate says who presents the request (contract thingsboard 2.2). A token in the
 // query counts for sockets only: addresses end up in logs.

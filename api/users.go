@@ -3,8 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
-	"net/url"
-	"strings"
+	"errors"
 
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/model"
@@ -52,6 +51,11 @@ func (s *Server) SaveUser(ctx context.Context, req SaveUserRequestObject) (SaveU
 	u.FirstName, u.LastName, u.Phone = orEmpty(b.FirstName), orEmpty(b.LastName), orEmpty(b.Phone)
 	if err := s.Registry.SaveUser(ctx, u); err != nil {
 		return nil, err
+	}
+	if b.ID == nil && (req.Params.SendActivationMail == nil || *req.Params.SendActivationMail) {
+		if err := s.sendActivation(ctx, u); err != nil { // as if it had not been asked for
+			return nil, errors.Join(err, s.Registry.DeleteUser(context.WithoutCancel(ctx), u.Tenant, u.ID))
+		}
 	}
 	return SaveUser200JSONResponse{UserJSONResponse(wireUser(u))}, nil
 }
@@ -140,17 +144,19 @@ func (s *Server) GetActivationLink(ctx context.Context, req GetActivationLinkReq
 	if u.Activated {
 		return nil, model.Invalidf("User is already activated!")
 	}
-	token, err := s.auth.SetupLink(ctx, u.ID)
+	l, err := s.activationLink(ctx, cmp.Or(s.PublicURL, requestOf(ctx).origin()), u)
 	if err != nil {
 		return nil, err
 	}
-	base := strings.TrimSuffix(cmp.Or(s.PublicURL, requestOf(ctx).origin()), "/")
-	return textAnswer(base + "/login/createPassword?activateToken=" + url.QueryEscape(token)), nil
+	return textAnswer(l), nil
 }
 
 // GetUsers answers GET /api/users.
 func (s *Server) GetUsers(ctx context.Context, req GetUsersRequestObject) (GetUsersResponseObject, error) {
 	p, q := caller(ctx), req.Params
+	if p.Public {
+		return nil, model.Errorf(model.Denied, "")
+	}
 	var filter model.UserFilter
 	if p.Authority == model.CustomerUser {
 		filter.Customer = p.Customer
@@ -167,6 +173,9 @@ func (s *Server) GetCustomerUsers(ctx context.Context, req GetCustomerUsersReque
 	c, err := s.customer(ctx, auth.Read, req.CustomerID)
 	if err != nil {
 		return nil, err
+	}
+	if caller(ctx).Public {
+		return nil, model.Errorf(model.Denied, "")
 	}
 	q := req.Params
 	list, err := s.users(ctx, c.Tenant, model.UserFilter{Customer: model.CustomerID(c.ID)},

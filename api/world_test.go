@@ -18,6 +18,8 @@ import (
 	"github.com/tidewire/tidewire/api"
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/ingest"
+	"github.com/tidewire/tidewire/mail"
+	"github.com/tidewire/tidewire/mail/mailtest"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/tsdb"
@@ -75,6 +77,7 @@ type world struct {
 	clock    *clock
 	logged   *strings.Builder
 	broken   *broken
+	mails    *mailtest.Server
 
 	a, b             model.TenantID
 	one, two         model.CustomerID
@@ -140,7 +143,11 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 		}
 	})
 
+	w.mails = mailtest.Listen(t, nil, false)
+	queue := mail.New(&mail.SMTP{Addr: w.mails.Addr, From: "tide@example.org", Security: mail.Off}, mail.Options{})
+	t.Cleanup(func() { check(t, queue.Close()) })
 	deps := api.Deps{
+		Mail: queue, LocalURL: "http://127.0.0.1:8080",
 		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: w.registry,
 		Store: w.db, Writer: w.broken, Activity: w.pipeline,
 		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUpgradeRequired) }),

@@ -31,6 +31,7 @@ import (
 	"github.com/tidewire/tidewire/api"
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/ingest"
+	"github.com/tidewire/tidewire/mail"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/subscriptions"
@@ -130,6 +131,7 @@ type parts struct {
 	db       *tsdb.DB
 	pipeline *ingest.Pipeline
 	live     *ws.Server
+	mail     *mail.Queue
 	demo     *demonstration
 	backups  *backups
 
@@ -217,6 +219,12 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		Limits: ws.Limits{Buckets: cfg.MaxBuckets}})
 	p.serving.Store(true)
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
+	var sender mail.Sender = mail.Log{Log: log}
+	if cfg.Mail.Addr != "" {
+		sender = &cfg.Mail
+	}
+	p.mail = mail.New(sender, mail.Options{Log: log})
+	opened.push(p.mail.Close)
 	if cfg.Demo {
 		p.demo = &demonstration{registry: p.registry, auth: p.auth, pipeline: p.pipeline, log: log, dataDir: cfg.DataDir}
 	}
@@ -319,7 +327,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
 		Backups: p.backups,
 		Live:    p.live, Metrics: p.metrics(), Assets: web.Assets(),
-		SetupToken: setupToken, PublicURL: public, UserTokens: cfg.UserTokens, TrustedProxies: proxies,
+		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies,
 		Ready: func() error {
 			if ctx.Err() != nil {
 				return errors.New("stopping")

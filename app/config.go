@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/tidewire/tidewire/mail"
 )
 
 // Config is what an operator decides. The zero value of a field means what it says.
@@ -22,6 +24,8 @@ type Config struct {
 	TLSCert, TLSKey string
 	// UserTokens lets administrators log in as the users below them.
 	UserTokens bool
+	// Mail sends links to people. Its zero value means that they stand in the log.
+	Mail mail.SMTP
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Empty means nobody's.
 	TrustedProxies []string
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
@@ -80,6 +84,14 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxDeviceSeries < 0 || c.MaxTenantSeries < 0 {
 		return c, fmt.Errorf("max-device-series, max-tenant-series: %d, %d: less than 1", c.MaxDeviceSeries, c.MaxTenantSeries)
+	}
+	if c.Mail.Addr != "" {
+		if err := c.Mail.Check(); err != nil {
+			return c, err
+		}
+		if c.URL == "" {
+			return c, errors.New("url: links in mails need it to lead somewhere; set --url to how browsers reach the server")
+		}
 	}
 	if c.MaxBuckets < 0 {
 		return c, fmt.Errorf("max-buckets: %d is less than 1", c.MaxBuckets)

@@ -119,6 +119,9 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 	if p.Customer == model.NoCustomer || p.Customer == (model.CustomerID{}) {
 		return false // never match what is assigned to nobody
 	}
+	if p.Public && (!op.reads() || e.Type == model.EntityUser) {
+		return false // a link that anybody may hold shows things, and nobody's address
+	}
 	switch e.Type {
 	case model.EntityDevice, model.EntityAsset, model.EntityEntityView, model.EntityAlarm:
 		return e.Customer == p.Customer && op != Delete && op != WriteCredentials && op != Assign

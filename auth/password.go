@@ -89,6 +89,9 @@ func parseHash(encoded string) (p Params, salt, sum []byte, err error) {
 	return p, salt, sum, nil
 }
 
+// PasswordBounds returns how short and how long a password may be.
+func PasswordBounds() (shortest, longest int) { return minPassword, maxPassword }
+
 // checkNewPassword refuses passwords nobody should have.
 func checkNewPassword(password string) error {
 	if utf8.RuneCountInString(password) < minPassword {

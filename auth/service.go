@@ -119,8 +119,12 @@ func (s *Service) LoginAs(ctx context.Context, user model.UserID, c Client) (Pai
 func (s *Service) open(ctx context.Context, u *model.User, c Client) (Pair, error) {
 	now := s.opts.Now()
 	session, refresh := model.NewID(now, s.opts.Random), model.NewID(now, s.opts.Random)
-	err := s.store.CreateSession(ctx, &model.Session{ID: session, User: u.ID, Created: now.UnixMilli(),
-		Expires: now.Add(refreshLife).UnixMilli(), Refresh: hashRefresh(refresh), Address: clip(c.Address, 64), Agent: clip(c.Agent, 255)})
+	record := &model.Session{ID: session, User: u.ID, Created: now.UnixMilli(),
+		Expires: now.Add(refreshLife).UnixMilli(), Refresh: hashRefresh(refresh), Address: clip(c.Address, 64), Agent: clip(c.Agent, 255)}
+	if isPublic(u) {
+		record.User, record.Customer = model.UserID{}, u.Customer
+	}
+	err := s.store.CreateSession(ctx, record)
 	if err != nil {
 		return Pair{}, fmt.Errorf("auth: open session: %w", err)
 	}
@@ -152,13 +156,13 @@ func (s *Service) Refresh(ctx context.Context, token string) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	a, err := s.store.AccountByID(ctx, user)
+	u, err := s.renewing(ctx, c, user)
 	switch {
 	case model.KindOf(err) == model.NotFound:
 		return Pair{}, errExpired(err)
 	case err != nil:
 		return Pair{}, fmt.Errorf("auth: find user: %w", err)
-	case !a.User.Enabled:
+	case !u.Enabled:
 		return Pair{}, errInactive()
 	}
 	next := s.signer.successor(session, old)
@@ -171,7 +175,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Pair, error) {
 	if err != nil {
 		return Pair{}, fmt.Errorf("auth: rotate session: %w", err)
 	}
-	return s.pair(&a.User, session, next)
+	return s.pair(u, session, next)
 }
 
 // Logout ends the session of p: all its tokens are Expired from then on.

@@ -15,13 +15,40 @@ const linkBytes = 32
 // of a new one, or of the first one at the first run. An earlier token of the user dies.
 // Only its hash is kept.
 func (s *Service) SetupLink(ctx context.Context, user model.UserID) (token string, err error) {
+	return s.link(ctx, user, false)
+}
+
+// ResetLink makes the one-time token with which the user with an e-mail chooses another
+// password. It returns a nil user and no error when there is none who could use it, and when
+// the last one is less than a minute old: whoever asks must not learn which.
+func (s *Service) ResetLink(ctx context.Context, email string) (*model.User, string, error) {
+	a, err := s.store.Account(ctx, email)
+	switch {
+	case model.KindOf(err) == model.NotFound:
+		return nil, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("auth: find user: %w", err)
+	case !a.User.Enabled || a.Password == "":
+		return nil, "", nil
+	}
+	token, err := s.link(ctx, a.User.ID, true)
+	if model.KindOf(err) == model.TooMany {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return &a.User, token, nil
+}
+
+func (s *Service) link(ctx context.Context, user model.UserID, reset bool) (token string, err error) {
 	token, err = s.randomText(linkBytes)
 	if err != nil {
 		return "", err
 	}
 	now := s.opts.Now()
 	err = s.store.SaveSetupLink(ctx, &model.SetupLink{Hash: sha256.Sum256([]byte(token)), User: user,
-		Created: now.UnixMilli(), Expires: now.Add(s.opts.LinkLife).UnixMilli()})
+		Created: now.UnixMilli(), Expires: now.Add(s.opts.LinkLife).UnixMilli(), Reset: reset})
 	if err != nil {
 		return "", fmt.Errorf("auth: save setup link: %w", err)
 	}
@@ -34,21 +61,40 @@ func (s *Service) Activate(ctx context.Context, token, password string, c Client
 	if token == "" {
 		return Pair{}, model.Invalidf("Parameter 'activateToken' can't be empty!")
 	}
-	if err := checkNewPassword(password); err != nil {
-		return Pair{}, err
-	}
-	hash, err := s.hasher.hash(ctx, password)
-	if err != nil {
-		return Pair{}, err
-	}
-	a, err := s.store.RedeemSetupLink(ctx, sha256.Sum256([]byte(token)), hash)
+	_, pair, err := s.redeem(ctx, token, false, password, c)
 	if model.KindOf(err) == model.NotFound {
 		return Pair{}, model.Invalidf("Activation token is unknown or has expired!")
 	}
-	if err != nil {
-		return Pair{}, fmt.Errorf("auth: redeem setup link: %w", err)
+	return pair, err
+}
+
+// ResetPassword uses a reset token up: its user gets the password, every session of the user
+// ends, and a new one begins (contract thingsboard 2.1, /api/noauth/resetPassword).
+func (s *Service) ResetPassword(ctx context.Context, token, password string, c Client) (*model.User, Pair, error) {
+	if token == "" {
+		return nil, Pair{}, model.Invalidf("Parameter 'resetToken' can't be empty!")
 	}
-	return s.open(ctx, &a.User, c)
+	u, pair, err := s.redeem(ctx, token, true, password, c)
+	if model.KindOf(err) == model.NotFound {
+		return nil, Pair{}, model.Invalidf("Invalid reset token!")
+	}
+	return u, pair, err
+}
+
+func (s *Service) redeem(ctx context.Context, token string, reset bool, password string, c Client) (*model.User, Pair, error) {
+	if err := checkNewPassword(password); err != nil {
+		return nil, Pair{}, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return nil, Pair{}, err
+	}
+	a, err := s.store.RedeemSetupLink(ctx, sha256.Sum256([]byte(token)), reset, hash)
+	if err != nil {
+		return nil, Pair{}, fmt.Errorf("auth: redeem link: %w", err)
+	}
+	pair, err := s.open(ctx, &a.User, c)
+	return &a.User, pair, err
 }
 
 // ChangePassword replaces the password of p, ends all its sessions and opens a new one.

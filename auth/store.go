@@ -13,6 +13,7 @@ type Store interface {
 	Sessions
 	Liveness
 	Links
+	Publics
 	Tokens
 }
 
@@ -42,8 +43,16 @@ type Liveness interface {
 
 // Links keeps one-time links, one per user.
 type Links interface {
+	// SaveSetupLink keeps a link. It returns TooMany when the user got a reset link less than
+	// a minute ago and this is another one.
 	SaveSetupLink(context.Context, *model.SetupLink) error
-	// RedeemSetupLink uses a link up, sets the password hash of its user and enables it. It
-	// returns NotFound when there is no such link or it has expired.
-	RedeemSetupLink(ctx context.Context, hash [32]byte, password string) (*model.Account, error)
+	// RedeemSetupLink uses a link of the kind up and sets the password hash of its user, which
+	// is enabled by a first link and has to be so for a reset. It returns NotFound when there
+	// is no such link or it has expired.
+	RedeemSetupLink(ctx context.Context, hash [32]byte, reset bool, password string) (*model.Account, error)
+}
+
+// Publics finds the customers that need no login. What is none is NotFound.
+type Publics interface {
+	PublicCustomerByID(context.Context, model.CustomerID) (*model.Customer, error)
 }

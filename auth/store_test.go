@@ -51,6 +51,16 @@ func (m *memory) AccountByID(_ context.Context, id model.UserID) (*model.Account
 	return nil, model.NotFoundf("User is not found")
 }
 
+func (m *memory) PublicCustomerByID(_ context.Context, id model.CustomerID) (*model.Customer, error) {
+	if id != publicCustomer {
+		return nil, model.NotFoundf("Customer is not found")
+	}
+	return &model.Customer{ID: id, Tenant: model.TenantID{1}, Public: true}, m.err
+}
+
+// publicCustomer is the one that needs no login.
+var publicCustomer = model.CustomerID{0xcc}
+
 func (m *memory) SetPassword(_ context.Context, id model.UserID, hash string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -110,6 +120,9 @@ func (m *memory) SaveSetupLink(_ context.Context, l *model.SetupLink) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k, old := range m.links {
+		if old.User == l.User && l.Reset && old.Reset && l.Created-old.Created < 60_000 {
+			return model.Errorf(model.TooMany, "too soon")
+		}
 		if old.User == l.User {
 			delete(m.links, k)
 		}
@@ -118,11 +131,11 @@ func (m *memory) SaveSetupLink(_ context.Context, l *model.SetupLink) error {
 	return m.err
 }
 
-func (m *memory) RedeemSetupLink(_ context.Context, hash [32]byte, password string) (*model.Account, error) {
+func (m *memory) RedeemSetupLink(_ context.Context, hash [32]byte, reset bool, password string) (*model.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.links[hash]
-	if l == nil || l.Expires <= m.now().UnixMilli() {
+	if l == nil || l.Reset != reset || l.Expires <= m.now().UnixMilli() {
 		return nil, model.NotFoundf("no such link")
 	}
 	delete(m.links, hash)

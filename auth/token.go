@@ -71,6 +71,7 @@ func (s *signer) common(u *model.User, session model.ID, life time.Duration) cla
 			ExpiresAt: jwt.NewNumericDate(now.Add(life))},
 		UserID:    u.ID.String(),
 		SessionID: session.String(),
+		IsPublic:  isPublic(u),
 	}
 }
 
@@ -138,7 +139,7 @@ func (c *claims) principal() (model.Principal, error) {
 	if c.TenantID == nil || c.CustomerID == nil || len(c.Scopes) != 1 || c.ID != "" {
 		return model.Principal{}, errWrongToken()
 	}
-	p := model.Principal{Authority: model.Authority(c.Scopes[0]), Expires: c.ExpiresAt.UnixMilli()}
+	p := model.Principal{Authority: model.Authority(c.Scopes[0]), Public: c.IsPublic, Expires: c.ExpiresAt.UnixMilli()}
 	err := errors.Join((*model.ID)(&p.User).UnmarshalText([]byte(c.UserID)), p.Session.UnmarshalText([]byte(c.SessionID)),
 		(*model.ID)(&p.Tenant).UnmarshalText([]byte(*c.TenantID)), (*model.ID)(&p.Customer).UnmarshalText([]byte(*c.CustomerID)))
 	if err != nil {

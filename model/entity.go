@@ -57,6 +57,7 @@ type Principal struct {
 	Tenant    TenantID   // zero for SysAdmin
 	Customer  CustomerID // NoCustomer unless CustomerUser
 	Authority Authority
+	Public    bool  // nobody logged in: a public customer shows itself, and nothing may be changed
 	Session   ID    // the login session; revoking it ends every token of it
 	Expires   int64 // ms; when the token presented ends
 	// Grant narrows what an API token may do, which has neither user nor session. Nil is a

@@ -44,21 +44,47 @@ func (r *Registry) SetPassword(ctx context.Context, id model.UserID, hash string
 		if err := tx.execOne("UPDATE users SET password = $2, version = version + 1 WHERE id = $1", id.String(), hash); err != nil {
 			return fmt.Errorf("registry: set password of user %s: %w", id, err)
 		}
+		if err := r.dropLinks(tx, id); err != nil {
+			return err
+		}
 		return r.endSessions(tx, sessionsOfUser, id.String())
 	})
 }
 
-// SaveSetupLink keeps the one link of a user; an earlier one opens nothing from then on.
+// dropLinks ends what would let somebody choose a user's password.
+func (r *Registry) dropLinks(tx *tx, id model.UserID) error {
+	if err := tx.exec("DELETE FROM setup_links WHERE user_id = $1", id.String()); err != nil {
+		return fmt.Errorf("registry: drop links of user %s: %w", id, err)
+	}
+	return nil
+}
+
+// resetEvery is how often a user gets a link to set another password, ms: who asks more often
+// fills somebody's mailbox.
+const resetEvery = 60_000
+
+// SaveSetupLink keeps the one link of a user; an earlier one opens nothing from then on. It
+// returns TooMany for a second reset link within a minute.
 func (r *Registry) SaveSetupLink(ctx context.Context, l *model.SetupLink) error {
 	return r.write(ctx, func(tx *tx) error {
 		if _, err := accountWhere(tx.ctx, tx.sql, "id = $1", l.User.String()); err != nil {
 			return err
 		}
+		if l.Reset {
+			soon, err := tx.exists("SELECT user_id FROM setup_links WHERE user_id = $1 AND reset = $2 AND created > $3",
+				l.User.String(), true, l.Created-resetEvery)
+			if err != nil {
+				return fmt.Errorf("registry: look for an earlier reset link: %w", err)
+			}
+			if soon {
+				return model.Errorf(model.TooMany, "The last link is less than a minute old")
+			}
+		}
 		if err := tx.exec("DELETE FROM setup_links WHERE user_id = $1 OR expires <= $2", l.User.String(), r.now()); err != nil {
 			return fmt.Errorf("registry: drop old setup links: %w", err)
 		}
-		err := tx.exec("INSERT INTO setup_links (user_id, hash, created, expires) VALUES ($1, $2, $3, $4)", l.User.String(),
-			hashText(l.Hash), l.Created, l.Expires)
+		err := tx.exec("INSERT INTO setup_links (user_id, hash, created, expires, reset) VALUES ($1, $2, $3, $4, $5)", l.User.String(),
+			hashText(l.Hash), l.Created, l.Expires, l.Reset)
 		if err != nil {
 			return fmt.Errorf("registry: save setup link: %w", err)
 		}
@@ -66,13 +92,15 @@ func (r *Registry) SaveSetupLink(ctx context.Context, l *model.SetupLink) error 
 	})
 }
 
-// RedeemSetupLink uses up the link with a hash: its user is enabled and has the password
-// hash given. NotFound when there is no such link or it has expired.
-func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, password string) (*model.Account, error) {
+// RedeemSetupLink uses up the link of a kind with a hash: its user has the password hash
+// given, and by a first link is enabled. NotFound when there is no such link or it has
+// expired, and for a reset when the user is disabled.
+func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset bool, password string) (*model.Account, error) {
 	var a *model.Account
 	err := r.write(ctx, func(tx *tx) error {
 		var user model.ID
-		err := tx.row("SELECT user_id FROM setup_links WHERE hash = $1 AND expires > $2", hashText(hash), r.now()).Scan(idText{&user})
+		err := tx.row(`SELECT l.user_id FROM setup_links l JOIN users u ON u.id = l.user_id WHERE l.hash = $1 AND l.expires > $2
+			AND l.reset = $3 AND (l.reset = $4 OR u.enabled = $5)`, hashText(hash), r.now(), reset, false, true).Scan(idText{&user})
 		if errors.Is(err, sql.ErrNoRows) {
 			return model.NotFoundf("Activation token is unknown or has expired")
 		}

@@ -138,6 +138,15 @@ func (r *Registry) PublicCustomer(ctx context.Context, t model.TenantID) (*model
 	return public, nil
 }
 
+// PublicCustomerByID returns the public customer with an id, of any tenant.
+func (r *Registry) PublicCustomerByID(ctx context.Context, id model.CustomerID) (*model.Customer, error) {
+	c, err := customerWhere(ctx, r.reader, "id = $1 AND is_public = $2", id.String(), true)
+	if err == nil && c == nil {
+		err = missing("Customer", model.ID(id))
+	}
+	return c, err
+}
+
 // DeleteCustomer removes a customer with its users; what was assigned to it stays with the
 // tenant (contract thingsboard 3.3).
 func (r *Registry) DeleteCustomer(ctx context.Context, t model.TenantID, id model.CustomerID) error {
@@ -149,6 +158,9 @@ func (r *Registry) DeleteCustomer(ctx context.Context, t model.TenantID, id mode
 			return fmt.Errorf("registry: unassign from customer %s: %w", id, err)
 		}
 		if err := r.deleteUsers(tx, t, "SELECT id FROM users WHERE customer_id = $1", id.String()); err != nil {
+			return err
+		}
+		if err := r.endSessions(tx, "SELECT id FROM sessions WHERE customer_id = $1", id.String()); err != nil {
 			return err
 		}
 		if err := r.erase(tx, t, model.EntityID(id)); err != nil {

@@ -14,25 +14,32 @@ const (
 	// maxSessions bounds the sessions of a user: a script that logs in for every request
 	// ends its own oldest ones.
 	maxSessions = 1000
+	// maxPublicSessions bounds those of a public customer, which anybody may open.
+	maxPublicSessions = 10_000
 	// purgeEvery is how often expired sessions are dropped, ms.
 	purgeEvery = int64(time.Hour / time.Millisecond)
 )
 
 const sessionsOfUser = "SELECT id FROM sessions WHERE user_id = $1"
 
-// CreateSession keeps a login. The user's oldest sessions end when there are too many.
+// CreateSession keeps a login. The oldest sessions of the user, or of the public customer, end
+// when there are too many.
 func (r *Registry) CreateSession(ctx context.Context, s *model.Session) error {
 	return r.write(ctx, func(tx *tx) error {
 		if err := r.purgeSessions(tx); err != nil {
 			return err
 		}
-		err := r.endSessions(tx, "SELECT id FROM sessions WHERE user_id = $1 ORDER BY created DESC, id DESC LIMIT 1000000 OFFSET $2",
-			s.User.String(), maxSessions-1)
+		of, owner, most := "user_id", s.User.String(), maxSessions
+		if s.Customer != (model.CustomerID{}) {
+			of, owner, most = "customer_id", s.Customer.String(), maxPublicSessions
+		}
+		err := r.endSessions(tx, "SELECT id FROM sessions WHERE "+of+" = $1 ORDER BY created DESC, id DESC LIMIT 1000000 OFFSET $2",
+			owner, most-1)
 		if err != nil {
 			return err
 		}
-		err = tx.exec("INSERT INTO sessions (id, user_id, created, expires, refresh, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			s.ID.String(), s.User.String(), s.Created, s.Expires, hashText(s.Refresh), s.Address, s.Agent)
+		err = tx.exec("INSERT INTO sessions (id, "+of+", created, expires, refresh, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			s.ID.String(), owner, s.Created, s.Expires, hashText(s.Refresh), s.Address, s.Agent)
 		if err != nil {
 			return fmt.Errorf("registry: save session: %w", err)
 		}

@@ -141,6 +141,11 @@ func (r *Registry) updateUser(tx *tx, u *model.User) error {
 	if err != nil {
 		return userSaveError(u, err)
 	}
+	if emailKey(u.Email) != emailKey(old.Email) { // a link in the old mailbox opens nothing
+		if err := r.dropLinks(tx, u.ID); err != nil {
+			return err
+		}
+	}
 	if u.Authority != old.Authority || u.Customer != old.Customer || old.Enabled && !u.Enabled {
 		if err := r.endSessions(tx, sessionsOfUser, u.ID.String()); err != nil {
 			return err

@@ -181,7 +181,7 @@ func TestTooManySessionsEndTheOldest(t *testing.T) {
 	check(t, f.write(t.Context(), func(tx *tx) error {
 		for i := range maxSessions {
 			id := model.ID{byte(i), byte(i >> 8)}
-			if err := tx.exec("INSERT INTO sessions VALUES ($1, $2, $3, $4, '', '', '')", id.String(), u.ID.String(), i, int64(1)<<60); err != nil {
+			if err := tx.exec("INSERT INTO sessions (id, user_id, created, expires, refresh, address, agent) VALUES ($1, $2, $3, $4, '', '', '')", id.String(), u.ID.String(), i, int64(1)<<60); err != nil {
 				return err
 			}
 		}
@@ -208,7 +208,7 @@ func TestSetupLinkIsUsedOnce(t *testing.T) {
 	}
 	refuse := func(hash byte) {
 		t.Helper()
-		_, err := f.RedeemSetupLink(t.Context(), [32]byte{hash}, "hash")
+		_, err := f.RedeemSetupLink(t.Context(), [32]byte{hash}, false, "hash")
 		wantError(t, err, model.NotFound, "")
 	}
 	save(1, now+60_000)
@@ -216,7 +216,7 @@ func TestSetupLinkIsUsedOnce(t *testing.T) {
 	f.reopen(t)
 	refuse(1) // replaced
 	refuse(9) // unknown
-	a, err := f.RedeemSetupLink(t.Context(), [32]byte{2}, "hash")
+	a, err := f.RedeemSetupLink(t.Context(), [32]byte{2}, false, "hash")
 	if err != nil || a.Password != "hash" || !a.User.Enabled || a.User.ID != u.ID {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -224,4 +224,74 @@ func TestSetupLinkIsUsedOnce(t *testing.T) {
 	save(3, now)
 	refuse(3) // expired
 	wantError(t, f.SaveSetupLink(t.Context(), &model.SetupLink{User: model.UserID{9}}), model.NotFound, "")
+}
+
+// A reset link is for a user who may log in, comes once a minute, and ends with the password
+// and the address it was for.
+func TestResetLinksAreForThoseWhoMayLogIn(t *testing.T) {
+	f := open(t)
+	u := f.addUser(t, "u@example.org", model.NoCustomer)
+	check(t, f.SetPassword(t.Context(), u.ID, "old"))
+	now := f.clock.now().UnixMilli()
+	save := func(hash byte, created int64) error {
+		return f.SaveSetupLink(t.Context(), &model.SetupLink{Hash: [32]byte{hash}, User: u.ID, Created: created, Expires: now + 1<<30, Reset: true})
+	}
+	refuse := func(hash byte, reset bool) {
+		t.Helper()
+		_, err := f.RedeemSetupLink(t.Context(), [32]byte{hash}, reset, "new")
+		wantError(t, err, model.NotFound, "")
+	}
+	check(t, save(1, now))
+	wantError(t, save(2, now+59_000), model.TooMany, "")
+	refuse(1, false) // not a first link
+	check(t, f.EnableUser(t.Context(), f.tenant, u.ID, false))
+	refuse(1, true)
+	check(t, f.EnableUser(t.Context(), f.tenant, u.ID, true))
+	check(t, f.CreateSession(t.Context(), &model.Session{ID: model.ID{1}, User: u.ID, Expires: 1 << 60}))
+	a, err := f.RedeemSetupLink(t.Context(), [32]byte{1}, true, "new")
+	if err != nil || a.Password != "new" || f.SessionAlive(model.ID{1}) {
+		t.Errorf("%+v, %v", a, err)
+	}
+	refuse(1, true)
+	check(t, save(3, now+60_000))
+	check(t, f.SetPassword(t.Context(), u.ID, "other"))
+	refuse(3, true)
+	check(t, save(4, now+120_000))
+	got, err := f.User(t.Context(), f.tenant, u.ID)
+	check(t, err)
+	got.Email = "new@example.org"
+	check(t, f.SaveUser(t.Context(), got))
+	refuse(4, true)
+}
+
+func TestPublicSessionsEndWithTheirCustomer(t *testing.T) {
+	f := open(t)
+	c, err := f.PublicCustomer(t.Context(), f.tenant)
+	check(t, err)
+	if got, err := f.PublicCustomerByID(t.Context(), c.ID); err != nil || got.Tenant != f.tenant {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err = f.PublicCustomerByID(t.Context(), f.addCustomer(t, "Shop"))
+	wantError(t, err, model.NotFound, "")
+	open := func(id byte) {
+		check(t, f.CreateSession(t.Context(), &model.Session{ID: model.ID{id}, Customer: c.ID, Expires: 1 << 60, Refresh: [32]byte{id}}))
+	}
+	open(1)
+	f.reopen(t)
+	if !f.SessionAlive(model.ID{1}) {
+		t.Error("a restart ended a public session")
+	}
+	check(t, f.RotateSession(t.Context(), model.ID{1}, [32]byte{1}, [32]byte{2}, 1<<60+1, 0))
+	check(t, f.DeleteCustomer(t.Context(), f.tenant, c.ID))
+	if f.SessionAlive(model.ID{1}) {
+		t.Error("the session lives without its customer")
+	}
+	if c, err = f.PublicCustomer(t.Context(), f.tenant); err != nil {
+		t.Fatal(err)
+	}
+	open(2)
+	check(t, f.DeleteTenant(t.Context(), f.tenant))
+	if f.SessionAlive(model.ID{2}) {
+		t.Error("the session lives without its tenant")
+	}
 }

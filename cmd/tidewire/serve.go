@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidewire/tidewire/app"
+	"github.com/tidewire/tidewire/mail"
 )
 
 type serveCmd struct {
@@ -16,6 +17,11 @@ type serveCmd struct {
 	URL             string        `help:"How browsers reach the server, for the links it prints." placeholder:"URL"`
 	TLSCert         string        `help:"Certificate, PEM. Serves HTTPS." type:"existingfile" placeholder:"FILE"`
 	TLSKey          string        `help:"Private key of the certificate, PEM." type:"existingfile" placeholder:"FILE"`
+	SMTPHost        string        `help:"Mail server for activation and password links. Without it they stand in the log." placeholder:"HOST:PORT" name:"smtp-host"`
+	SMTPFrom        string        `help:"Sender of mails." placeholder:"ADDRESS" name:"smtp-from"`
+	SMTPUsername    string        `help:"Login of the mail server." placeholder:"NAME" name:"smtp-username"`
+	SMTPPassword    string        `help:"Password of the mail server; better in TIDEWIRE_SMTP_PASSWORD or TIDEWIRE_SMTP_PASSWORD_FILE." secret:"" placeholder:"PASSWORD" name:"smtp-password"`
+	SMTPSecurity    string        `help:"How the mail server is reached: starttls, tls or off." default:"starttls" enum:"starttls,tls,off" name:"smtp-security"`
 	UserTokens      bool          `help:"Let administrators log in as the users below them."`
 	BackupDir       string        `help:"Directory below which the server writes backups when a system administrator asks." type:"path" placeholder:"DIR"`
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
@@ -44,6 +50,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
+		Mail:      mail.SMTP{Addr: c.SMTPHost, From: c.SMTPFrom, Username: c.SMTPUsername, Password: c.SMTPPassword, Security: c.SMTPSecurity},
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain, BackupDir: c.BackupDir,

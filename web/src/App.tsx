@@ -7,6 +7,7 @@ import { DashboardsPage } from './dashboards/DashboardsPage';
 import { DevicesPage } from './devices/DevicesPage';
 import { ActivatePage } from './session/ActivatePage';
 import { LoginPage } from './session/LoginPage';
+import { ResetPage } from './session/ResetPage';
 import { SetupPage } from './session/SetupPage';
 import { Layout } from './ui/Layout';
 import { Empty, Loading } from './ui/states';
@@ -27,6 +28,9 @@ export function App() {
       </Route>
       <Route path="/login/createPassword">
         <ActivatePage />
+      </Route>
+      <Route path="/login/resetPassword">
+        <ResetPage />
       </Route>
       <Route path="/login">{claims ? <Redirect to="/devices" replace /> : <LoginPage />}</Route>
       <Route>{claims ? <Inside /> : <LoginPage />}</Route>

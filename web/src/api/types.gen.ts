@@ -177,6 +177,38 @@ export type ActivateRequest = {
     password: string;
 };
 
+export type PublicLoginRequest = {
+    /**
+     * Id of the public customer.
+     */
+    publicId: string;
+};
+
+export type PasswordResetRequest = {
+    email: string;
+};
+
+export type ResetPasswordRequest = {
+    /**
+     * The token of the link.
+     */
+    resetToken: string;
+    password: string;
+};
+
+export type PasswordPolicy = {
+    minimumLength: number;
+    maximumLength: number | null;
+    minimumUppercaseLetters: number | null;
+    minimumLowercaseLetters: number | null;
+    minimumDigits: number | null;
+    minimumSpecialCharacters: number | null;
+    allowWhitespaces: boolean;
+    forceUserToResetPasswordIfNotValid: boolean;
+    passwordExpirationPeriodDays: number | null;
+    passwordReuseFrequencyDays: number | null;
+};
+
 export type SetupState = {
     /**
      * Whether `POST /api/noauth/setup` is still possible.
@@ -1380,6 +1412,35 @@ export type LoginResponses = {
 
 export type LoginResponse = LoginResponses[keyof LoginResponses];
 
+export type LoginPublicData = {
+    body: PublicLoginRequest;
+    path?: never;
+    query?: never;
+    url: '/api/auth/login/public';
+};
+
+export type LoginPublicErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type LoginPublicError = LoginPublicErrors[keyof LoginPublicErrors];
+
+export type LoginPublicResponses = {
+    /**
+     * Tokens of a login session.
+     */
+    200: TokenPair;
+};
+
+export type LoginPublicResponse = LoginPublicResponses[keyof LoginPublicResponses];
+
 export type RefreshTokenData = {
     body: RefreshRequest;
     path?: never;
@@ -1503,7 +1564,7 @@ export type ActivateUserData = {
     path?: never;
     query?: {
         /**
-         * Accepted and without effect; this server sends no mail.
+         * Whether to tell the user by mail that the account is active.
          */
         sendActivationMail?: boolean;
     };
@@ -1539,6 +1600,91 @@ export type ActivateUserResponses = {
 };
 
 export type ActivateUserResponse = ActivateUserResponses[keyof ActivateUserResponses];
+
+export type RequestPasswordResetData = {
+    body: PasswordResetRequest;
+    path?: never;
+    query?: never;
+    url: '/api/noauth/resetPasswordByEmail';
+};
+
+export type RequestPasswordResetErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type RequestPasswordResetError = RequestPasswordResetErrors[keyof RequestPasswordResetErrors];
+
+export type RequestPasswordResetResponses = {
+    /**
+     * If there is such a user, the link is on its way.
+     */
+    200: unknown;
+};
+
+export type ResetPasswordData = {
+    body: ResetPasswordRequest;
+    path?: never;
+    query?: never;
+    url: '/api/noauth/resetPassword';
+};
+
+export type ResetPasswordErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type ResetPasswordError = ResetPasswordErrors[keyof ResetPasswordErrors];
+
+export type ResetPasswordResponses = {
+    /**
+     * Tokens of a login session.
+     */
+    200: TokenPair;
+};
+
+export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
+
+export type GetUserPasswordPolicyData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/noauth/userPasswordPolicy';
+};
+
+export type GetUserPasswordPolicyErrors = {
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetUserPasswordPolicyError = GetUserPasswordPolicyErrors[keyof GetUserPasswordPolicyErrors];
+
+export type GetUserPasswordPolicyResponses = {
+    /**
+     * The policy.
+     */
+    200: PasswordPolicy;
+};
+
+export type GetUserPasswordPolicyResponse = GetUserPasswordPolicyResponses[keyof GetUserPasswordPolicyResponses];
 
 export type GetSetupData = {
     body?: never;
@@ -2631,7 +2777,7 @@ export type SaveUserData = {
     path?: never;
     query?: {
         /**
-         * Accepted and without effect; this server sends no mail.
+         * Whether to send a new user the link to activate the account. Without a mail server it stands in the server's log.
          */
         sendActivationMail?: boolean;
     };

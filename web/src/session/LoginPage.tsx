@@ -1,6 +1,7 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { Link } from 'wouter';
 import { getSetup } from '../api';
 import { useServices, useSession } from '../backend/services';
 import { Door } from './Door';
@@ -56,6 +57,9 @@ export function LoginPage() {
           <Button type="submit" loading={busy} fullWidth mt="xs">
             Log in
           </Button>
+          <Anchor component={Link} href="/login/resetPassword" size="sm" ta="center">
+            Forgot your password?
+          </Anchor>
           <Text size="xs" c="dimmed" ta="center">
             The API behind this page: <Anchor href="/openapi.yaml">openapi.yaml</Anchor>
           </Text>
