@@ -18,21 +18,30 @@
 // # Promises
 //
 //   - A set whose Append returned nil survives a power cut and is visible to the next query.
+//
 //   - A set is applied whole or not at all; applying is a pure function of the log entry and
 //     the state, so a replay arrives at the same bytes.
+//
 //   - Two points of one series at one instant: the later Append wins, value and type.
+//
 //   - A point whose write brought a time to live is kept as long, and gone an hour after.
+//
 //   - Latest is a state of its own: a point with an equal or greater timestamp replaces it,
 //     a late one never does, and a delete keeps, drops or rewrites it as asked.
+//
 //   - Where a write asks for it, every value an instant ever had can be read: see Revisions.
+//
 //   - Latest, Raw, Aggregate and Revisions answer for one exact position: every set of the entity up to
 //     it, whole, and none behind it. A subscription continues from there.
+//
 //   - A query ends with an error when it meets its budget: of points, bytes, or time.
+//
 //   - Append waits for no reader. When the head is full and the flush is behind it waits as
 //     long as its context, then fails with [model.Overload].
 //
 //   - A delete is visible at once. What would rewrite much is hidden first and reclaimed in the
 //     background; a removed entity or tenant does not come back by a replay.
+//
 //   - Retention takes what is too old, whole partitions unread; the newest value outlives it.
 //
 // # Invariants (Check verifies them)
