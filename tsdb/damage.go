@@ -19,19 +19,15 @@ import (
 )
 
 // damages is what is known of damage on disk: which spans of keys the store cannot read, and
-// what has been told. A read that meets damage in a table asks it where to go on; a table in
-// which damage was met waits there for the flusher to mend it.
+// what has been told. A read that meets damage in a table asks it where to go on.
 type damages struct {
-	fs   vfs.FS
-	tell func(error)
-	wake func() // the flusher; nil until it runs
-
-	known atomic.Pointer[[]keySpan] // damaged spans, while the tables are not mended
+	fs    vfs.FS
+	tell  func(error)
+	known atomic.Pointer[[]keySpan] // damaged spans
 
 	mu struct {
 		sync.Mutex
-		waiting []pebble.DataCorruptionInfo
-		told    map[string]bool
+		told map[string]bool // places and tables
 	}
 }
 
@@ -41,23 +37,18 @@ func newDamages(fs vfs.FS, e Events) *damages {
 	return d
 }
 
-// met is called by Pebble, with locks of its own held, when a block of a table does not verify.
+// met is called by Pebble, with locks of its own held, when a block of a table does not verify:
+// whoever reads next finds out what was in it, but a compaction has nobody else to tell.
 func (d *damages) met(info pebble.DataCorruptionInfo) {
 	d.mu.Lock()
-	known := slices.ContainsFunc(d.mu.waiting, func(w pebble.DataCorruptionInfo) bool { return sameTable(w, info) })
-	if !known {
-		info.Bounds.Start, info.Bounds.End.Key = bytes.Clone(info.Bounds.Start), bytes.Clone(info.Bounds.End.Key)
-		d.mu.waiting = append(d.mu.waiting, info)
+	told := d.mu.told[info.Path]
+	if len(d.mu.told) < maxTold {
+		d.mu.told[info.Path] = true
 	}
-	wake := d.wake
 	d.mu.Unlock()
-	if !known && wake != nil {
-		wake()
+	if !told && d.tell != nil {
+		d.tell(fmt.Errorf("%w: %s", ErrCorrupt, info))
 	}
-}
-
-func sameTable(a, b pebble.DataCorruptionInfo) bool {
-	return a.Path == b.Path && bytes.Equal(a.Bounds.Start, b.Bounds.Start) && bytes.Equal(a.Bounds.End.Key, b.Bounds.End.Key)
 }
 
 // learn finds out which spans of keys an error of Pebble is about; false when it is about no

@@ -219,8 +219,8 @@ type Events struct {
 	DiskCeiling func(DiskCeilingInfo)
 	// Expired is called when retention took something.
 	Expired func(ExpireReport)
-	// Damaged is called when bytes on disk turned out to be damaged, once a place, with a
-	// *[model.DamageError].
+	// Damaged is called when bytes on disk turned out to be damaged: once a table with its
+	// name, and once a place with a *[model.DamageError] when a query needs it.
 	Damaged func(error)
 	// Fatal is called when the log cannot be written any more, ENOSPC included: nothing is
 	// acknowledged after it, and it must see to it that the process ends. It is called
