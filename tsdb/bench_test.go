@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -166,5 +168,35 @@ func BenchmarkRecover(b *testing.B) {
 				b.StartTimer()
 			}
 		})
+	}
+}
+
+// BenchmarkAppendScattered measures a set of 1,024 keys that the device first sent one by one:
+// each has a group of its own.
+func BenchmarkAppendScattered(b *testing.B) {
+	const n = 1024
+	db, err := Open(b.TempDir(), Options{FS: vfs.NewMem()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	set := &model.WriteSet{Tenant: model.TenantID{1}, Entity: model.EntityID{1}, Scope: model.Timeseries, Rows: []model.Row{{Cells: n}}}
+	for k := range n {
+		set.Keys = append(set.Keys, fmt.Sprint("key", k))
+		set.Cells = append(set.Cells, model.Cell{Key: k, Value: model.Int(int64(k))})
+		one := *set
+		one.Keys, one.Rows, one.Cells = set.Keys[k:], []model.Row{{Cells: 1}}, []model.Cell{{Value: model.Int(1)}}
+		if _, err := db.Append(b.Context(), &one); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		set.Rows[0].TS++
+		if _, err := db.Append(b.Context(), set); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -28,10 +28,15 @@ type Encoder struct {
 	taken    []uint32 // columns, by section
 	out      []int32  // row of the set → row of the whole entry
 	order    []int32
-	times    []int64 // of the whole entry
-	limit    int     // bytes of an entry; longer ones are not made
-	here     []int32 // row of the whole entry → row of the section, or -1
-	columns  []byte
+	times    []int64          // of the whole entry
+	limit    int              // bytes of an entry; longer ones are not made
+	index    map[uint64]int32 // of sections, by group, when there are many
+	starts   []bounds         // by section
+	columns  []byte           // their numbers, section by section
+	whole    bool             // one section has a cell in every row; else it needs
+	cells    []placed         // section by section: none looks at what belongs to another
+	rows     []int32          // of the whole entry in which the section has a cell, ascending
+	here     []int32          // row of the whole entry → row of the section, or -1
 	types    []model.Type
 	bits     []uint64
 	picked   []int64
@@ -43,6 +48,12 @@ type place struct {
 	section int
 	column  int // among the columns of the section
 }
+
+// A placed is a cell of the set and its row of the whole entry.
+type placed struct{ cell, row int32 }
+
+// bounds tell where a section's columns and cells begin.
+type bounds struct{ column, cell int32 }
 
 // Set adds the entry of s to dst. refs tells where each of s.Keys lives; every key has a
 // place of its own, or else ErrTwice is returned. Rows come out in ascending order, those of
@@ -72,11 +83,12 @@ func (e *Encoder) Set(dst []byte, s *model.WriteSet, refs []catalog.Ref, limit i
 		return dst, ErrTwice
 	}
 	e.placeRows(s)
+	e.gather(s)
 	at, n := len(dst), uint16(0)
 	dst = append(dst, 0, 0)
 	for i := range e.sections {
 		before := len(dst)
-		if dst = e.section(dst, s, i, refs); len(dst) > before {
+		if dst = e.section(dst, s, i); len(dst) > before {
 			n++
 		}
 		if len(dst) > e.limit {
@@ -136,16 +148,15 @@ func (e *Encoder) placeRows(s *model.WriteSet) {
 	}
 }
 
+// fewSections are searched faster one by one.
+const fewSections = 16
+
 // placeKeys gathers the groups the set meets; it reports whether all places differ.
 func (e *Encoder) placeKeys(refs []catalog.Ref) bool {
 	e.places, e.sections, e.taken = e.places[:0], e.sections[:0], e.taken[:0]
+	clear(e.index)
 	for _, ref := range refs {
-		section := slices.Index(e.sections, ref.Group)
-		if section < 0 {
-			section = len(e.sections)
-			e.sections = append(e.sections, ref.Group)
-			e.taken = append(e.taken, 0)
-		}
+		section := e.sectionOf(ref.Group)
 		bit := uint32(1) << ref.Column
 		if e.taken[section]&bit != 0 {
 			return false
@@ -153,102 +164,163 @@ func (e *Encoder) placeKeys(refs []catalog.Ref) bool {
 		e.places = append(e.places, place{section: section, column: bits.OnesCount32(e.taken[section])})
 		e.taken[section] |= bit
 	}
+	e.starts = append(e.starts[:0], bounds{})
+	for _, taken := range e.taken {
+		last := e.starts[len(e.starts)-1]
+		e.starts = append(e.starts, bounds{column: last.column + int32(bits.OnesCount32(taken))})
+	}
+	e.columns = slices.Grow(e.columns[:0], len(refs))[:len(refs)]
+	for i, ref := range refs {
+		p := &e.places[i]
+		e.columns[int(e.starts[p.section].column)+p.column] = ref.Column
+	}
 	return true
 }
 
-// section adds the rows of one group, or nothing when it has no cell.
-func (e *Encoder) section(dst []byte, s *model.WriteSet, number int, refs []catalog.Ref) []byte {
-	e.columns = e.columns[:0]
-	for key, ref := range refs {
-		if e.places[key].section == number {
-			e.columns = append(e.columns, ref.Column)
+// sectionOf returns the section of a group, which is new when the group is.
+func (e *Encoder) sectionOf(group uint64) int {
+	n := len(e.sections)
+	if n <= fewSections {
+		if section := slices.Index(e.sections, group); section >= 0 {
+			return section
+		}
+	} else if section, ok := e.index[group]; ok {
+		return int(section)
+	}
+	e.sections, e.taken = append(e.sections, group), append(e.taken, 0)
+	switch {
+	case n < fewSections:
+	case n == fewSections:
+		if e.index == nil {
+			e.index = make(map[uint64]int32)
+		}
+		for section, group := range e.sections {
+			e.index[group] = int32(section)
+		}
+	default:
+		e.index[group] = int32(n)
+	}
+	return n
+}
+
+// gather sorts the cells by section, and leaves each section's in the order of the set.
+func (e *Encoder) gather(s *model.WriteSet) {
+	e.whole = len(e.sections) == 1 && len(s.Rows) > 0 && !slices.ContainsFunc(s.Rows, func(r model.Row) bool { return r.Cells == 0 })
+	if e.whole {
+		return
+	}
+	n := len(e.times)
+	e.here = slices.Grow(e.here[:0], n)[:n]
+	for i := range e.here {
+		e.here[i] = -1
+	}
+	for i := range s.Cells {
+		e.starts[e.places[s.Cells[i].Key].section+1].cell++
+	}
+	for i := 1; i < len(e.starts); i++ {
+		e.starts[i].cell += e.starts[i-1].cell
+	}
+	e.cells = slices.Grow(e.cells[:0], len(s.Cells))[:len(s.Cells)]
+	at := int32(0)
+	for i := range s.Rows {
+		for range s.Rows[i].Cells {
+			start := &e.starts[e.places[s.Cells[at].Key].section].cell
+			e.cells[*start] = placed{at, e.out[i]}
+			*start++ // ends as the start of the section behind
+			at++
 		}
 	}
-	rows := e.pickRows(s, number)
-	if rows == 0 {
-		return dst
+}
+
+// cellsOf returns the cells gathered for a section.
+func (e *Encoder) cellsOf(number int) []placed {
+	from := int32(0)
+	if number > 0 {
+		from = e.starts[number-1].cell
 	}
-	times := e.times
-	if rows != len(e.times) {
+	return e.cells[from:e.starts[number].cell]
+}
+
+// section adds the rows of one group, or nothing when it has no cell.
+func (e *Encoder) section(dst []byte, s *model.WriteSet, number int) []byte {
+	columns := e.columns[e.starts[number].column:e.starts[number+1].column]
+	rows, times := len(e.times), e.times
+	if !e.whole {
+		e.pickRows(number)
+		if rows = len(e.rows); rows == 0 {
+			return dst
+		}
 		e.picked = e.picked[:0]
-		for row, here := range e.here {
-			if here >= 0 {
-				e.picked = append(e.picked, e.times[row])
-			}
+		for _, row := range e.rows {
+			e.picked = append(e.picked, e.times[row])
 		}
 		times = e.picked
 	}
-
-	cells := rows * len(e.columns)
+	cells := rows * len(columns)
 	if 8*cells > e.limit-len(dst) { // every row has a place for every column, filled or not
 		return append(dst, make([]byte, max(0, e.limit+1-len(dst)))...)
 	}
 	e.types = slices.Grow(e.types[:0], cells)[:cells]
 	e.bits = slices.Grow(e.bits[:0], cells)[:cells]
 	clear(e.types)
-	at := 0
-	for i := range s.Rows {
-		row := int(e.here[e.out[i]])
-		for j := at; j < at+s.Rows[i].Cells; j++ {
-			cell := &s.Cells[j]
-			p := e.places[cell.Key]
-			if p.section != number {
-				continue
-			}
-			k := p.column*rows + row
-			t := cell.Value.Type()
-			e.types[k] = t
-			if t.IsText() {
-				e.bits[k] = uint64(j) // where the text is, until it is written
-			} else {
-				e.bits[k] = cell.Value.Bits()
+	if e.whole {
+		at := 0
+		for i := range s.Rows {
+			row := int(e.out[i])
+			for range s.Rows[i].Cells {
+				e.put(s, at, e.places[s.Cells[at].Key].column*rows+row)
+				at++
 			}
 		}
-		at += s.Rows[i].Cells
+	} else {
+		for _, c := range e.cellsOf(number) {
+			e.put(s, int(c.cell), e.places[s.Cells[c.cell].Key].column*rows+int(e.here[c.row]))
+		}
+		for _, row := range e.rows {
+			e.here[row] = -1
+		}
 	}
 
 	dst = binary.AppendUvarint(dst, e.sections[number])
-	dst = append(dst, byte(len(e.columns)))
-	dst = append(dst, e.columns...)
+	dst = append(dst, byte(len(columns)))
+	dst = append(dst, columns...)
 	dst = binary.AppendUvarint(dst, uint64(rows))
 	dst = appendTimes(dst, times)
-	for c := range e.columns {
+	for c := range columns {
 		dst = e.column(dst, s, e.types[c*rows:(c+1)*rows], e.bits[c*rows:(c+1)*rows])
 	}
 	return dst
 }
 
-// pickRows numbers the rows in which the section has a cell and counts them.
-func (e *Encoder) pickRows(s *model.WriteSet, number int) int {
-	n := len(e.times)
-	e.here = slices.Grow(e.here[:0], n)[:n]
-	if len(e.sections) == 1 && !slices.ContainsFunc(s.Rows, func(r model.Row) bool { return r.Cells == 0 }) {
-		for i := range e.here {
-			e.here[i] = int32(i)
-		}
-		return n
+// put notes the type and bits of a cell.
+func (e *Encoder) put(s *model.WriteSet, cell, k int) {
+	v := &s.Cells[cell].Value
+	t := v.Type()
+	e.types[k] = t
+	if t.IsText() {
+		e.bits[k] = uint64(cell) // where the text is, until it is written
+	} else {
+		e.bits[k] = v.Bits()
 	}
-	for i := range e.here {
-		e.here[i] = -1
-	}
-	at := 0
-	for i, r := range s.Rows {
-		for _, cell := range s.Cells[at : at+r.Cells] {
-			if e.places[cell.Key].section == number {
-				e.here[e.out[i]] = 0
-				break
-			}
-		}
-		at += r.Cells
-	}
-	rows := 0
-	for i := range e.here {
-		if e.here[i] == 0 {
-			e.here[i] = int32(rows)
-			rows++
+}
+
+// pickRows finds and numbers the rows in which a section has a cell.
+func (e *Encoder) pickRows(number int) {
+	e.rows = e.rows[:0]
+	ascending := true
+	for _, c := range e.cellsOf(number) {
+		if e.here[c.row] < 0 {
+			e.here[c.row] = 0
+			ascending = ascending && (len(e.rows) == 0 || e.rows[len(e.rows)-1] < c.row)
+			e.rows = append(e.rows, c.row)
 		}
 	}
-	return rows
+	if !ascending {
+		slices.Sort(e.rows)
+	}
+	for i, row := range e.rows {
+		e.here[row] = int32(i)
+	}
 }
 
 func appendTimes(dst []byte, times []int64) []byte {

@@ -2,6 +2,9 @@ package entry
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -114,4 +117,61 @@ func FuzzParse(f *testing.F) {
 		_ = n.Parse(b)
 		_ = Each(1, b, func(model.Position, []byte) error { return nil })
 	})
+}
+
+// However the keys of a set lie in groups, a follower sees the same rows.
+func TestWhereKeysLieChangesNothingOfASet(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		keys, groups := 1+rng.IntN(60), 1+rng.IntN(60)
+		set := &model.WriteSet{Scope: model.Timeseries}
+		refs, byGroup := make([]catalog.Ref, keys), map[uint64][]string{}
+		for k := range keys {
+			name, group := fmt.Sprint("key", k), uint64(rng.IntN(groups))
+			if len(byGroup[group]) == catalog.MaxColumns {
+				group = uint64(groups + k)
+			}
+			refs[k] = catalog.Ref{Group: group, Column: uint8(len(byGroup[group]))}
+			byGroup[group], set.Keys = append(byGroup[group], name), append(set.Keys, name)
+		}
+		want := map[string]model.Value{}
+		for range rng.IntN(20) {
+			row := model.Row{TS: rng.Int64N(30), Cells: rng.IntN(2 * keys)}
+			for range row.Cells {
+				c := model.Cell{Key: rng.IntN(keys), Value: model.Int(rng.Int64N(99))}
+				if rng.IntN(3) == 0 {
+					c.Value = model.String(fmt.Sprint(rng.IntN(99)))
+				}
+				set.Cells = append(set.Cells, c)
+				want[fmt.Sprint(set.Keys[c.Key], "@", row.TS)] = c.Value
+			}
+			set.Rows = append(set.Rows, row)
+		}
+		var e Encoder
+		for range 2 { // and nothing of the first time is left
+			b, err := e.Set(nil, set, refs, 1<<30)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s Set
+			if err := s.Parse(b, false); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]model.Value{}
+			c := s.Change(1, func(group uint64) ([]string, bool) { return byGroup[group], true })
+			cell := 0
+			for i, row := range c.Rows {
+				if i > 0 && row.TS <= c.Rows[i-1].TS {
+					t.Fatalf("seed %d: instant %d behind %d", seed, row.TS, c.Rows[i-1].TS)
+				}
+				for range row.Cells {
+					got[fmt.Sprint(c.Keys[c.Cells[cell].Key], "@", row.TS)] = c.Cells[cell].Value
+					cell++
+				}
+			}
+			if cell != len(got) || !maps.Equal(got, want) {
+				t.Fatalf("seed %d: %d cells at %d places, want %d", seed, cell, len(got), len(want))
+			}
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package entry
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -56,20 +58,17 @@ func (s *Set) Change(p model.Position, names func(group uint64) ([]string, bool)
 		}
 		cell += section.Rows * len(section.Columns)
 	}
-	for {
-		ts, any := nextTime(parts)
-		if !any {
-			return c
-		}
-		before := len(c.Cells)
-		for i := range parts {
-			if p := &parts[i]; p.row < len(p.times) && p.times[p.row] == ts {
-				s.appendRow(c, p)
-				p.row++
-			}
+	for due := timeline(parts); len(due) > 0; {
+		ts, before := due[0].ts, len(c.Cells)
+		for len(due) > 0 && due[0].ts == ts {
+			p := &parts[due[0].part]
+			s.appendRow(c, p)
+			p.row++
+			due = due[1:]
 		}
 		c.Rows = append(c.Rows, model.Row{TS: ts, Cells: len(c.Cells) - before})
 	}
+	return c
 }
 
 // A part walks the rows of a section.
@@ -101,13 +100,29 @@ func newPart(s *Section, base int64, key, cell int) part {
 	return p
 }
 
-func nextTime(parts []part) (ts int64, any bool) {
+// A due says that a part has its next row at an instant.
+type due struct {
+	ts   int64
+	part int
+}
+
+// timeline returns the rows of all parts in the order of time, those of one instant in the
+// order of the parts.
+func timeline(parts []part) []due {
+	n := 0
 	for i := range parts {
-		if p := &parts[i]; p.row < len(p.times) && (!any || p.times[p.row] < ts) {
-			ts, any = p.times[p.row], true
+		n += len(parts[i].times)
+	}
+	all := make([]due, 0, n)
+	for i := range parts {
+		for _, ts := range parts[i].times {
+			all = append(all, due{ts, i})
 		}
 	}
-	return ts, any
+	if len(parts) > 1 {
+		slices.SortFunc(all, func(a, b due) int { return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.part, b.part)) })
+	}
+	return all
 }
 
 func (s *Set) appendRow(c *model.Change, p *part) {
