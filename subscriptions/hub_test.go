@@ -20,7 +20,7 @@ import (
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // lines is an encoder whose frames are lines of text: id position key=ts:value …
 type lines struct{}

@@ -98,7 +98,7 @@ func (s *shard) leave(sub *Subscription) bool {
 
 // publish queues a change, or notes that the log has to be read for it.
 func (s *shard) publish(c *model.Change) {
-	size := 128 + 64*len(c.Cells)
+	size := 128 + 64*(len(c.Cells)+len(c.Deleted))
 	for i := range c.Cells {
 		size += len(c.Cells[i].Value.Text())
 	}

@@ -43,7 +43,7 @@ func (db *DB) applyRare(p model.Position, b []byte, publish bool) error {
 	case entry.KindDelete:
 		return db.applyDelete(p, b, publish)
 	case entry.KindErase:
-		return db.applyErase(p, series, publish)
+		return db.applyErase(p, series, b, publish)
 	case entry.KindDefine:
 		var d entry.Define
 		if err := d.Parse(b); err != nil {
@@ -84,7 +84,7 @@ func (db *DB) applyDelete(p model.Position, b []byte, publish bool) error {
 	return nil
 }
 
-func (db *DB) applyErase(p model.Position, s keys.Series, publish bool) error {
+func (db *DB) applyErase(p model.Position, s keys.Series, b []byte, publish bool) error {
 	for _, scope := range scopes {
 		s.Scope = scope
 		rec, err := db.records.get(s)
@@ -92,7 +92,6 @@ func (db *DB) applyErase(p model.Position, s keys.Series, publish bool) error {
 			return err
 		}
 		rec.Lock()
-		change := eraseChange(p, rec)
 		n := rec.Columns()
 		first := rec.Erase(p, db.commit.gen)
 		db.records.resize(rec)
@@ -101,11 +100,14 @@ func (db *DB) applyErase(p model.Position, s keys.Series, publish bool) error {
 		db.account(rec, 0, first)
 		db.undefined(s.Tenant, n)
 		db.columns.erased(s, p)
-		if publish && len(change.Deleted) > 0 && db.wants(s) {
-			db.options.Changes.Publish(change)
-		}
 	}
-	return nil
+	if !publish || !db.wants(s) {
+		return nil
+	}
+	return eachErased(p, b, func(change *model.Change) error {
+		db.options.Changes.Publish(change)
+		return nil
+	})
 }
 
 func (db *DB) wants(s keys.Series) bool {
@@ -149,16 +151,50 @@ func deleteChange(p model.Position, d *entry.Delete, rec *head.Record) *model.Ch
 	return c
 }
 
-// eraseChange lists the keys that are about to lose their latest value.
-func eraseChange(p model.Position, rec *head.Record) *model.Change {
-	s := rec.Series
-	c := &model.Change{Position: p, Tenant: s.Tenant, Entity: s.Entity, Scope: s.Scope}
+// eraseEntry says which keys an entity is about to lose. It is called before the entry is
+// built, with everything before it applied.
+func (db *DB) eraseEntry(tenant model.TenantID, entity model.EntityID) (*entry.Erase, error) {
+	e := &entry.Erase{Tenant: tenant, Entity: entity}
+	for _, scope := range scopes {
+		rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entity, Scope: scope})
+		if err != nil {
+			return nil, err
+		}
+		if names := keysWithLatest(rec); len(names) > 0 {
+			e.Lost = append(e.Lost, entry.Lost{Scope: scope, Names: names})
+		}
+		rec.Unpin()
+	}
+	return e, nil
+}
+
+func keysWithLatest(rec *head.Record) (names []string) {
+	rec.RLock()
+	defer rec.RUnlock()
 	for _, g := range rec.Groups {
 		for i, name := range g.Shape.Names {
 			if t := g.Latest(i).Type; t != model.TypeNone && t != model.TypeNull {
-				c.Deleted = append(c.Deleted, model.KeyPoint{Key: name})
+				names = append(names, name)
 			}
 		}
 	}
-	return c
+	return names
+}
+
+// eachErased calls fn with what an erase did, a change a scope.
+func eachErased(p model.Position, b []byte, fn func(*model.Change) error) error {
+	var e entry.Erase
+	if err := e.Parse(b); err != nil {
+		return fmt.Errorf("position %d: %w", p, err)
+	}
+	for _, lost := range e.Lost {
+		c := &model.Change{Position: p, Tenant: e.Tenant, Entity: e.Entity, Scope: lost.Scope}
+		for _, name := range lost.Names {
+			c.Deleted = append(c.Deleted, model.KeyPoint{Key: name})
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -164,8 +164,12 @@ func (c *committer) add(r *request) (ok bool, err error) {
 	case entry.KindDelete:
 		return c.addDelete(r)
 	}
-	for _, e := range r.entities {
-		c.addEntry(entry.AppendErase(nil, r.tenant, e), nil)
+	for _, id := range r.entities {
+		e, err := c.db.eraseEntry(r.tenant, id)
+		if err != nil {
+			return false, err
+		}
+		c.addEntry(e.Append(nil), nil)
 	}
 	r.position = c.next - 1
 	return true, nil

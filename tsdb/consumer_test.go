@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -308,6 +309,33 @@ func TestWhatBelongsToErasedEntitiesIsNotFollowed(t *testing.T) {
 	number(t, db, 2)
 	if got := follow(t, c); fmt.Sprint(got) != "[2]" {
 		t.Errorf("followed %v", got)
+	}
+}
+
+// Who follows later hears of a removal what was published at the time, also after a crash.
+func TestAnErasureIsFollowedAsItWasPublished(t *testing.T) {
+	disk, told := vfs.NewCrashableMem(), &sink{}
+	db := openTest(t, Options{FS: disk, Changes: told})
+	number(t, db, 1)
+	s := rows(0, 1, 1, 1, "x", "y")
+	s.Scope, s.Received = model.Client, 1
+	s.Cells[1].Value = model.Null()
+	mustAppend(t, db, s)
+	if _, err := db.DeleteEntity(t.Context(), aTenant, aDevice); err != nil {
+		t.Fatal(err)
+	}
+	want := told.changes[2:]
+	if len(want) != 2 || len(want[0].Deleted) != 1 || len(want[1].Deleted) != 1 || want[1].Deleted[0].Key != "x" {
+		t.Fatalf("published %+v", want)
+	}
+	for _, db := range []*DB{db, openTest(t, Options{FS: disk.CrashClone(vfs.CrashCloneCfg{})})} {
+		var got []*model.Change
+		if _, err := db.Follow(t.Context(), 0, func(c *model.Change) error { got = append(got, c); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got, compareValues); diff != "" {
+			t.Errorf("-published +followed:\n%s", diff)
+		}
 	}
 }
 

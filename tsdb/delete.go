@@ -47,7 +47,8 @@ func (db *DB) DeleteEntity(ctx context.Context, tenant model.TenantID, entity mo
 		return 0, err
 	}
 	defer db.leave()
-	return db.erase(ctx, tenant, []model.EntityID{entity})
+	p, _, err := db.erase(ctx, tenant, []model.EntityID{entity})
+	return p, err
 }
 
 // eraseAtOnce is how many entities one commit group removes: applying it holds up others.
@@ -71,11 +72,12 @@ func (db *DB) DeleteTenant(ctx context.Context, tenant model.TenantID) error {
 		if batch, from, more, err = db.entitiesOf(tenant, from); err != nil {
 			return err
 		}
-		if len(batch) == 0 {
-			continue
-		}
-		if _, err := db.erase(ctx, tenant, batch); err != nil {
-			return err
+		for len(batch) > 0 {
+			_, n, err := db.erase(ctx, tenant, batch)
+			if err != nil {
+				return err
+			}
+			batch = batch[n:]
 		}
 	}
 	return nil
@@ -104,27 +106,45 @@ func (db *DB) entitiesOf(tenant model.TenantID, from model.EntityID) (entities [
 	return entities, next, false, iter.Error()
 }
 
-// erase removes entities in one commit group.
-func (db *DB) erase(ctx context.Context, tenant model.TenantID, entities []model.EntityID) (model.Position, error) {
+// erase removes the first of entities, at least one, in one commit group, and returns how many:
+// their entries, in which keys are named, must not make the group much longer than others are.
+func (db *DB) erase(ctx context.Context, tenant model.TenantID, entities []model.EntityID) (p model.Position, n int, err error) {
 	pinned := make([]*head.Record, 0, len(entities)*len(scopes))
 	defer func() {
 		for _, rec := range pinned {
 			rec.Unpin()
 		}
 	}()
-	for _, entity := range entities {
+	size := 0
+	for n < len(entities) && size < maxGroup {
 		for _, scope := range scopes { // applying must not fail: have them in memory
-			rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entity, Scope: scope})
+			rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entities[n], Scope: scope})
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			pinned = append(pinned, rec)
+			size += nameBytes(rec)
 		}
+		size += 64
+		n++
 	}
 	r := db.committer.request(kindErase)
 	defer db.committer.release(r)
-	r.tenant, r.entities = tenant, entities
-	return db.submit(ctx, r, int64(64*len(entities)))
+	r.tenant, r.entities = tenant, entities[:n]
+	p, err = db.submit(ctx, r, int64(min(size, maxGroup)))
+	return p, n, err
+}
+
+// nameBytes estimates what the names of all keys of a record take.
+func nameBytes(rec *head.Record) (n int) {
+	rec.RLock()
+	defer rec.RUnlock()
+	for _, g := range rec.Groups {
+		for _, name := range g.Shape.Names {
+			n += len(name) + 2
+		}
+	}
+	return n
 }
 
 const kindErase = entry.KindErase

@@ -17,8 +17,8 @@ import (
 var errReached = errors.New("tsdb: reached")
 
 // Follow calls fn with the changes behind from, up to what is visible now, and returns the
-// position reached. It fails with a *BehindError when the log begins later. What belongs to
-// entities deleted since is left out.
+// position reached. It fails with a *BehindError when the log begins later. Of entities deleted
+// since, what came before is left out; their removal is a change a scope that has Deleted.
 func (db *DB) Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error) {
 	if err := db.enter(); err != nil {
 		return from, err
@@ -111,6 +111,8 @@ func (f *follower) entry(p model.Position, b []byte) error {
 		return f.with(series, func(_ func(uint64) ([]string, bool), rec *head.Record) *model.Change {
 			return deleteChange(p, &d, rec)
 		})
+	case entry.KindErase:
+		return eachErased(p, b, f.fn)
 	}
 	return nil
 }

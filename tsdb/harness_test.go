@@ -25,8 +25,9 @@ type harness struct {
 	twin     *twin
 	rng      *rand.Rand // also the script's
 	script   *script
-	changes  [][]twinCell // by position-1; nil where the entry was no set
-	scripted bool         // failures end the history, not the test
+	changes  [][]twinCell                // by position-1; nil where the entry was no set
+	erasures map[model.Position][]string // scope and key that lost a latest with their entity
+	scripted bool                        // failures end the history, not the test
 	step     string
 	trace    *strings.Builder // nil: nobody reads it
 	reader   readerTwin
@@ -54,7 +55,7 @@ func emptyHarness(t *testing.T, o Options) *harness {
 	if o.Now == nil {
 		o.Now = longAgo()
 	}
-	return &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{now: scriptStart}}
+	return &harness{T: t, options: o, disk: vfs.NewCrashableMem(), twin: newTwin(), script: &script{now: scriptStart}, erasures: map[model.Position][]string{}}
 }
 
 // seed makes what is drawn from here on a function of two numbers.
@@ -233,11 +234,29 @@ func (h *harness) compareLog() {
 	if errors.As(err, &behind) {
 		from = model.Position(behind.First)
 	}
+	erased := map[model.Position][]string{}
 	reached, err := h.db.Follow(h.Context(), from, func(c *model.Change) error {
 		h.sameChange(c)
+		if _, ok := h.erasures[c.Position]; ok {
+			erased[c.Position] = append(erased[c.Position], lostKeys(c)...)
+		}
 		return nil
 	})
 	if err != nil || reached != h.db.Position() {
 		h.Fatalf("follow from %d reached %d: %v", from, reached, err)
 	}
+	for p, want := range h.erasures {
+		slices.Sort(erased[p])
+		if p > from && !slices.Equal(erased[p], want) {
+			h.Fatalf("the removal at position %d took the latest of %q, is followed as of %q", p, want, erased[p])
+		}
+	}
+}
+
+// lostKeys are the keys a change says are gone, each with its scope.
+func lostKeys(c *model.Change) (lost []string) {
+	for _, d := range c.Deleted {
+		lost = append(lost, fmt.Sprint(c.Scope, " ", d.Key))
+	}
+	return lost
 }

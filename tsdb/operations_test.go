@@ -92,8 +92,18 @@ func (h *harness) deleteEntity() {
 	h.Helper()
 	tenant, entity := h.script.entity()
 	h.note("delete entity %v of tenant %v", entity[:1], tenant[:1])
-	if _, err := h.db.DeleteEntity(h.Context(), tenant, entity); err != nil {
+	p, err := h.db.DeleteEntity(h.Context(), tenant, entity)
+	if err != nil {
 		h.Fatalf("delete entity: %v", err)
+	}
+	var lost []string
+	for _, scope := range scopes {
+		for _, k := range h.twin.latest(twinScope{tenant, entity, scope}) {
+			lost = append(lost, fmt.Sprint(scope, " ", k.Key))
+		}
+	}
+	if slices.Sort(lost); len(lost) > 0 {
+		h.erasures[p] = lost
 	}
 	h.twin.erase(tenant, entity)
 }

@@ -93,11 +93,6 @@ func (e *Delete) Parse(b []byte) error {
 	return nil
 }
 
-// AppendErase adds the entry that removes an entity in every scope.
-func AppendErase(dst []byte, tenant model.TenantID, entity model.EntityID) []byte {
-	return appendHead(dst, KindErase, 0, keys.Series{Tenant: tenant, Entity: entity})
-}
-
 // A Define is the entry that makes a group.
 type Define struct {
 	Series keys.Series

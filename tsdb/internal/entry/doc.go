@@ -14,7 +14,7 @@
 //
 //	delete   from varint | to varint | received varint | groups uvarint | per group: number
 //	         uvarint, columns <4> | changes uvarint | per change: group uvarint, column <1>, latest
-//	erase    nothing: the entity goes, in every scope
+//	erase    per scope: scope <1> | keys uvarint | per key that loses its latest: length uvarint, name
 //	define   group uvarint | columns <1> | per column: length uvarint, name
 //
 // Fixed numbers are little-endian. A set's values stand column by column as in the head, so

@@ -87,6 +87,20 @@ func TestADeleteComesBack(t *testing.T) {
 	}
 }
 
+func TestAnEraseComesBack(t *testing.T) {
+	e := Erase{Tenant: model.TenantID{1}, Entity: model.EntityID{2}, Lost: []Lost{{model.Timeseries, []string{"a", "bb"}}, {model.State, []string{"c"}}}}
+	b := e.Append(nil)
+	var got Erase
+	if err := got.Parse(b); err != nil || !reflect.DeepEqual(got, e) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for n := headLen + 1; n < len(b); n++ {
+		if err := got.Parse(b[:n]); err == nil && len(got.Lost) == len(e.Lost) {
+			t.Errorf("%d of %d bytes are an entry", n, len(b))
+		}
+	}
+}
+
 // FuzzParse: whatever stands in the log, reading it ends in an error or in an entry that can
 // be used.
 func FuzzParse(f *testing.F) {
@@ -100,6 +114,7 @@ func FuzzParse(f *testing.F) {
 	SetFlags(b, InOrder)
 	f.Add(b)
 	f.Add((&Delete{Groups: []DeleteGroup{{Group: 1, Columns: 3}}}).Append(nil))
+	f.Add((&Erase{Lost: []Lost{{model.Client, []string{"a"}}}}).Append(nil))
 	f.Add((&Define{Group: 1, Names: []string{"a"}}).Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var s Set
@@ -113,6 +128,8 @@ func FuzzParse(f *testing.F) {
 		}
 		var d Delete
 		_ = d.Parse(b)
+		var x Erase
+		_ = x.Parse(b)
 		var n Define
 		_ = n.Parse(b)
 		_ = Each(1, b, func(model.Position, []byte) error { return nil })
