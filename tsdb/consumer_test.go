@@ -339,6 +339,35 @@ func TestAnErasureIsFollowedAsItWasPublished(t *testing.T) {
 	}
 }
 
+// The entries of a tenant's removal name keys, so they take as many commit groups as there are
+// names for.
+func TestARemovalOfManyNamesIsFollowedWhole(t *testing.T) {
+	db := openTest(t, Options{Limits: Limits{KeyBytes: 2000}})
+	const devices, each = 5, 300
+	for d := range byte(devices) {
+		s := named(strings.Repeat("n", 1500), each)
+		s.Entity = model.EntityID{d}
+		mustAppend(t, db, s)
+	}
+	from, before := db.Position(), db.stats.syncs.Load()
+	if err := db.DeleteTenant(t.Context(), aTenant); err != nil {
+		t.Fatal(err)
+	}
+	lost := map[model.EntityID]int{}
+	if _, err := db.Follow(t.Context(), from, func(c *model.Change) error { lost[c.Entity] += len(c.Deleted); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for d := range byte(devices) {
+		if n := lost[model.EntityID{d}]; n != each {
+			t.Errorf("device %d lost %d keys", d, n)
+		}
+	}
+	if n := db.stats.syncs.Load() - before; n != 2 || db.series.of(aTenant) != 0 {
+		t.Errorf("removed in %d commit groups, %d series left", n, db.series.of(aTenant))
+	}
+	mustCheck(t, db)
+}
+
 // The row of the log comes back as it was, and nothing cut off is taken for it.
 func TestTheRowOfTheLogComesBack(t *testing.T) {
 	k := keeper{cut: mark{5, 100, -3}, marks: []mark{{9, 200, 50}, {20, 1 << 40, 40}}}

@@ -51,7 +51,7 @@ func (db *DB) DeleteEntity(ctx context.Context, tenant model.TenantID, entity mo
 	return p, err
 }
 
-// eraseAtOnce is how many entities one commit group removes: applying it holds up others.
+// eraseAtOnce is how many entities one commit group removes at most: applying it holds up others.
 const eraseAtOnce = 1024
 
 // DeleteTenant removes everything of every entity of a tenant: data, latest values, catalog.

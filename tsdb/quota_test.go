@@ -161,6 +161,16 @@ func TestCountsOfSeriesSurvive(t *testing.T) {
 			}
 			want[tenant] -= devices[device]
 			devices[device] = 0
+		case rng.IntN(20) == 0:
+			if err := db.DeleteTenant(t.Context(), tenant); err != nil {
+				t.Fatal(err)
+			}
+			want[tenant] = 0
+			for d := range devices {
+				if byte(1+int(d[0])%3) == tenant[0] {
+					devices[d] = 0
+				}
+			}
 		case rng.IntN(10) == 0:
 			flush(t, db)
 		default:
@@ -184,6 +194,7 @@ func TestCountsOfSeriesSurvive(t *testing.T) {
 			}
 		}
 	}
+	mustCheck(t, db)
 }
 
 // At 85 % somebody is told, once, and again only after it was below 75 %.
