@@ -334,15 +334,15 @@ func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
 	}
 	r := newRehearsal(t, uint64(kills))
 	struck := map[tsdb.Moment]int{}
-	done, missed := 0, 0
+	done := 0
 	for round := range each {
 		for _, m := range tsdb.Moments {
-			n := 1 + r.rng.IntN(1+min(3*round, 40))
+			n := 1 + r.rng.IntN(2) // most are rare
 			switch m {
 			case tsdb.AtClose:
 				n = 1
-			case tsdb.AtPartitionDrop, tsdb.AtBackupBegin, tsdb.AtBackupCopied, tsdb.AtBackupManifest, tsdb.AtRecovery, tsdb.AtPage, tsdb.AtReclaim:
-				n = 1 + r.rng.IntN(2)
+			case tsdb.AtAppend, tsdb.AtSync, tsdb.AtApply, tsdb.AtFreeze, tsdb.AtFlushBatch, tsdb.AtFlushCommitted, tsdb.AtCursor:
+				n = 1 + r.rng.IntN(1+min(5*round, 60))
 			}
 			requests := int64(3000)
 			if m == tsdb.AtClose || m == tsdb.AtRecovery && n > 1 {
@@ -355,11 +355,14 @@ func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
 				r.die("", 0, 20)
 			}
 			what := fmt.Sprintf("%s, passing %d, round %d", m, n, round)
-			if r.die(m, n, requests) {
+			met := r.die(m, n, requests)
+			for tries := 0; !met && tries < 3; tries++ { // killed otherwise, which is judged too
+				done++
+				r.judge(what+", which was not met", false)
+				met = r.die(m, 1, requests)
+			}
+			if met {
 				struck[m]++
-			} else {
-				missed++
-				t.Logf("%s was not met", what)
 			}
 			done++
 			r.judge(what, round%3 == 0)
