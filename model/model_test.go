@@ -112,3 +112,41 @@ func TestPagesAreCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestAWindowShowsItsKeysAndItsSpan(t *testing.T) {
+	source := EntityRef{Type: EntityDevice, ID: EntityID{7}}
+	v := EntityView{Source: source, Keys: ViewKeys{Timeseries: []string{"t", "h", "t"}}, From: 10, To: 20}
+	w := v.Window()
+	if !slices.Equal(w.Keys, []string{"h", "t"}) {
+		t.Errorf("keys %q", w.Keys)
+	}
+	for _, c := range []struct {
+		key  string
+		ts   int64
+		want bool
+	}{{"t", 10, true}, {"t", 9, false}, {"h", 19, true}, {"h", 20, false}, {"x", 15, false}} {
+		if w.Shows(c.key, c.ts) != c.want {
+			t.Errorf("%s at %d: %v", c.key, c.ts, !c.want)
+		}
+	}
+	open := (&EntityView{Source: source}).Window()
+	if !open.Shows("any", -5) || open.Only(nil) != nil {
+		t.Error("an open window hides something")
+	}
+	clip := func(w *Window, from, to int64, keys []string, some bool, wantFrom, wantTo int64, wantKeys ...string) {
+		t.Helper()
+		q := RangeQuery{Entity: EntityID{1}, From: from, To: to, Keys: keys}
+		if got := w.Clip(&q); got != some {
+			t.Errorf("[%d, %d) %q: %v", from, to, keys, got)
+		} else if some && (q.Entity != source.ID || q.From != wantFrom || q.To != wantTo || !slices.Equal(q.Keys, wantKeys)) {
+			t.Errorf("[%d, %d) %q became %+v", from, to, keys, q)
+		}
+	}
+	clip(w, 0, 100, []string{"x", "t"}, true, 10, 20, "t")
+	clip(w, 12, 15, nil, true, 12, 15, "h", "t")
+	clip(w, 0, 10, []string{"t"}, false, 0, 0)
+	clip(w, 20, 30, []string{"t"}, false, 0, 0)
+	clip(w, 12, 15, []string{"x"}, false, 0, 0)
+	clip(w, 15, 15, []string{"t"}, true, 15, 16, "t") // the engine reads an empty range as one instant
+	clip(open, -5, 100, []string{"x"}, true, -5, 100, "x")
+}

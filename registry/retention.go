@@ -80,20 +80,25 @@ func (r *Registry) SaveRetention(ctx context.Context, tenant model.TenantID, p *
 
 // Keep returns how much of a series is kept. It is a [model.Retention].
 func (r *Registry) Keep(tenant model.TenantID, entity model.EntityID, s model.Scope, key string) model.Keep {
-	return r.keepBy(r.Retention(tenant), entity, s, key)
+	return r.keepBy(tenant, r.Retention(tenant), entity, s, key)
 }
 
 // KeepBy returns what p would keep of its tenant's series.
 func (r *Registry) KeepBy(p *model.RetentionPolicy) model.Retention {
-	return func(_ model.TenantID, entity model.EntityID, s model.Scope, key string) model.Keep {
-		return r.keepBy(p, entity, s, key)
+	return func(tenant model.TenantID, entity model.EntityID, s model.Scope, key string) model.Keep {
+		return r.keepBy(tenant, p, entity, s, key)
 	}
 }
 
-func (r *Registry) keepBy(p *model.RetentionPolicy, entity model.EntityID, s model.Scope, key string) model.Keep {
+// keepBy asks p, where that says nothing the tenant's profile (contract thingsboard 17,
+// defaultStorageTtlDays), and then what the server was started with.
+func (r *Registry) keepBy(tenant model.TenantID, p *model.RetentionPolicy, entity model.EntityID, s model.Scope, key string) model.Keep {
 	otherwise := r.opts.KeepAttributes
 	if s == model.Timeseries {
 		otherwise = r.opts.KeepTimeseries
+		if days := r.TenantLimits(tenant).StorageTTLDays; days > 0 {
+			otherwise.Time = days * 24 * 3600 * 1000
+		}
 	}
 	var profile model.ID
 	if p != nil && len(p.Profiles) > 0 && s == model.Timeseries {

@@ -50,6 +50,9 @@ type tenantConfiguration struct {
 // rateLimit is the form of limits over time (contract thingsboard 2.5).
 var rateLimit = regexp.MustCompile(`^([1-9]\d{0,17}:[1-9]\d{0,8}(,|$))*$`)
 
+// maxStorageDays is how far instants reach.
+const maxStorageDays = 365 * 400
+
 // limitsOf reads and checks a profile's data.
 func limitsOf(data []byte) (l model.TenantLimits, err error) {
 	if data == nil {
@@ -74,6 +77,9 @@ func limitsOf(data []byte) (l model.TenantLimits, err error) {
 		}
 	}
 	n := &c.Configuration
+	if n.DefaultStorageTTLDays > maxStorageDays {
+		return l, model.Invalidf("Tenant profile: 'defaultStorageTtlDays' can't be more than %d!", maxStorageDays)
+	}
 	return model.TenantLimits{Devices: n.MaxDevices, Assets: n.MaxAssets, Customers: n.MaxCustomers, Users: n.MaxUsers,
 		Dashboards: n.MaxDashboards, StorageTTLDays: n.DefaultStorageTTLDays}, nil
 }

@@ -72,6 +72,7 @@ func TestTenantProfileRules(t *testing.T) {
 	refuse(data(`{"maxDevices":-1}`), model.Invalid, "Tenant profile: 'maxDevices' can't be negative!")
 	refuse(data(`{"maxDevices":1.5}`), model.Invalid, "Tenant profile data is malformed: limits are whole numbers!")
 	refuse(data(`{"alarmsTtlDays":-1}`), model.Invalid, "Tenant profile: 'alarmsTtlDays' can't be negative!")
+	refuse(data(`{"defaultStorageTtlDays":146001}`), model.Invalid, "Tenant profile: 'defaultStorageTtlDays' can't be more than 146000!")
 	refuse(data(`{"type":"ODD"}`), model.Invalid, "Unsupported tenant profile configuration type 'ODD'!")
 	for _, limit := range []string{"1", "1:", "a:1", "1:1,", "0:1", "1:1;2:2"} {
 		refuse(data(`{"transportTenantMsgRateLimit":"`+limit+`"}`), model.Invalid,
@@ -143,4 +144,26 @@ func TestTenantsOfEarlierVersionsGetTheDefaultProfile(t *testing.T) {
 	if _, ok := f.Entity(f.tenant, model.EntityID(f.tenant)); !ok {
 		t.Error("the tenant is not in the directory")
 	}
+}
+
+// What a tenant keeps is its own to say, then its profile's, then the server's.
+func TestTheTenantProfileSaysHowLongTelemetryIsKept(t *testing.T) {
+	f := open(t)
+	f.opts.KeepTimeseries = model.Keep{Time: 7, Versions: 3}
+	f.reopen(t)
+	const day = 24 * 3600 * 1000
+	keep := func(s model.Scope, want model.Keep) {
+		t.Helper()
+		if got := f.Keep(f.tenant, model.EntityID{1}, s, "t"); got != want {
+			t.Errorf("scope %v: %+v, want %+v", s, got, want)
+		}
+	}
+	keep(model.Timeseries, model.Keep{Time: 7, Versions: 3})
+	p := &model.TenantProfile{Name: "Month", Data: []byte(`{"configuration":{"defaultStorageTtlDays":30}}`)}
+	check(t, f.SaveTenantProfile(t.Context(), p))
+	check(t, f.SaveTenant(t.Context(), &model.Tenant{ID: f.tenant, Title: "Acme", Profile: p.ID}))
+	keep(model.Timeseries, model.Keep{Time: 30 * day, Versions: 3})
+	keep(model.Server, model.Keep{})
+	check(t, f.SaveRetention(t.Context(), f.tenant, &model.RetentionPolicy{Timeseries: model.RetentionRule{Days: new(5)}}))
+	keep(model.Timeseries, model.Keep{Time: 5 * day, Versions: 3})
 }
