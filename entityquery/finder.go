@@ -33,31 +33,18 @@ type Related struct {
 
 // Records has the fields the directory does not keep.
 type Records interface {
-	// Details returns those of some entities of one type; an entity that is gone is left out.
-	Details(ctx context.Context, t model.TenantID, typ model.EntityType, ids []model.EntityID) (map[model.EntityID]Details, error)
+	// Details returns those of some entities of one type by their names in contract
+	// thingsboard 10.2; an entity that is gone is left out.
+	Details(ctx context.Context, t model.TenantID, typ model.EntityType, ids []model.EntityID) (map[model.EntityID]map[string]string, error)
 }
-
-// Details are the fields of an entity by their names in contract thingsboard 10.2, the ones
-// the directory does not keep.
-type Details map[string]string
 
 // A Store has the latest values.
 type Store interface {
 	// Latest returns the latest of some keys of one entity.
 	Latest(ctx context.Context, t model.TenantID, e model.EntityID, s model.Scope, keys []string) (model.Snapshot, error)
-	// Columns returns the latest of each key over all entities of a tenant, of one moment.
-	// Release ends their use.
-	Columns(ctx context.Context, t model.TenantID, keys []SeriesKey) (at Columns, release func(), err error)
+	// LatestColumns returns the latest of each key over all entities of a tenant, of one moment.
+	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 }
-
-// A SeriesKey names a column: one key of one scope.
-type SeriesKey struct {
-	Scope model.Scope
-	Key   string
-}
-
-// Columns returns the latest point of column i of an entity; ok is false where there is none.
-type Columns func(i int, e model.EntityID) (p model.Point, ok bool)
 
 // Options are what a Finder works with. All but Now are required.
 type Options struct {
@@ -121,7 +108,6 @@ func (f *Finder) run(ctx context.Context, who model.Principal, q *model.FindQuer
 	if err != nil {
 		return r, err
 	}
-	defer v.release()
 	where, err := f.resolve(ctx, who, q)
 	if err != nil {
 		return r, err

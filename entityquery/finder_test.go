@@ -14,9 +14,9 @@ import (
 // A world is a small tenant in plain maps: what a Finder is to see, and nothing clever.
 type world struct {
 	entities  []*model.Entity
-	points    map[model.EntityID]map[SeriesKey]model.Point
+	points    map[model.EntityID]map[model.ScopeKey]model.Point
 	relations []relation
-	details   map[model.EntityID]Details
+	details   map[model.EntityID]map[string]string
 }
 
 type relation struct {
@@ -66,8 +66,8 @@ func (w *world) Related(_ context.Context, _ model.TenantID, ref model.EntityRef
 	return out, nil
 }
 
-func (w *world) Details(_ context.Context, _ model.TenantID, _ model.EntityType, ids []model.EntityID) (map[model.EntityID]Details, error) {
-	out := map[model.EntityID]Details{}
+func (w *world) Details(_ context.Context, _ model.TenantID, _ model.EntityType, ids []model.EntityID) (map[model.EntityID]map[string]string, error) {
+	out := map[model.EntityID]map[string]string{}
 	for _, id := range ids {
 		out[id] = w.details[id]
 	}
@@ -77,25 +77,39 @@ func (w *world) Details(_ context.Context, _ model.TenantID, _ model.EntityType,
 func (w *world) Latest(_ context.Context, _ model.TenantID, e model.EntityID, s model.Scope, keys []string) (model.Snapshot, error) {
 	var out model.Snapshot
 	for _, k := range keys {
-		if p, ok := w.points[e][SeriesKey{s, k}]; ok {
+		if p, ok := w.points[e][model.ScopeKey{Scope: s, Key: k}]; ok {
 			out.Points = append(out.Points, model.KeyPoint{Key: k, Point: p})
 		}
 	}
 	return out, nil
 }
 
-func (w *world) Columns(_ context.Context, _ model.TenantID, keys []SeriesKey) (Columns, func(), error) {
-	return func(i int, e model.EntityID) (model.Point, bool) {
-		p, ok := w.points[e][keys[i]]
-		return p, ok
-	}, func() {}, nil
+// LatestColumns shows every point of the world as columns.
+func (w *world) LatestColumns(_ context.Context, _ model.TenantID, keys []model.ScopeKey) (model.LatestView, error) {
+	return view{w: w, keys: keys}, nil
+}
+
+// A view has the entities of the world for rows. A Finder asks it for rows and points only.
+type view struct {
+	model.LatestView
+	w    *world
+	keys []model.ScopeKey
+}
+
+func (v view) Row(e model.EntityID) (int32, bool) {
+	i := slices.IndexFunc(v.w.entities, func(x *model.Entity) bool { return x.ID == e })
+	return int32(i), i >= 0
+}
+
+func (v view) Point(column int, row int32) model.Point {
+	return v.w.points[v.w.entities[row].ID][v.keys[column]]
 }
 
 func (w *world) set(e model.EntityID, s model.Scope, key string, ts int64, v model.Value) {
 	if w.points[e] == nil {
-		w.points[e] = map[SeriesKey]model.Point{}
+		w.points[e] = map[model.ScopeKey]model.Point{}
 	}
-	w.points[e][SeriesKey{s, key}] = model.Point{TS: ts, Value: v}
+	w.points[e][model.ScopeKey{Scope: s, Key: key}] = model.Point{TS: ts, Value: v}
 }
 
 func id(n byte) model.EntityID { return model.EntityID{n} }
@@ -103,7 +117,7 @@ func id(n byte) model.EntityID { return model.EntityID{n} }
 // newWorld has five devices: the temperature of device n is 10n, but for device 4, whose is a
 // text, and device 5, which has none. Devices 1 and 2 belong to the customer.
 func newWorld() (*world, *Finder) {
-	w := &world{points: map[model.EntityID]map[SeriesKey]model.Point{}, details: map[model.EntityID]Details{}}
+	w := &world{points: map[model.EntityID]map[model.ScopeKey]model.Point{}, details: map[model.EntityID]map[string]string{}}
 	w.entities = append(w.entities,
 		&model.Entity{Tenant: tenant, ID: model.EntityID(tenant), Type: model.EntityTenant, Name: "Tenant"},
 		&model.Entity{Tenant: tenant, ID: model.EntityID(customer), Type: model.EntityCustomer, Name: "Customer"},
@@ -117,7 +131,7 @@ func newWorld() (*world, *Finder) {
 			e.Customer, e.Profile, e.Label = customer, "pump", "Cellar"
 		}
 		w.entities = append(w.entities, e)
-		w.details[e.ID] = Details{"additionalInfo": fmt.Sprintf(`{"n":%d}`, n)}
+		w.details[e.ID] = map[string]string{"additionalInfo": fmt.Sprintf(`{"n":%d}`, n)}
 		if n <= 13 {
 			w.set(e.ID, model.Timeseries, "temperature", 1000, model.Int(int64(n-10)*10))
 		}

@@ -17,7 +17,7 @@ func fieldInDirectory(name string) bool {
 }
 
 // field returns a field of contract thingsboard 10.2. An empty text is no value.
-func (f *Finder) field(who model.Principal, e *model.Entity, name string, d Details) (model.Value, bool) {
+func (f *Finder) field(who model.Principal, e *model.Entity, name string, d map[string]string) (model.Value, bool) {
 	var text string
 	switch name {
 	case "createdTime":
@@ -61,12 +61,12 @@ func ownerOf(e *model.Entity) model.EntityID {
 }
 
 // details asks for the rare fields of entities of any types.
-func (f *Finder) details(ctx context.Context, t model.TenantID, entities []*model.Entity) (map[model.EntityID]Details, error) {
+func (f *Finder) details(ctx context.Context, t model.TenantID, entities []*model.Entity) (map[model.EntityID]map[string]string, error) {
 	byType := map[model.EntityType][]model.EntityID{}
 	for _, e := range entities {
 		byType[e.Type] = append(byType[e.Type], e.ID)
 	}
-	all := make(map[model.EntityID]Details, len(entities))
+	all := make(map[model.EntityID]map[string]string, len(entities))
 	for typ, ids := range byType {
 		some, err := f.Records.Details(ctx, t, typ, ids)
 		if err != nil {
@@ -82,7 +82,7 @@ func (f *Finder) details(ctx context.Context, t model.TenantID, entities []*mode
 // show reads what q shows of the entities of a page.
 func (f *Finder) show(ctx context.Context, who model.Principal, q *model.FindQuery, entities []*model.Entity) ([]model.EntityData, error) {
 	rare := slices.ContainsFunc(q.Fields, func(k model.EntityKey) bool { return !fieldInDirectory(k.Key) })
-	var details map[model.EntityID]Details
+	var details map[model.EntityID]map[string]string
 	if rare {
 		var err error
 		if details, err = f.details(ctx, who.Tenant, entities); err != nil {

@@ -12,10 +12,9 @@ import (
 type values struct {
 	f       *Finder
 	who     model.Principal
-	series  []SeriesKey
-	at      Columns
-	release func()
-	details map[model.EntityID]Details // where a rare field is needed
+	series  []model.ScopeKey
+	view    model.LatestView           // nil where no series is needed
+	details map[model.EntityID]map[string]string // where a rare field is needed
 	search  string
 	fields  []model.EntityKey // to search
 	latest  []model.EntityKey
@@ -44,7 +43,7 @@ func scopesOf(k model.KeyKind) []model.Scope {
 }
 
 func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQuery, candidates []*model.Entity) (*values, error) {
-	v := &values{f: f, who: who, search: strings.ToLower(q.Search), release: func() {}, now: f.Now().UnixMilli()}
+	v := &values{f: f, who: who, search: strings.ToLower(q.Search), now: f.Now().UnixMilli()}
 	needed := make([]model.EntityKey, 0, len(q.Conditions)+1)
 	for i := range q.Conditions {
 		needed = append(needed, q.Conditions[i].Key)
@@ -60,7 +59,7 @@ func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQ
 	for _, k := range needed {
 		rare = rare || k.Kind == model.EntityField && !fieldInDirectory(k.Key)
 		for _, s := range scopesOf(k.Kind) {
-			if key := (SeriesKey{s, k.Key}); !slices.Contains(v.series, key) {
+			if key := (model.ScopeKey{Scope: s, Key: k.Key}); !slices.Contains(v.series, key) {
 				v.series = append(v.series, key)
 			}
 		}
@@ -72,11 +71,10 @@ func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQ
 		}
 	}
 	if len(v.series) > 0 {
-		at, release, err := f.Store.Columns(ctx, who.Tenant, v.series)
-		if err != nil {
+		var err error
+		if v.view, err = f.Store.LatestColumns(ctx, who.Tenant, v.series); err != nil {
 			return nil, err
 		}
-		v.at, v.release = at, release
 	}
 	return v, nil
 }
@@ -87,11 +85,18 @@ func (v *values) get(k model.EntityKey, e *model.Entity) (best model.Point, foun
 		value, ok := v.f.field(v.who, e, k.Key, v.details[e.ID])
 		return model.Point{TS: v.now, Value: value}, ok
 	}
+	if v.view == nil {
+		return best, false
+	}
+	row, ok := v.view.Row(e.ID)
+	if !ok {
+		return best, false
+	}
 	for i, s := range v.series {
 		if s.Key != k.Key || !slices.Contains(scopesOf(k.Kind), s.Scope) {
 			continue
 		}
-		if p, ok := v.at(i, e.ID); ok && (!found || p.TS > best.TS) {
+		if p := v.view.Point(i, row); p.Value.Type() > model.TypeNull && (!found || p.TS > best.TS) {
 			best, found = p, true
 		}
 	}
