@@ -971,6 +971,21 @@ type DeviceWithCredentialsRequest struct {
 	Device      DeviceRequest            `json:"device"`
 }
 
+// EntityData defines model for EntityData.
+type EntityData struct {
+	// AggLatest Empty over REST.
+	AggLatest map[string]interface{} `json:"aggLatest"`
+
+	// EntityID A reference to an entity.
+	EntityID EntityID `json:"entityId"`
+
+	// Latest By type of key, then by key.
+	Latest map[string]map[string]ShownPoint `json:"latest"`
+
+	// Timeseries Empty over REST.
+	Timeseries map[string]interface{} `json:"timeseries"`
+}
+
 // EntityID A reference to an entity.
 type EntityID struct {
 	// EntityType Kind of an entity.
@@ -985,6 +1000,13 @@ type EntityInfo struct {
 	// ID A reference to an entity.
 	ID   EntityID `json:"id"`
 	Name string   `json:"name"`
+}
+
+// EntityKeys defines model for EntityKeys.
+type EntityKeys struct {
+	Attribute   []string     `json:"attribute"`
+	EntityTypes []EntityType `json:"entityTypes"`
+	Timeseries  []string     `json:"timeseries"`
 }
 
 // EntitySubtype defines model for EntitySubtype.
@@ -1212,6 +1234,14 @@ type PageDeviceProfileInfo struct {
 	HasNext       bool                `json:"hasNext"`
 	TotalElements int64               `json:"totalElements"`
 	TotalPages    int                 `json:"totalPages"`
+}
+
+// PageEntityData defines model for PageEntityData.
+type PageEntityData struct {
+	Data          []EntityData `json:"data"`
+	HasNext       bool         `json:"hasNext"`
+	TotalElements int64        `json:"totalElements"`
+	TotalPages    int          `json:"totalPages"`
 }
 
 // PageEntityInfo defines model for PageEntityInfo.
@@ -1483,6 +1513,13 @@ type SetupRequest struct {
 type SetupState struct {
 	// Open Whether `POST /api/noauth/setup` is still possible.
 	Open bool `json:"open"`
+}
+
+// ShownPoint defines model for ShownPoint.
+type ShownPoint struct {
+	// TS 0 where there is no value.
+	TS    int64  `json:"ts"`
+	Value string `json:"value"`
 }
 
 // SystemParams defines model for SystemParams.
@@ -2085,6 +2122,18 @@ type GetDevicesByIdsParams struct {
 type GetDevicesListParams struct {
 	// DeviceIds Ids separated by commas.
 	DeviceIds DeviceIds `form:"deviceIds" json:"deviceIds"`
+}
+
+// FindEntityKeysParams defines parameters for FindEntityKeys.
+type FindEntityKeysParams struct {
+	// Timeseries Whether to list time series.
+	Timeseries *bool `form:"timeseries,omitempty" json:"timeseries,omitempty"`
+
+	// Attributes Whether to list attributes.
+	Attributes *bool `form:"attributes,omitempty" json:"attributes,omitempty"`
+
+	// Scope The one scope of attributes to look at.
+	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
 }
 
 // ActivateUserParams defines parameters for ActivateUser.
@@ -3129,6 +3178,15 @@ type ServerInterface interface {
 	// GetDevicesList Read several devices
 	// (GET /api/devices/list)
 	GetDevicesList(ctx echo.Context, params GetDevicesListParams) error
+	// CountEntities Count entities
+	// (POST /api/entitiesQuery/count)
+	CountEntities(ctx echo.Context) error
+	// FindEntities Find entities with their fields and latest values
+	// (POST /api/entitiesQuery/find)
+	FindEntities(ctx echo.Context) error
+	// FindEntityKeys The keys of the entities a query finds
+	// (POST /api/entitiesQuery/find/keys)
+	FindEntityKeys(ctx echo.Context, params FindEntityKeysParams) error
 	// SaveEntityView Create or update an entity view
 	// (POST /api/entityView)
 	SaveEntityView(ctx echo.Context) error
@@ -5007,6 +5065,56 @@ func (w *ServerInterfaceWrapper) GetDevicesList(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDevicesList(ctx, params)
+	return err
+}
+
+// CountEntities converts echo context to params.
+func (w *ServerInterfaceWrapper) CountEntities(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CountEntities(ctx)
+	return err
+}
+
+// FindEntities converts echo context to params.
+func (w *ServerInterfaceWrapper) FindEntities(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindEntities(ctx)
+	return err
+}
+
+// FindEntityKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) FindEntityKeys(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FindEntityKeysParams
+	// ------------- Optional query parameter "timeseries" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeseries", ctx.QueryParams(), &params.Timeseries, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter timeseries: %s", err))
+	}
+
+	// ------------- Optional query parameter "attributes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "attributes", ctx.QueryParams(), &params.Attributes, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attributes: %s", err))
+	}
+
+	// ------------- Optional query parameter "scope" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scope", ctx.QueryParams(), &params.Scope, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindEntityKeys(ctx, params)
 	return err
 }
 
@@ -7345,6 +7453,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/deviceProfiles", wrapper.GetDeviceProfiles, options.OperationMiddlewares["getDeviceProfiles"]...)
 	router.GET(options.BaseURL+"/api/devices", wrapper.GetDevicesByIds, options.OperationMiddlewares["getDevicesByIds"]...)
 	router.GET(options.BaseURL+"/api/devices/list", wrapper.GetDevicesList, options.OperationMiddlewares["getDevicesList"]...)
+	router.POST(options.BaseURL+"/api/entitiesQuery/count", wrapper.CountEntities, options.OperationMiddlewares["countEntities"]...)
+	router.POST(options.BaseURL+"/api/entitiesQuery/find", wrapper.FindEntities, options.OperationMiddlewares["findEntities"]...)
+	router.POST(options.BaseURL+"/api/entitiesQuery/find/keys", wrapper.FindEntityKeys, options.OperationMiddlewares["findEntityKeys"]...)
 	router.POST(options.BaseURL+"/api/entityView", wrapper.SaveEntityView, options.OperationMiddlewares["saveEntityView"]...)
 	router.DELETE(options.BaseURL+"/api/entityView/:entityViewId", wrapper.DeleteEntityView, options.OperationMiddlewares["deleteEntityView"]...)
 	router.GET(options.BaseURL+"/api/entityView/:entityViewId", wrapper.GetEntityView, options.OperationMiddlewares["getEntityView"]...)
@@ -9086,6 +9197,76 @@ type GetDevicesListResponseObject interface {
 type GetDevicesList200JSONResponse []Device
 
 func (response GetDevicesList200JSONResponse) VisitGetDevicesListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountEntitiesRequestObject struct {
+	ContentType string
+	Body        io.Reader
+}
+
+type CountEntitiesResponseObject interface {
+	VisitCountEntitiesResponse(w http.ResponseWriter) error
+}
+
+type CountEntities200JSONResponse int64
+
+func (response CountEntities200JSONResponse) VisitCountEntitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindEntitiesRequestObject struct {
+	ContentType string
+	Body        io.Reader
+}
+
+type FindEntitiesResponseObject interface {
+	VisitFindEntitiesResponse(w http.ResponseWriter) error
+}
+
+type FindEntities200JSONResponse PageEntityData
+
+func (response FindEntities200JSONResponse) VisitFindEntitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindEntityKeysRequestObject struct {
+	Params      FindEntityKeysParams
+	ContentType string
+	Body        io.Reader
+}
+
+type FindEntityKeysResponseObject interface {
+	VisitFindEntityKeysResponse(w http.ResponseWriter) error
+}
+
+type FindEntityKeys200JSONResponse EntityKeys
+
+func (response FindEntityKeys200JSONResponse) VisitFindEntityKeysResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -10987,6 +11168,15 @@ type StrictServerInterface interface {
 	// GetDevicesList Read several devices
 	// (GET /api/devices/list)
 	GetDevicesList(ctx context.Context, request GetDevicesListRequestObject) (GetDevicesListResponseObject, error)
+	// CountEntities Count entities
+	// (POST /api/entitiesQuery/count)
+	CountEntities(ctx context.Context, request CountEntitiesRequestObject) (CountEntitiesResponseObject, error)
+	// FindEntities Find entities with their fields and latest values
+	// (POST /api/entitiesQuery/find)
+	FindEntities(ctx context.Context, request FindEntitiesRequestObject) (FindEntitiesResponseObject, error)
+	// FindEntityKeys The keys of the entities a query finds
+	// (POST /api/entitiesQuery/find/keys)
+	FindEntityKeys(ctx context.Context, request FindEntityKeysRequestObject) (FindEntityKeysResponseObject, error)
 	// SaveEntityView Create or update an entity view
 	// (POST /api/entityView)
 	SaveEntityView(ctx context.Context, request SaveEntityViewRequestObject) (SaveEntityViewResponseObject, error)
@@ -13381,6 +13571,88 @@ func (sh *strictHandler) GetDevicesList(ctx echo.Context, params GetDevicesListP
 		return err
 	} else if validResponse, ok := response.(GetDevicesListResponseObject); ok {
 		return validResponse.VisitGetDevicesListResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CountEntities operation middleware
+func (sh *strictHandler) CountEntities(ctx echo.Context) error {
+	var request CountEntitiesRequestObject
+
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CountEntities(ctx.Request().Context(), request.(CountEntitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountEntities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CountEntitiesResponseObject); ok {
+		return validResponse.VisitCountEntitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindEntities operation middleware
+func (sh *strictHandler) FindEntities(ctx echo.Context) error {
+	var request FindEntitiesRequestObject
+
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindEntities(ctx.Request().Context(), request.(FindEntitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindEntities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindEntitiesResponseObject); ok {
+		return validResponse.VisitFindEntitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindEntityKeys operation middleware
+func (sh *strictHandler) FindEntityKeys(ctx echo.Context, params FindEntityKeysParams) error {
+	var request FindEntityKeysRequestObject
+
+	request.Params = params
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindEntityKeys(ctx.Request().Context(), request.(FindEntityKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindEntityKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindEntityKeysResponseObject); ok {
+		return validResponse.VisitFindEntityKeysResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

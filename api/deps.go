@@ -99,6 +99,7 @@ type Store interface {
 	Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error)
 	Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error)
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
+	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 	// Forecast tells what retention would delete now of the entities of a tenant.
 	Forecast(ctx context.Context, tenant model.TenantID, retention model.Retention, fn func(model.EntityID, model.Forecast) error) error
 }
@@ -156,6 +157,8 @@ type Directory interface {
 	Entity(model.TenantID, model.EntityID) (*model.Entity, bool)
 	Entities(model.TenantID, model.EntityType) iter.Seq[*model.Entity]
 	DeviceByToken(token string) (*model.Entity, bool)
+	// Details returns the fields that are not in memory; it is the one method here that asks SQL.
+	Details(context.Context, model.TenantID, model.EntityType, []model.EntityID) (map[model.EntityID]map[string]string, error)
 }
 
 // Tenants are kept in the registry.

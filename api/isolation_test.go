@@ -18,6 +18,8 @@ type row struct {
 }
 
 const (
+	allDevices = `{"entityFilter":{"type":"entityType","entityType":"DEVICE"},"pageLink":{"pageSize":1000},"entityFields":[{"type":"ENTITY_FIELD","key":"name"}]}`
+
 	list = "?pageSize=100&page=0"
 	ref  = `{"entityType":"X","id":"ID"}`
 )
@@ -192,6 +194,10 @@ var rows = map[string]row{
 	"POST " + series + "/attributes/:scope":          {device + "/attributes/SHARED_SCOPE", `{"k":1}`, 401, 404, 403},
 	"POST /api/plugins/telemetry/:deviceId/:scope":   {"/api/plugins/telemetry/{owned}/SERVER_SCOPE", `{"k":1}`, 401, 404, 403},
 	"DELETE /api/plugins/telemetry/:deviceId/:scope": {"/api/plugins/telemetry/{owned}/SERVER_SCOPE?keys=k", "", 401, 404, 403},
+
+	"POST /api/entitiesQuery/find":      {"/api/entitiesQuery/find", allDevices, 401, 200, 200},
+	"POST /api/entitiesQuery/count":     {"/api/entitiesQuery/count", allDevices, 401, 200, 200},
+	"POST /api/entitiesQuery/find/keys": {"/api/entitiesQuery/find/keys", allDevices, 401, 200, 200},
 
 	// A device's token is all the right there is; user tokens change nothing.
 	"POST /api/v1/:deviceToken/telemetry":  {"/api/v1/guess/telemetry", `{"t":1}`, 401, 401, 401},

@@ -9,10 +9,10 @@ import (
 // typed are the query parameters that are no free text. Where clients leave one empty
 // ("startTs=") they mean what they mean by leaving it out.
 var typed = []string{
-	"active", "agg", "assetProfileId", "deleteAllDataForKeys", "deleteLatest", "deviceProfileId", "endTs", "fromId",
-	"fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page", "pageSize",
-	"rewriteLatestIfDeleted", "sendActivationMail", "sortOrder", "startTs", "toId", "toType", "useStrictDataTypes",
-	"userCredentialsEnabled",
+	"active", "agg", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceProfileId",
+	"endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
+	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "sortOrder", "startTs", "timeseries",
+	"toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",
 }
 
 // dropEmpty takes typed parameters without a value out of u.

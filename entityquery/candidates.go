@@ -70,21 +70,25 @@ func (f *Finder) walk(ctx context.Context, who model.Principal, s *model.Relatio
 	for depth := 1; len(level) > 0 && (s.MaxLevel <= 0 || depth <= s.MaxLevel); depth++ {
 		var next []model.EntityRef
 		for _, from := range level {
-			related, err := f.Relations.Related(ctx, who.Tenant, from, !s.ToRoots)
+			related, err := f.related(ctx, who.Tenant, from, s.ToRoots)
 			if err != nil {
 				return nil, err
 			}
 			onward := false
 			for _, r := range related {
-				if !follows(s.Filters, r) {
+				to := r.To
+				if s.ToRoots {
+					to = r.From
+				}
+				if !follows(s.Filters, r.Type, to.Type) {
 					continue
 				}
 				onward = true
-				if visited[r.Ref] {
+				if visited[to] {
 					continue
 				}
-				visited[r.Ref] = true
-				next = append(next, r.Ref)
+				visited[to] = true
+				next = append(next, to)
 				if len(visited) > maxReached {
 					return nil, model.Errorf(model.TooLarge, "The relations reach more than the limit of %d entities", maxReached)
 				}
@@ -98,10 +102,20 @@ func (f *Finder) walk(ctx context.Context, who model.Principal, s *model.Relatio
 	return append(reached, level...), nil
 }
 
-// follows reports whether a walk with these filters goes along a relation.
-func follows(filters []model.RelationFilter, r Related) bool {
+// related lists the relations that begin at an entity, or end there.
+func (f *Finder) related(ctx context.Context, t model.TenantID, at model.EntityRef, ends bool) ([]model.Relation, error) {
+	q := model.RelationQuery{From: at, Group: model.CommonRelations}
+	if ends {
+		q = model.RelationQuery{To: at, Group: model.CommonRelations}
+	}
+	return f.Relations.Relations(ctx, t, q)
+}
+
+// follows reports whether a walk with these filters goes along a relation of a type to an
+// entity of a type.
+func follows(filters []model.RelationFilter, relation string, to model.EntityType) bool {
 	for _, f := range filters {
-		if (f.Relation == "" || f.Relation == r.Relation) && (len(f.Types) == 0 || slices.Contains(f.Types, r.Ref.Type)) {
+		if (f.Relation == "" || f.Relation == relation) && (len(f.Types) == 0 || slices.Contains(f.Types, to)) {
 			return true
 		}
 	}

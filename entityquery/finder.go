@@ -19,16 +19,9 @@ type Guard interface {
 	Visible(model.Principal, *model.Entity) bool
 }
 
-// Relations tells which entities are related to one, by relations that begin at it (from) or
-// end there.
+// Relations lists relations by either of their ends.
 type Relations interface {
-	Related(ctx context.Context, t model.TenantID, ref model.EntityRef, from bool) ([]Related, error)
-}
-
-// A Related is one end of a relation.
-type Related struct {
-	Relation string
-	Ref      model.EntityRef
+	Relations(context.Context, model.TenantID, model.RelationQuery) ([]model.Relation, error)
 }
 
 // Records has the fields the directory does not keep.
@@ -40,6 +33,7 @@ type Records interface {
 
 // A Store has the latest values.
 type Store interface {
+	Keys(ctx context.Context, t model.TenantID, e model.EntityID, s model.Scope) ([]string, error)
 	// Latest returns the latest of some keys of one entity.
 	Latest(ctx context.Context, t model.TenantID, e model.EntityID, s model.Scope, keys []string) (model.Snapshot, error)
 	// LatestColumns returns the latest of each key over all entities of a tenant, of one moment.

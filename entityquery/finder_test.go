@@ -15,13 +15,8 @@ import (
 type world struct {
 	entities  []*model.Entity
 	points    map[model.EntityID]map[model.ScopeKey]model.Point
-	relations []relation
+	relations []model.Relation
 	details   map[model.EntityID]map[string]string
-}
-
-type relation struct {
-	from, to model.EntityRef
-	kind     string
 }
 
 var (
@@ -54,13 +49,10 @@ func (w *world) Visible(p model.Principal, e *model.Entity) bool {
 	return p.Authority == model.TenantAdmin || e.Customer == p.Customer
 }
 
-func (w *world) Related(_ context.Context, _ model.TenantID, ref model.EntityRef, from bool) (out []Related, err error) {
+func (w *world) Relations(_ context.Context, _ model.TenantID, q model.RelationQuery) (out []model.Relation, err error) {
 	for _, r := range w.relations {
-		switch {
-		case from && r.from == ref:
-			out = append(out, Related{r.kind, r.to})
-		case !from && r.to == ref:
-			out = append(out, Related{r.kind, r.from})
+		if (q.From == (model.EntityRef{}) || q.From == r.From) && (q.To == (model.EntityRef{}) || q.To == r.To) {
+			out = append(out, r)
 		}
 	}
 	return out, nil
@@ -82,6 +74,15 @@ func (w *world) Latest(_ context.Context, _ model.TenantID, e model.EntityID, s 
 		}
 	}
 	return out, nil
+}
+
+func (w *world) Keys(_ context.Context, _ model.TenantID, e model.EntityID, s model.Scope) (names []string, err error) {
+	for k := range w.points[e] {
+		if k.Scope == s {
+			names = append(names, k.Key)
+		}
+	}
+	return names, nil
 }
 
 // LatestColumns shows every point of the world as columns.
@@ -212,9 +213,9 @@ func TestRelationsAreWalked(t *testing.T) {
 	w, f := newWorld()
 	device := func(n byte) model.EntityRef { return model.EntityRef{Type: model.EntityDevice, ID: id(n)} }
 	for _, r := range [][2]byte{{11, 12}, {12, 13}, {13, 11}, {11, 14}} { // a circle, and one aside
-		w.relations = append(w.relations, relation{device(r[0]), device(r[1]), "Contains"})
+		w.relations = append(w.relations, model.Relation{From: device(r[0]), To: device(r[1]), Type: "Contains"})
 	}
-	w.relations = append(w.relations, relation{device(11), device(15), "Manages"})
+	w.relations = append(w.relations, model.Relation{From: device(11), To: device(15), Type: "Manages"})
 	check := func(name string, s model.RelationSearch, want ...int) {
 		t.Helper()
 		if s.Roots == nil {
@@ -404,4 +405,21 @@ func TestPatternsMatchWhateverTheCase(t *testing.T) {
 	check("_", "", false)
 	check("%", "", true)
 	check("%ä_", "ÄX", true)
+}
+
+func TestKeysOfAPageAreListed(t *testing.T) {
+	w, f := newWorld()
+	w.set(id(11), model.Shared, "mode", 7, model.String("auto"))
+	w.set(id(12), model.Client, "mode", 9, model.String("hand"))
+	w.set(id(12), model.Server, "active", 9, model.Bool(true))
+	q := &model.FindQuery{Filter: devices, Size: 10}
+	k, err := f.Keys(t.Context(), client, q, []model.Scope{model.Timeseries, model.Client, model.Shared, model.Server})
+	if err != nil || !slices.Equal(k.Series, []string{"temperature"}) || !slices.Equal(k.Attributes, []string{"active", "mode"}) ||
+		!slices.Equal(k.Types, []model.EntityType{model.EntityDevice}) {
+		t.Errorf("%+v, %v", k, err)
+	}
+	k, err = f.Keys(t.Context(), client, q, []model.Scope{model.Server})
+	if err != nil || len(k.Series) != 0 || !slices.Equal(k.Attributes, []string{"active"}) {
+		t.Errorf("%+v, %v", k, err)
+	}
 }

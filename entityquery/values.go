@@ -13,7 +13,7 @@ type values struct {
 	f       *Finder
 	who     model.Principal
 	series  []model.ScopeKey
-	view    model.LatestView           // nil where no series is needed
+	view    model.LatestView                     // nil where no series is needed
 	details map[model.EntityID]map[string]string // where a rare field is needed
 	search  string
 	fields  []model.EntityKey // to search

@@ -23,7 +23,7 @@ var Ours = map[string][]string{
 	"subscriptions/internal/...": {"model", "subscriptions"},
 	"subscriptions":              {"model"},
 	"subscriptions/ws":           {"model", "subscriptions", "views", "dialect/thingsboard"},
-	"api":                        {".", "model", "auth", "views", "dialect/thingsboard", "api/..."},
+	"api":                        {".", "model", "auth", "entityquery", "views", "dialect/thingsboard", "api/..."},
 	"api/...":                    {"model"},
 	"web":                        {},
 	"importer":                   {"model", "dialect/thingsboard"},
