@@ -408,6 +408,99 @@ export type Session = {
     current: boolean;
 };
 
+export type EntityKey = {
+    type: 'ENTITY_FIELD' | 'TIME_SERIES' | 'ATTRIBUTE' | 'CLIENT_ATTRIBUTE' | 'SHARED_ATTRIBUTE' | 'SERVER_ATTRIBUTE' | 'ALARM_FIELD';
+    key: string;
+};
+
+export type EntityQuery = {
+    /**
+     * What to look at: `singleEntity`, `entityList`, `entityName`, `entityType`, `deviceType`,
+     * `assetType`, `entityViewType`, `relationsQuery`, `deviceSearchQuery`, `assetSearchQuery`
+     * or `entityViewSearchQuery`, each with its own members.
+     *
+     */
+    entityFilter: {
+        type: string;
+        [key: string]: unknown;
+    };
+    /**
+     * Required where entities are asked for, not where they are counted.
+     */
+    pageLink?: {
+        pageSize: number;
+        page?: number;
+        /**
+         * Part of a field or latest value shown, in any case.
+         */
+        textSearch?: string | null;
+        /**
+         * Over WebSocket, ask again from time to time.
+         */
+        dynamic?: boolean;
+        sortOrder?: {
+            key?: EntityKey;
+            direction?: 'ASC' | 'DESC';
+        } | null;
+    };
+    entityFields?: Array<EntityKey> | null;
+    latestValues?: Array<EntityKey> | null;
+    keyFiltersOperation?: 'AND' | 'OR';
+    keyFilters?: Array<{
+        key: EntityKey;
+        valueType?: 'STRING' | 'NUMERIC' | 'BOOLEAN' | 'DATE_TIME';
+        predicate: {
+            [key: string]: unknown;
+        };
+    }> | null;
+    [key: string]: unknown;
+};
+
+export type ShownPoint = {
+    /**
+     * 0 where there is no value.
+     */
+    ts: number;
+    value: string;
+};
+
+export type EntityData = {
+    entityId: EntityId;
+    /**
+     * By type of key, then by key.
+     */
+    latest: {
+        [key: string]: {
+            [key: string]: ShownPoint;
+        };
+    };
+    /**
+     * Empty over REST.
+     */
+    timeseries: {
+        [key: string]: unknown;
+    };
+    /**
+     * Empty over REST.
+     */
+    aggLatest: {
+        [key: string]: unknown;
+    };
+};
+
+export type PageEntityData = {
+    data: Array<EntityData>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type EntityKeys = {
+    timeseries: Array<string>;
+    attribute: Array<string>;
+    entityTypes: Array<EntityType>;
+};
+
 export type PageTenantProfile = {
     data: Array<TenantProfile>;
     totalPages: number;
@@ -1373,6 +1466,11 @@ export type UseStrictDataTypes = boolean;
  *
  */
 export type TelemetryPayload = TelemetryBody;
+
+/**
+ * An entity data query. Members it does not know are ignored.
+ */
+export type EntityQueryPayload = EntityQuery;
 
 /**
  * A flat object.
@@ -7819,6 +7917,139 @@ export type StartBackupResponses = {
 };
 
 export type StartBackupResponse = StartBackupResponses[keyof StartBackupResponses];
+
+export type FindEntitiesData = {
+    /**
+     * An entity data query. Members it does not know are ignored.
+     */
+    body: EntityQueryPayload;
+    path?: never;
+    query?: never;
+    url: '/api/entitiesQuery/find';
+};
+
+export type FindEntitiesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type FindEntitiesError = FindEntitiesErrors[keyof FindEntitiesErrors];
+
+export type FindEntitiesResponses = {
+    /**
+     * A page of entities; all values are texts.
+     */
+    200: PageEntityData;
+};
+
+export type FindEntitiesResponse = FindEntitiesResponses[keyof FindEntitiesResponses];
+
+export type CountEntitiesData = {
+    /**
+     * An entity data query. Members it does not know are ignored.
+     */
+    body: EntityQueryPayload;
+    path?: never;
+    query?: never;
+    url: '/api/entitiesQuery/count';
+};
+
+export type CountEntitiesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type CountEntitiesError = CountEntitiesErrors[keyof CountEntitiesErrors];
+
+export type CountEntitiesResponses = {
+    /**
+     * How many there are.
+     */
+    200: number;
+};
+
+export type CountEntitiesResponse = CountEntitiesResponses[keyof CountEntitiesResponses];
+
+export type FindEntityKeysData = {
+    /**
+     * An entity data query. Members it does not know are ignored.
+     */
+    body: EntityQueryPayload;
+    path?: never;
+    query?: {
+        /**
+         * Whether to list time series.
+         */
+        timeseries?: boolean;
+        /**
+         * Whether to list attributes.
+         */
+        attributes?: boolean;
+        /**
+         * The one scope of attributes to look at.
+         */
+        scope?: AttributeScope;
+    };
+    url: '/api/entitiesQuery/find/keys';
+};
+
+export type FindEntityKeysErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type FindEntityKeysError = FindEntityKeysErrors[keyof FindEntityKeysErrors];
+
+export type FindEntityKeysResponses = {
+    /**
+     * Names of series and attributes.
+     */
+    200: EntityKeys;
+};
+
+export type FindEntityKeysResponse = FindEntityKeysResponses[keyof FindEntityKeysResponses];
 
 export type GetTimeseriesKeysData = {
     body?: never;
