@@ -85,3 +85,25 @@ func ofAnother() *model.WriteSet {
 		Rows: []model.Row{{Cells: 2}}, Cells: []model.Cell{{Key: 0, Value: model.Bool(true)}, {Key: 1, Value: model.JSON(`{"x":1}`)}},
 	}
 }
+
+// A backup takes hold of the store's files while it goes on; wherever it ends, the store is
+// what it was.
+var _ = workloads.add("backup", func(w *workload) {
+	backup := func(name string) {
+		w.acts = append(w.acts, act{name: "back up", do: func(ctx context.Context, db *DB) error {
+			_, err := db.Backup(ctx, name, nil)
+			if model.KindOf(err) == model.Conflict { // it is there from the first time
+				return nil
+			}
+			return err
+		}})
+	}
+	w.append("in order", rows(workloadStart, 1000, 30, 1, "a", "b"))
+	w.flush()
+	w.append("in order", rows(workloadStart+30_000, 1000, 30, 2, "a", "b"))
+	backup("first")
+	w.append("correction", rows(workloadStart+5000, 1000, 10, 70, "a"))
+	w.flush()
+	backup("second")
+	w.append("in order", rows(workloadStart+60_000, 1000, 5, 3, "a", "text"))
+})
