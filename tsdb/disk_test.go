@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -76,10 +77,13 @@ func (f *countedFile) Write(p []byte) (int, error) {
 	return n, *cause
 }
 
-// left returns the names of the files that are open.
+// left returns the names of the files that are open, but for those of a checkpoint that
+// failed, which Pebble does not close.
 func (c *countedFS) left() (names []string) {
-	c.files.Range(func(_, name any) bool {
-		names = append(names, name.(string))
+	c.files.Range(func(_, file any) bool {
+		if name := file.(string); !strings.Contains(name, stagingDir) {
+			names = append(names, name)
+		}
 		return true
 	})
 	return names
