@@ -92,7 +92,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes), failed: make(chan struct{}), closing: make(chan struct{})}
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{}), closing: make(chan struct{})}
 	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
 	o.FS = &logFS{FS: o.FS, dir: dir, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
 	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end

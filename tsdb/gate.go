@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/tidewire/tidewire/model"
@@ -10,7 +11,8 @@ import (
 // A gate lets writers in while there is room: for bytes waiting to be committed, and in the
 // head. It is where back-pressure becomes visible to a caller.
 type gate struct {
-	limit int64
+	limit int64 // of bytes that wait
+	head  int64 // limit of memory of rows, for those who are told of it
 	mu    struct {
 		sync.Mutex
 		pending int64
@@ -21,8 +23,8 @@ type gate struct {
 	}
 }
 
-func newGate(limit int64) *gate {
-	g := &gate{limit: limit}
+func newGate(limit, head int64) *gate {
+	g := &gate{limit: limit, head: head}
 	g.mu.changed = make(chan struct{})
 	return g
 }
@@ -40,18 +42,22 @@ func (g *gate) enter(ctx context.Context, n int64) error {
 			g.mu.Unlock()
 			return nil
 		}
-		full, changed := g.mu.full, g.mu.changed
+		full, pending, changed := g.mu.full, g.mu.pending, g.mu.changed
 		g.mu.waiting++
 		g.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			if full {
-				return &model.Error{Kind: model.Overload, Message: "The store is writing out what it has in memory; try again later", Err: ctx.Err()}
+				return overload(ctx, "The memory of rows is at its limit of %d bytes until they are written out; try again later", g.head)
 			}
-			return &model.Error{Kind: model.Overload, Message: "Too much is waiting to be written; try again later", Err: ctx.Err()}
+			return overload(ctx, "%d bytes more for %d that wait to be written exceed the limit of %d; try again later", n, pending, g.limit)
 		}
 	}
+}
+
+func overload(ctx context.Context, format string, args ...any) error {
+	return &model.Error{Kind: model.Overload, Message: fmt.Sprintf(format, args...), Err: ctx.Err()}
 }
 
 // leave returns n bytes.

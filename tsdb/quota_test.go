@@ -1,6 +1,8 @@
 package tsdb
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -247,6 +249,31 @@ func TestWhatIsNearALimitIsTold(t *testing.T) {
 	refused(t, db, s, model.Quota, "limit of 1")
 	if n := db.Stats().Near[LimitTenantSeries]; n != 2 {
 		t.Errorf("told of the tenant %d times", n)
+	}
+}
+
+// Who gave up waiting is told which limit it waited for.
+func TestTheLimitOfMemoryIsNamed(t *testing.T) {
+	db := openTest(t, Options{HeadBytes: 256 << 10, PendingBytes: 16 << 20})
+	ended, end := context.WithCancel(t.Context())
+	end()
+	db.flusher.run.Lock() // the flush is behind
+	var err error
+	for i := int64(0); err == nil && i < 100; i++ {
+		_, err = db.Append(ended, rows(1000*i, 1, 300, i, "a"))
+	}
+	db.flusher.run.Unlock()
+	if model.KindOf(err) != model.Overload || !strings.Contains(err.Error(), "limit of 262144 bytes") || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	flush(t, db)
+	if err := db.gate.enter(t.Context(), 16_777_000); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Append(ended, rows(1_000_000, 1, 1000, 1, "a"))
+	db.gate.leave(16_777_000)
+	if model.KindOf(err) != model.Overload || !strings.Contains(err.Error(), "for 16777000 that wait to be written exceed the limit of 16777216") {
+		t.Errorf("got %v", err)
 	}
 }
 
