@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,10 +118,16 @@ func TestConsumersAreListedAndRemoved(t *testing.T) {
 	}
 }
 
-// A clock is moved by the test.
-type clock struct{ ms int64 }
+// A clock is moved by the test, while the engine looks at it.
+type clock struct{ ms atomic.Int64 }
 
-func (c *clock) now() time.Time { return time.UnixMilli(c.ms) }
+func clockAt(ms int64) *clock {
+	c := new(clock)
+	c.ms.Store(ms)
+	return c
+}
+
+func (c *clock) now() time.Time { return time.UnixMilli(c.ms.Load()) }
 
 // logKept reports whether the log can be followed from p.
 func logKept(t *testing.T, db *DB, p model.Position) bool {
@@ -140,14 +147,14 @@ func flush(t *testing.T, db *DB) {
 }
 
 func TestTheLogIsKeptForItsAgeItsBytesAndItsConsumers(t *testing.T) {
-	c := clock{ms: 1_700_000_000_000}
+	c := clockAt(1_700_000_000_000)
 	disk := vfs.NewMem()
 	o := Options{FS: disk, Now: c.now, LogBytes: 1, LogAge: time.Minute}
 	db := openTest(t, o)
 	first := number(t, db, 1)
 	step := func(ms int64) {
-		c.ms += ms
-		number(t, db, c.ms/1000)
+		c.ms.Add(ms)
+		number(t, db, c.ms.Load()/1000)
 		flush(t, db)
 	}
 	step(59_000)
@@ -173,7 +180,7 @@ func TestTheLogIsKeptForItsAgeItsBytesAndItsConsumers(t *testing.T) {
 	}
 	follow(t, reader)
 	second := db.Position()
-	c.ms += 61_000
+	c.ms.Add(61_000)
 	number(t, db, 9)
 	flush(t, db)
 	if logKept(t, db, at) || !logKept(t, db, second) {

@@ -201,7 +201,7 @@ func TestCountsOfSeriesSurvive(t *testing.T) {
 
 // At 85 % somebody is told, once, and again only after it was below 75 %.
 func TestWhatIsNearALimitIsTold(t *testing.T) {
-	c := clock{ms: 1_700_000_000_000}
+	c := clockAt(1_700_000_000_000)
 	var told []string
 	db := openTest(t, Options{
 		Now:    c.now,
@@ -232,7 +232,7 @@ func TestWhatIsNearALimitIsTold(t *testing.T) {
 	f("", named("m", 7))
 	f("set_points 85 of 100", rows(1, 1, 85, 1, "k0"))
 	f("key_bytes 85 of 100", device(7, named(strings.Repeat("x", 84), 1)))
-	c.ms += 3600_000
+	c.ms.Add(3600_000)
 	f("set_keys 34 of 40", named("k", 34))
 	f("", device(3, named("k", 33)))
 	f("", device(4, named("k", 33)))

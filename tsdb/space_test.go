@@ -18,11 +18,11 @@ import (
 // Below the floor sets are refused, everything else goes on, and sets go on by themselves
 // when there is room again, with some to spare.
 func TestBelowTheFloorWritesWaitForRoom(t *testing.T) {
-	c := clock{ms: 1_700_000_000_000}
+	c := clockAt(1_700_000_000_000)
 	disk := vfs.NewMem()
 	free := func(mib uint64) {
 		disk.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: mib << 20, TotalBytes: 1 << 40})
-		c.ms += 1000
+		c.ms.Add(1000)
 	}
 	free(1000)
 	var told []SpaceInfo
@@ -52,7 +52,7 @@ func TestBelowTheFloorWritesWaitForRoom(t *testing.T) {
 	refused(t, db, rows(4000, 1, 1, 4, "a"), model.NoSpace, "899 MiB left")
 	disk.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 900 << 20, TotalBytes: 1 << 40})
 	refused(t, db, rows(4000, 1, 1, 4, "a"), model.NoSpace) // the disk was asked just now
-	c.ms += 1000
+	c.ms.Add(1000)
 	number(t, db, 4)
 	if len(told) != 2 || told[1].Low || told[1].Free != 900<<20 {
 		t.Errorf("told %+v", told)
@@ -122,7 +122,7 @@ func TestAFullDiskUnderTheTablesIsToldInMeasure(t *testing.T) {
 }
 
 func TestFailuresAreToldOnceAKindAndSecond(t *testing.T) {
-	c := clock{ms: 1000}
+	c := clockAt(1000)
 	var told []string
 	o := Options{Now: c.now, Events: Events{Failed: func(err error) { told = append(told, err.Error()) }}}
 	f := newFailures(&o)
@@ -130,7 +130,7 @@ func TestFailuresAreToldOnceAKindAndSecond(t *testing.T) {
 		f.failed("flush", syscall.EIO)
 		f.store(syscall.ENOSPC)
 	}
-	c.ms += 1000
+	c.ms.Add(1000)
 	f.store(syscall.ENOSPC)
 	if n, _ := f.so(); n != 101 || len(told) != 3 || !strings.Contains(told[2], "49 failures before") {
 		t.Errorf("%d failures, told %q", n, told)
