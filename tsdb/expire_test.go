@@ -91,9 +91,10 @@ func (w *workload) expire(days int64) {
 	}
 	now := workloadStart + days*dayMillis
 	w.acts = append(w.acts, act{
-		name:   "expire",
-		do:     func(ctx context.Context, db *DB) error { _, err := db.flusher.expire(ctx, retention, now); return err },
-		change: func(t *twin) { t.expire(retention, now) },
+		name:     "expire",
+		physical: true,
+		do:       func(ctx context.Context, db *DB) error { _, err := db.flusher.expire(ctx, retention, now); return err },
+		change:   func(t *twin) { t.expire(retention, now) },
 	})
 }
 

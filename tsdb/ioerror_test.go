@@ -120,7 +120,9 @@ func (w *workload) runFailing(ctx context.Context, n int64, f fault) (struck boo
 		r.hi = int64(i + 1)
 		err := a.do(ctx, r.db)
 		if err != nil && r.db.failure() == nil { // nothing was done: it works the second time
-			r.hi = int64(i)
+			if !a.physical {
+				r.hi = int64(i)
+			}
 			_ = r.compare(ctx, a.name+" that failed")
 			r.hi = int64(i + 1)
 			err = a.do(ctx, r.db)

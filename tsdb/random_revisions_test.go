@@ -199,7 +199,8 @@ var _ = workloads.add("time to live", func(w *workload) {
 				}
 				return err
 			},
-			change: func(t *twin) { t.outlive(now) },
+			change:   func(t *twin) { t.outlive(now) },
+			physical: true,
 		})
 	}
 	w.options = func(o *Options) { o.Now = longAgo() }

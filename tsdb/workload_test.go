@@ -32,6 +32,9 @@ type act struct {
 	name   string
 	do     func(context.Context, *DB) error // nil: close and open again
 	change func(*twin)                      // nil: nothing changes
+	// physical: it drops what nobody has a claim to any more, without an entry of the log, so
+	// that it may have been done although it failed.
+	physical bool
 }
 
 // A look is something that can be seen of a store, as text: of the DB and of the twin.
