@@ -370,12 +370,16 @@ func (db *DB) account(r *head.Record, grown int64, first bool) {
 }
 
 // checkHead wakes the flusher when the active head is half of what is allowed, and holds
-// writers back when the frozen half is not gone by then.
+// writers back when the frozen half is not gone by then, or too much waits for the disk.
 func (db *DB) checkHead() {
 	db.nearHead()
 	half := db.options.HeadBytes / 2
+	headFull := db.commit.bytes >= half && db.stats.head.Load() >= db.options.HeadBytes
+	if full := headFull || db.commit.behind; full != db.commit.full {
+		db.commit.full = full
+		db.gate.setFull(full)
+	}
 	if db.commit.bytes >= half || db.commit.tombs >= db.options.tuning.tombs || db.commit.logBytes >= db.options.behindFlush() {
-		db.gate.setFull(db.commit.bytes >= half && db.stats.head.Load() >= db.options.HeadBytes)
 		db.wakeFlusher()
 	} else if db.commit.log.kept() >= db.options.LogMax {
 		db.wakeFlusher()

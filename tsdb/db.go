@@ -35,6 +35,7 @@ type DB struct {
 	fatal   atomic.Pointer[error]
 	failed  chan struct{} // closed by fail
 	closing chan struct{} // closed when Close begins
+	written chan struct{} // capacity 1: Pebble has written a table
 	serving atomic.Bool   // Open is through: a failure has to be told, not returned
 	stats   counters
 
@@ -64,6 +65,8 @@ type DB struct {
 		expires   int64          // least expiry of a set since then; 0: none has one
 		nextGroup uint64
 		log       keeper
+		behind    bool // too much waits to be written as tables
+		full      bool // the gate is shut: see checkHead
 	}
 
 	// calls counts the callers inside, so that Close can wait for them. A lock would
@@ -92,14 +95,15 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{}), closing: make(chan struct{})}
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{}), closing: make(chan struct{}),
+		written: make(chan struct{}, 1)}
 	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
 	o.FS = &logFS{FS: o.FS, dir: dir, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
 	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end
 		return nil, fmt.Errorf("clear %s: %w", stagingDir, err)
 	}
 	db.damage = newDamages(o.FS, o.Events)
-	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.fail, db.damage, db.failures)
+	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.written, db.fail, db.damage, db.failures)
 	if err != nil {
 		return nil, err
 	}

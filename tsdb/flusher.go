@@ -79,6 +79,8 @@ func (f *flusher) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
+		case <-f.db.written:
+			f.db.relieve()
 		case <-retry.C:
 		case <-expire.C:
 			expiring = true
@@ -166,7 +168,6 @@ func (f *flusher) due() bool {
 func (db *DB) recheck() {
 	db.commit.Lock()
 	defer db.commit.Unlock()
-	db.gate.setFull(false)
 	db.checkHead()
 }
 

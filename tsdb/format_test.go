@@ -288,7 +288,7 @@ func TestTheDirectoryOfThisFormatHoldsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.readOnly = true
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
 	if err != nil {
 		t.Fatal(err)
 	}

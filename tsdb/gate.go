@@ -49,7 +49,7 @@ func (g *gate) enter(ctx context.Context, n int64) error {
 		case <-changed:
 		case <-ctx.Done():
 			if full {
-				return overload(ctx, "The memory of rows is at its limit of %d bytes until they are written out; try again later", g.head)
+				return overload(ctx, "What waits in memory to be written out is at its limit of %d bytes; try again later", g.head)
 			}
 			return overload(ctx, "%d bytes more for %d that wait to be written exceed the limit of %d; try again later", n, pending, g.limit)
 		}

@@ -67,6 +67,7 @@ func (db *DB) grow(p model.Position, n int64) {
 	if k.total-k.last().bytes >= db.options.spacing() {
 		k.marks = append(k.marks, mark{p, k.total, db.options.Now().UnixMilli()})
 		db.nearLog()
+		db.lookBehind()
 	}
 }
 

@@ -61,7 +61,7 @@ func parseFlushState(b []byte) (flushState, error) {
 // openStore opens the Pebble store in dir with the options that were measured to matter.
 // What Pebble would tidy up in the background waits until serving is set, and then for its
 // next flush: it would take from a start the processors and the disk.
-func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), damage *damages, failures *failures) (store *pebble.DB, unlock func() error, err error) {
+func openStore(dir string, o Options, serving *atomic.Bool, written chan<- struct{}, failed func(error), damage *damages, failures *failures) (store *pebble.DB, unlock func() error, err error) {
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
 	}
@@ -83,9 +83,9 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 		Comparer:                    pebble.DefaultComparer,
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      logger{failed},
-		EventListener:               listener(failures.store, damage),
+		EventListener:               listener(failures.store, damage, written),
 		MemTableSize:                o.memTable,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: 1 << 20, // see lookBehind
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1 << 20, // back-pressure is the head's: Pebble must not stall a commit
 		CompactionConcurrencyRange: func() (int, int) {
@@ -111,13 +111,19 @@ func openStore(dir string, o Options, serving *atomic.Bool, failed func(error), 
 	return store, lock.Close, nil
 }
 
-// listener reports what Pebble finds damaged. Unset, Pebble would end the process.
-func listener(failed func(error), damage *damages) *pebble.EventListener {
+// listener tells written when a table was, and reports what Pebble finds damaged. Unset, Pebble would end the process.
+func listener(failed func(error), damage *damages, written chan<- struct{}) *pebble.EventListener {
 	l := &pebble.EventListener{
 		BackgroundError: func(err error) {
 			failed(err)
 		},
 		DataCorruption: damage.met,
+		FlushEnd: func(pebble.FlushInfo) {
+			select {
+			case written <- struct{}{}:
+			default: // it is told already
+			}
+		},
 	}
 	l.EnsureDefaults(quiet{})
 	return l
