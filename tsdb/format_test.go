@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
@@ -279,8 +281,9 @@ func (r *formatReader) series(ctx context.Context, name string, q *model.RangeQu
 	}
 }
 
-// The directory of this format has an example of whatever there is to be read.
-func TestTheDirectoryOfThisFormatHoldsEverything(t *testing.T) {
+// thisStore opens a copy of the store that this version wrote, without the engine.
+func thisStore(t *testing.T) *pebble.DB {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
 	copyStore(t, filepath.Join(thisFormat, "store"), dir)
 	o, err := formatOptions().withDefaults()
@@ -292,11 +295,17 @@ func TestTheDirectoryOfThisFormatHoldsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := errors.Join(store.Close(), unlock()); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return store
+}
+
+// The directory of this format has an example of whatever there is to be read.
+func TestTheDirectoryOfThisFormatHoldsEverything(t *testing.T) {
+	store := thisStore(t)
 	found := map[string]int{}
 	iter, err := store.NewIter(nil)
 	if err != nil {

@@ -10,7 +10,7 @@
 //	column   type <1>, or 255 and rows × type <1> | rows × bits <8> | text: length uvarint, bytes
 //	asides   with flag HasAsides only: count uvarint | per cell: group uvarint, column <1>, ts varint,
 //	         type <1> with 128 for After, quality <1>, <8> or text: length uvarint, bytes
-//	outcome  in order: nothing    arrival: first instant <8>    else: a bit a cell, "became latest"
+//	outcome  in order: nothing    arrival: first instant <8>    else: a bit a place of a section, "became latest"
 //
 //	delete   from varint | to varint | received varint | groups uvarint | per group: number
 //	         uvarint, columns <4> | changes uvarint | per change: group uvarint, column <1>, latest
