@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -8,11 +9,12 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// A sender writes one JSON answer: at once when it is small, in chunks as they come when it
+// A sender writes one answer, of JSON unless it says otherwise: at once when it is small, in chunks as they come when it
 // is not. Nothing is sent before the first chunk, so until then a failure can still be told.
 type sender struct {
 	w       http.ResponseWriter
 	request *request
+	kind    string       // Content-Type; "" means JSON
 	pack    *gzip.Writer // once sending compressed
 	started bool
 }
@@ -67,7 +69,7 @@ func (s *sender) finish(b []byte) error {
 func (s *sender) start(size int) {
 	s.started = true
 	header := s.w.Header()
-	header.Set("Content-Type", "application/json")
+	header.Set("Content-Type", cmp.Or(s.kind, "application/json"))
 	if size < compressFrom || s.request == nil {
 		return
 	}

@@ -92,6 +92,24 @@ func (e AttributeScope) Valid() bool {
 	}
 }
 
+// Defines values for AuditLogActionStatus.
+const (
+	AuditLogActionStatusFAILURE AuditLogActionStatus = "FAILURE"
+	AuditLogActionStatusSUCCESS AuditLogActionStatus = "SUCCESS"
+)
+
+// Valid indicates whether the value is a known member of the AuditLogActionStatus enum.
+func (e AuditLogActionStatus) Valid() bool {
+	switch e {
+	case AuditLogActionStatusFAILURE:
+		return true
+	case AuditLogActionStatusSUCCESS:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Authority.
 const (
 	AuthorityCUSTOMERUSER Authority = "CUSTOMER_USER"
@@ -562,6 +580,47 @@ type Attribute struct {
 
 // AttributeScope Who writes an attribute - the device, the server for itself, the server for the device.
 type AttributeScope string
+
+// AuditLog defines model for AuditLog.
+type AuditLog struct {
+	ActionData struct {
+		ClientAddress string `json:"clientAddress"`
+
+		// Operation The operationId of this document.
+		Operation string `json:"operation"`
+		UserAgent string `json:"userAgent"`
+	} `json:"actionData"`
+
+	// ActionFailureDetails Empty when it succeeded.
+	ActionFailureDetails string               `json:"actionFailureDetails"`
+	ActionStatus         AuditLogActionStatus `json:"actionStatus"`
+	ActionType           string               `json:"actionType"`
+
+	// CreatedTime When, ms.
+	CreatedTime int64 `json:"createdTime"`
+
+	// CustomerID A reference to an entity.
+	CustomerID EntityID `json:"customerId"`
+
+	// EntityID A reference to an entity, or none.
+	EntityID   *NullableEntityID `json:"entityId"`
+	EntityName string            `json:"entityName"`
+	ID         struct {
+		ID model.ID `json:"id"`
+	} `json:"id"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// UserID A reference to an entity, or none.
+	UserID *NullableEntityID `json:"userId"`
+
+	// UserName E-mail, or what a failed login said.
+	UserName string `json:"userName"`
+}
+
+// AuditLogActionStatus defines model for AuditLog.ActionStatus.
+type AuditLogActionStatus string
 
 // Authority What a user may be.
 type Authority string
@@ -1186,6 +1245,14 @@ type PageAssetProfileInfo struct {
 	HasNext       bool               `json:"hasNext"`
 	TotalElements int64              `json:"totalElements"`
 	TotalPages    int                `json:"totalPages"`
+}
+
+// PageAuditLog defines model for PageAuditLog.
+type PageAuditLog struct {
+	Data          []AuditLog `json:"data"`
+	HasNext       bool       `json:"hasNext"`
+	TotalElements int64      `json:"totalElements"`
+	TotalPages    int        `json:"totalPages"`
 }
 
 // PageCustomer defines model for PageCustomer.
@@ -1821,6 +1888,9 @@ type UserID = model.ID
 // AttributeList defines model for AttributeList.
 type AttributeList = []Attribute
 
+// AuditLogs defines model for AuditLogs.
+type AuditLogs = PageAuditLog
+
 // KeyList defines model for KeyList.
 type KeyList = []string
 
@@ -1867,6 +1937,126 @@ type GetAssetProfilesParams struct {
 type GetAssetsByIdsParams struct {
 	// AssetIds Ids separated by commas.
 	AssetIds AssetIds `form:"assetIds" json:"assetIds"`
+}
+
+// GetAuditLogsParams defines parameters for GetAuditLogs.
+type GetAuditLogsParams struct {
+	// PageSize Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0. JSON needs it.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+	TextSearch *string `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+	SortProperty *string `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime From when on, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime Until when, ms, inclusive.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+
+	// ActionTypes Actions, separated by commas.
+	ActionTypes *string `form:"actionTypes,omitempty" json:"actionTypes,omitempty"`
+
+	// Accept `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// GetAuditLogsByCustomerParams defines parameters for GetAuditLogsByCustomer.
+type GetAuditLogsByCustomerParams struct {
+	// PageSize Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0. JSON needs it.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+	TextSearch *string `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+	SortProperty *string `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime From when on, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime Until when, ms, inclusive.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+
+	// ActionTypes Actions, separated by commas.
+	ActionTypes *string `form:"actionTypes,omitempty" json:"actionTypes,omitempty"`
+
+	// Accept `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// GetAuditLogsByEntityParams defines parameters for GetAuditLogsByEntity.
+type GetAuditLogsByEntityParams struct {
+	// PageSize Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0. JSON needs it.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+	TextSearch *string `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+	SortProperty *string `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime From when on, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime Until when, ms, inclusive.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+
+	// ActionTypes Actions, separated by commas.
+	ActionTypes *string `form:"actionTypes,omitempty" json:"actionTypes,omitempty"`
+
+	// Accept `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// GetAuditLogsByUserParams defines parameters for GetAuditLogsByUser.
+type GetAuditLogsByUserParams struct {
+	// PageSize Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+	PageSize *int `form:"pageSize,omitempty" json:"pageSize,omitempty"`
+
+	// Page Number of the page, from 0. JSON needs it.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// TextSearch Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+	TextSearch *string `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+	SortProperty *string `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime From when on, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime Until when, ms, inclusive.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+
+	// ActionTypes Actions, separated by commas.
+	ActionTypes *string `form:"actionTypes,omitempty" json:"actionTypes,omitempty"`
+
+	// Accept `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+	Accept *string `json:"Accept,omitempty"`
 }
 
 // GetCustomerAssetInfosParams defines parameters for GetCustomerAssetInfos.
@@ -2992,6 +3182,18 @@ type ServerInterface interface {
 	// GetAssetsByIds Read several assets
 	// (GET /api/assets)
 	GetAssetsByIds(ctx echo.Context, params GetAssetsByIdsParams) error
+	// GetAuditLogs Who did what in the tenant
+	// (GET /api/audit/logs)
+	GetAuditLogs(ctx echo.Context, params GetAuditLogsParams) error
+	// GetAuditLogsByCustomer What the users of a customer did
+	// (GET /api/audit/logs/customer/{customerId})
+	GetAuditLogsByCustomer(ctx echo.Context, customerID model.ID, params GetAuditLogsByCustomerParams) error
+	// GetAuditLogsByEntity What was done to an entity, also to one that is gone
+	// (GET /api/audit/logs/entity/{entityType}/{entityId})
+	GetAuditLogsByEntity(ctx echo.Context, entityType EntityType, entityID model.ID, params GetAuditLogsByEntityParams) error
+	// GetAuditLogsByUser What a user did
+	// (GET /api/audit/logs/user/{userId})
+	GetAuditLogsByUser(ctx echo.Context, userID model.ID, params GetAuditLogsByUserParams) error
 	// ChangePassword Change the own password
 	// (POST /api/auth/changePassword)
 	ChangePassword(ctx echo.Context) error
@@ -3686,6 +3888,371 @@ func (w *ServerInterfaceWrapper) GetAssetsByIds(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetAssetsByIds(ctx, params)
+	return err
+}
+
+// GetAuditLogs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditLogs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAuditLogsParams
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "startTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "startTime", ctx.QueryParams(), &params.StartTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "endTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endTime", ctx.QueryParams(), &params.EndTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "actionTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actionTypes", ctx.QueryParams(), &params.ActionTypes, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actionTypes: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditLogs(ctx, params)
+	return err
+}
+
+// GetAuditLogsByCustomer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditLogsByCustomer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "customerId" -------------
+	var customerID model.ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "customerId", ctx.Param("customerId"), &customerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customerId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAuditLogsByCustomerParams
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "startTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "startTime", ctx.QueryParams(), &params.StartTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "endTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endTime", ctx.QueryParams(), &params.EndTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "actionTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actionTypes", ctx.QueryParams(), &params.ActionTypes, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actionTypes: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditLogsByCustomer(ctx, customerID, params)
+	return err
+}
+
+// GetAuditLogsByEntity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditLogsByEntity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityType" -------------
+	var entityType EntityType
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityType", ctx.Param("entityType"), &entityType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityType: %s", err))
+	}
+
+	// ------------- Path parameter "entityId" -------------
+	var entityID model.ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityId", ctx.Param("entityId"), &entityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAuditLogsByEntityParams
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "startTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "startTime", ctx.QueryParams(), &params.StartTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "endTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endTime", ctx.QueryParams(), &params.EndTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "actionTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actionTypes", ctx.QueryParams(), &params.ActionTypes, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actionTypes: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditLogsByEntity(ctx, entityType, entityID, params)
+	return err
+}
+
+// GetAuditLogsByUser converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditLogsByUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID model.ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAuditLogsByUserParams
+	// ------------- Optional query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "startTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "startTime", ctx.QueryParams(), &params.StartTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "endTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endTime", ctx.QueryParams(), &params.EndTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "actionTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actionTypes", ctx.QueryParams(), &params.ActionTypes, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actionTypes: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditLogsByUser(ctx, userID, params)
 	return err
 }
 
@@ -7391,6 +7958,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/assetProfileInfos", wrapper.GetAssetProfileInfos, options.OperationMiddlewares["getAssetProfileInfos"]...)
 	router.GET(options.BaseURL+"/api/assetProfiles", wrapper.GetAssetProfiles, options.OperationMiddlewares["getAssetProfiles"]...)
 	router.GET(options.BaseURL+"/api/assets", wrapper.GetAssetsByIds, options.OperationMiddlewares["getAssetsByIds"]...)
+	router.GET(options.BaseURL+"/api/audit/logs", wrapper.GetAuditLogs, options.OperationMiddlewares["getAuditLogs"]...)
+	router.GET(options.BaseURL+"/api/audit/logs/customer/:customerId", wrapper.GetAuditLogsByCustomer, options.OperationMiddlewares["getAuditLogsByCustomer"]...)
+	router.GET(options.BaseURL+"/api/audit/logs/entity/:entityType/:entityId", wrapper.GetAuditLogsByEntity, options.OperationMiddlewares["getAuditLogsByEntity"]...)
+	router.GET(options.BaseURL+"/api/audit/logs/user/:userId", wrapper.GetAuditLogsByUser, options.OperationMiddlewares["getAuditLogsByUser"]...)
 	router.POST(options.BaseURL+"/api/auth/changePassword", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/api/auth/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/api/auth/login/public", wrapper.LoginPublic, options.OperationMiddlewares["loginPublic"]...)
@@ -7545,6 +8116,18 @@ type AssetJSONResponse Asset
 type AssetProfileJSONResponse AssetProfile
 
 type AttributeListJSONResponse []Attribute
+
+type AuditLogsJSONResponse PageAuditLog
+type AuditLogsApplicationXNdjsonResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
+type AuditLogsTextCsvResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type CustomerJSONResponse Customer
 
@@ -7873,6 +8456,334 @@ func (response GetAssetsByIds200JSONResponse) VisitGetAssetsByIdsResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditLogsRequestObject struct {
+	Params GetAuditLogsParams
+}
+
+type GetAuditLogsResponseObject interface {
+	VisitGetAuditLogsResponse(w http.ResponseWriter) error
+}
+
+type GetAuditLogs200JSONResponse struct{ AuditLogsJSONResponse }
+
+func (response GetAuditLogs200JSONResponse) VisitGetAuditLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditLogs200ApplicationXNdjsonResponse struct {
+	AuditLogsApplicationXNdjsonResponse
+}
+
+func (response GetAuditLogs200ApplicationXNdjsonResponse) VisitGetAuditLogsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetAuditLogs200TextCsvResponse struct{ AuditLogsTextCsvResponse }
+
+func (response GetAuditLogs200TextCsvResponse) VisitGetAuditLogsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAuditLogsByCustomerRequestObject struct {
+	CustomerID model.ID `json:"customerId"`
+	Params     GetAuditLogsByCustomerParams
+}
+
+type GetAuditLogsByCustomerResponseObject interface {
+	VisitGetAuditLogsByCustomerResponse(w http.ResponseWriter) error
+}
+
+type GetAuditLogsByCustomer200JSONResponse struct{ AuditLogsJSONResponse }
+
+func (response GetAuditLogsByCustomer200JSONResponse) VisitGetAuditLogsByCustomerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditLogsByCustomer200ApplicationXNdjsonResponse struct {
+	AuditLogsApplicationXNdjsonResponse
+}
+
+func (response GetAuditLogsByCustomer200ApplicationXNdjsonResponse) VisitGetAuditLogsByCustomerResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetAuditLogsByCustomer200TextCsvResponse struct{ AuditLogsTextCsvResponse }
+
+func (response GetAuditLogsByCustomer200TextCsvResponse) VisitGetAuditLogsByCustomerResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAuditLogsByEntityRequestObject struct {
+	EntityType EntityType `json:"entityType"`
+	EntityID   model.ID   `json:"entityId"`
+	Params     GetAuditLogsByEntityParams
+}
+
+type GetAuditLogsByEntityResponseObject interface {
+	VisitGetAuditLogsByEntityResponse(w http.ResponseWriter) error
+}
+
+type GetAuditLogsByEntity200JSONResponse struct{ AuditLogsJSONResponse }
+
+func (response GetAuditLogsByEntity200JSONResponse) VisitGetAuditLogsByEntityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditLogsByEntity200ApplicationXNdjsonResponse struct {
+	AuditLogsApplicationXNdjsonResponse
+}
+
+func (response GetAuditLogsByEntity200ApplicationXNdjsonResponse) VisitGetAuditLogsByEntityResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetAuditLogsByEntity200TextCsvResponse struct{ AuditLogsTextCsvResponse }
+
+func (response GetAuditLogsByEntity200TextCsvResponse) VisitGetAuditLogsByEntityResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAuditLogsByUserRequestObject struct {
+	UserID model.ID `json:"userId"`
+	Params GetAuditLogsByUserParams
+}
+
+type GetAuditLogsByUserResponseObject interface {
+	VisitGetAuditLogsByUserResponse(w http.ResponseWriter) error
+}
+
+type GetAuditLogsByUser200JSONResponse struct{ AuditLogsJSONResponse }
+
+func (response GetAuditLogsByUser200JSONResponse) VisitGetAuditLogsByUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditLogsByUser200ApplicationXNdjsonResponse struct {
+	AuditLogsApplicationXNdjsonResponse
+}
+
+func (response GetAuditLogsByUser200ApplicationXNdjsonResponse) VisitGetAuditLogsByUserResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetAuditLogsByUser200TextCsvResponse struct{ AuditLogsTextCsvResponse }
+
+func (response GetAuditLogsByUser200TextCsvResponse) VisitGetAuditLogsByUserResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -10982,6 +11893,18 @@ type StrictServerInterface interface {
 	// GetAssetsByIds Read several assets
 	// (GET /api/assets)
 	GetAssetsByIds(ctx context.Context, request GetAssetsByIdsRequestObject) (GetAssetsByIdsResponseObject, error)
+	// GetAuditLogs Who did what in the tenant
+	// (GET /api/audit/logs)
+	GetAuditLogs(ctx context.Context, request GetAuditLogsRequestObject) (GetAuditLogsResponseObject, error)
+	// GetAuditLogsByCustomer What the users of a customer did
+	// (GET /api/audit/logs/customer/{customerId})
+	GetAuditLogsByCustomer(ctx context.Context, request GetAuditLogsByCustomerRequestObject) (GetAuditLogsByCustomerResponseObject, error)
+	// GetAuditLogsByEntity What was done to an entity, also to one that is gone
+	// (GET /api/audit/logs/entity/{entityType}/{entityId})
+	GetAuditLogsByEntity(ctx context.Context, request GetAuditLogsByEntityRequestObject) (GetAuditLogsByEntityResponseObject, error)
+	// GetAuditLogsByUser What a user did
+	// (GET /api/audit/logs/user/{userId})
+	GetAuditLogsByUser(ctx context.Context, request GetAuditLogsByUserRequestObject) (GetAuditLogsByUserResponseObject, error)
 	// ChangePassword Change the own password
 	// (POST /api/auth/changePassword)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
@@ -11810,6 +12733,110 @@ func (sh *strictHandler) GetAssetsByIds(ctx echo.Context, params GetAssetsByIdsP
 		return err
 	} else if validResponse, ok := response.(GetAssetsByIdsResponseObject); ok {
 		return validResponse.VisitGetAssetsByIdsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditLogs operation middleware
+func (sh *strictHandler) GetAuditLogs(ctx echo.Context, params GetAuditLogsParams) error {
+	var request GetAuditLogsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditLogs(ctx.Request().Context(), request.(GetAuditLogsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditLogs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditLogsResponseObject); ok {
+		return validResponse.VisitGetAuditLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditLogsByCustomer operation middleware
+func (sh *strictHandler) GetAuditLogsByCustomer(ctx echo.Context, customerID model.ID, params GetAuditLogsByCustomerParams) error {
+	var request GetAuditLogsByCustomerRequestObject
+
+	request.CustomerID = customerID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditLogsByCustomer(ctx.Request().Context(), request.(GetAuditLogsByCustomerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditLogsByCustomer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditLogsByCustomerResponseObject); ok {
+		return validResponse.VisitGetAuditLogsByCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditLogsByEntity operation middleware
+func (sh *strictHandler) GetAuditLogsByEntity(ctx echo.Context, entityType EntityType, entityID model.ID, params GetAuditLogsByEntityParams) error {
+	var request GetAuditLogsByEntityRequestObject
+
+	request.EntityType = entityType
+	request.EntityID = entityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditLogsByEntity(ctx.Request().Context(), request.(GetAuditLogsByEntityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditLogsByEntity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditLogsByEntityResponseObject); ok {
+		return validResponse.VisitGetAuditLogsByEntityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditLogsByUser operation middleware
+func (sh *strictHandler) GetAuditLogsByUser(ctx echo.Context, userID model.ID, params GetAuditLogsByUserParams) error {
+	var request GetAuditLogsByUserRequestObject
+
+	request.UserID = userID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditLogsByUser(ctx.Request().Context(), request.(GetAuditLogsByUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditLogsByUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditLogsByUserResponseObject); ok {
+		return validResponse.VisitGetAuditLogsByUserResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

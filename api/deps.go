@@ -143,6 +143,14 @@ type Registry interface {
 	Relations
 	Dashboards
 	Retentions
+	Audits
+}
+
+// Audits are who did what. Audit never waits, and queries see all that was noted before.
+type Audits interface {
+	Audit(model.AuditEntry)
+	AuditLog(context.Context, model.AuditFilter, model.PageLink) (model.Page[model.AuditEntry], error)
+	WalkAudit(context.Context, model.AuditFilter, func(*model.AuditEntry) error) error
 }
 
 // Retentions are kept in the registry. Policies are shared and must not be changed.

@@ -155,6 +155,11 @@ var rows = map[string]row{
 	"DELETE /api/customer/entityView/:entityViewId":           {"/api/customer/entityView/{view}", "", 401, 404, 403},
 	"POST /api/customer/public/entityView/:entityViewId":      {"/api/customer/public/entityView/{view}", "", 401, 404, 403},
 
+	"GET /api/audit/logs":                              {"/api/audit/logs" + list, "", 401, 200, 403},
+	"GET /api/audit/logs/customer/:customerId":         {"/api/audit/logs/customer/{one}" + list, "", 401, 200, 403},
+	"GET /api/audit/logs/user/:userId":                 {"/api/audit/logs/user/{user}" + list, "", 401, 200, 403},
+	"GET /api/audit/logs/entity/:entityType/:entityId": {"/api/audit/logs/entity/DEVICE/{owned}" + list, "", 401, 200, 403},
+
 	"POST /api/relation":       {"/api/relation", `{"from":` + entity("ASSET", "asset") + `,"to":` + entity("DEVICE", "owned") + `,"type":"x"}`, 401, 404, 403},
 	"DELETE /api/relation":     {"/api/relation?fromId={asset}&fromType=ASSET&toId={owned}&toType=DEVICE&relationType=x", "", 401, 404, 403},
 	"GET /api/relations":       {"/api/relations?fromId={asset}&fromType=ASSET", "", 401, 404, 403},

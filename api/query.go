@@ -10,8 +10,8 @@ import (
 // ("startTs=") they mean what they mean by leaving it out.
 var typed = []string{
 	"active", "agg", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceProfileId",
-	"endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
-	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "sortOrder", "startTs", "timeseries",
+	"endTime", "endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
+	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "sortOrder", "startTime", "startTs", "timeseries",
 	"toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",
 }
 

@@ -66,7 +66,7 @@ func (s *Server) routes() {
 	e.IPExtractor = extractor(s.TrustedProxies)
 	e.HTTPErrorHandler = s.fail
 	e.Use(s.around)
-	RegisterHandlers(e, NewStrictHandler(s, nil))
+	RegisterHandlers(e, NewStrictHandler(s, []StrictMiddlewareFunc{s.audited}))
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok") })
 	e.GET("/readyz", s.readyz)

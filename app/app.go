@@ -183,6 +183,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now, RightsChanged: p.recheck,
 		KeepTimeseries: model.Keep{Time: int64(cfg.KeepDays) * dayMillis},
 		KeepAttributes: model.Keep{Time: int64(cfg.KeepAttributeDays) * dayMillis, Versions: cfg.KeepAttributeVersions},
+		AuditDays:      cfg.AuditDays,
 		EraseFailed: func(e model.EntityID, err error) {
 			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
 		},

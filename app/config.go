@@ -45,6 +45,8 @@ type Config struct {
 	KeepDays int
 	// KeepAttributeDays and KeepAttributeVersions likewise bound the history of attributes.
 	KeepAttributeDays, KeepAttributeVersions int
+	// AuditDays is how long the audit log reaches back. Zero is for ever.
+	AuditDays int
 	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
 	// expect (thingsboard 17).
 	MaxBuckets int64
@@ -98,6 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	for name, days := range map[string]int{
 		"keep-days": c.KeepDays, "keep-attribute-days": c.KeepAttributeDays, "keep-attribute-versions": c.KeepAttributeVersions,
+		"audit-days": c.AuditDays,
 	} {
 		if days < 0 {
 			return c, fmt.Errorf("%s: %d is less than 0, which keeps everything", name, days)

@@ -62,6 +62,7 @@ func (r *Registry) Start(e Engine) {
 	o.mu.stop, o.mu.wake, o.mu.engine = stop, wake, e
 	o.done.Go(func() { r.eraseLoop(ctx, e, wake) })
 	o.done.Go(func() { r.tokenUseLoop(ctx) })
+	o.done.Go(func() { r.auditLoop(ctx) })
 }
 
 // engine returns what Start was given; nil before it and after close.

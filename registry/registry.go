@@ -27,6 +27,8 @@ type Options struct {
 	// KeepTimeseries and KeepAttributes are what is kept of series about which their tenant
 	// says nothing.
 	KeepTimeseries, KeepAttributes model.Keep
+	// AuditDays is how long entries of the audit log are kept. Zero is for ever.
+	AuditDays int
 
 	// EraseFailed observes erasures and copies the engine refused; they are tried again. Nil means
 	// nobody looks.
@@ -67,6 +69,7 @@ type Registry struct {
 	sealer   *sealer
 	outbox   outbox
 	policies policies
+	audits   auditQueue
 	purge    int64 // ms; when expired sessions were last looked for; whoever has the turn
 	closing  sync.Once
 	closed   error
@@ -80,6 +83,7 @@ func Open(ctx context.Context, o Options) (_ *Registry, err error) {
 		return nil, err
 	}
 	r := &Registry{opts: o, turn: make(chan struct{}, 1), quit: make(chan struct{}), dir: newDirectory()}
+	r.audits.wake = make(chan struct{}, 1)
 	r.turn <- struct{}{}
 	if r.sealer, err = newSealer(o.Keys, o.Random); err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -126,7 +130,7 @@ func (r *Registry) Close() error {
 	r.closing.Do(func() {
 		r.outbox.close()
 		if r.writer != nil && r.reader != nil {
-			r.closed = r.saveTokenUse(context.Background())
+			r.closed = errors.Join(r.saveTokenUse(context.Background()), r.saveAudit(context.Background()))
 		}
 		close(r.quit)
 		<-r.turn // kept for good: nobody writes after Close

@@ -33,6 +33,7 @@ type serveCmd struct {
 	KeepDays        int           `help:"Days time series are kept where their tenant says nothing. 0: for ever." default:"0"`
 	KeepAttrDays    int           `help:"Days the history of attributes is kept, likewise." name:"keep-attribute-days" default:"365"`
 	KeepAttrCount   int           `help:"Versions of an attribute that are kept, likewise." name:"keep-attribute-versions" default:"1000"`
+	AuditDays       int           `help:"Days the audit log reaches back. 0: for ever." default:"400"`
 	MaxBuckets      int64         `help:"Most buckets of one aggregated answer." default:"700"`
 	Drain           time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
 	LogLevel        slog.Level    `help:"debug, info, warn or error." default:"info"`
@@ -52,7 +53,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
 		Mail:      mail.SMTP{Addr: c.SMTPHost, From: c.SMTPFrom, Username: c.SMTPUsername, Password: c.SMTPPassword, Security: c.SMTPSecurity},
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
-		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount,
+		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount, AuditDays: c.AuditDays,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain, BackupDir: c.BackupDir,
 	}, slog.New(handler), s.out)
 }

@@ -387,6 +387,52 @@ export type PageApiToken = {
     hasNext: boolean;
 };
 
+export type AuditLog = {
+    id: {
+        id: string;
+    };
+    /**
+     * When, ms.
+     */
+    createdTime: number;
+    tenantId: EntityId;
+    customerId: EntityId;
+    /**
+     * What it was done to; null when it was no entity.
+     */
+    entityId: NullableEntityId;
+    entityName: string;
+    /**
+     * Who did it; null for an API token and for somebody unknown.
+     */
+    userId: NullableEntityId;
+    /**
+     * E-mail, or what a failed login said.
+     */
+    userName: string;
+    actionType: string;
+    actionData: {
+        clientAddress: string;
+        userAgent: string;
+        /**
+         * The operationId of this document.
+         */
+        operation: string;
+    };
+    actionStatus: 'SUCCESS' | 'FAILURE';
+    /**
+     * Empty when it succeeded.
+     */
+    actionFailureDetails: string;
+};
+
+export type PageAuditLog = {
+    data: Array<AuditLog>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
 export type Session = {
     id: string;
     createdTime: number;
@@ -4242,6 +4288,329 @@ export type SaveDeviceCredentialsResponses = {
 };
 
 export type SaveDeviceCredentialsResponse = SaveDeviceCredentialsResponses[keyof SaveDeviceCredentialsResponses];
+
+export type GetAuditLogsData = {
+    body?: never;
+    headers?: {
+        /**
+         * `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+         */
+        Accept?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0. JSON needs it.
+         */
+        page?: number;
+        /**
+         * Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+         */
+        textSearch?: string;
+        /**
+         * createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * From when on, ms.
+         */
+        startTime?: number;
+        /**
+         * Until when, ms, inclusive.
+         */
+        endTime?: number;
+        /**
+         * Actions, separated by commas.
+         */
+        actionTypes?: string;
+    };
+    url: '/api/audit/logs';
+};
+
+export type GetAuditLogsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAuditLogsError = GetAuditLogsErrors[keyof GetAuditLogsErrors];
+
+export type GetAuditLogsResponses = {
+    /**
+     * A page of entries, or with the Accept header all of them.
+     */
+    200: PageAuditLog;
+};
+
+export type GetAuditLogsResponse = GetAuditLogsResponses[keyof GetAuditLogsResponses];
+
+export type GetAuditLogsByCustomerData = {
+    body?: never;
+    headers?: {
+        /**
+         * `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Id of the customer.
+         */
+        customerId: string;
+    };
+    query?: {
+        /**
+         * Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0. JSON needs it.
+         */
+        page?: number;
+        /**
+         * Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+         */
+        textSearch?: string;
+        /**
+         * createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * From when on, ms.
+         */
+        startTime?: number;
+        /**
+         * Until when, ms, inclusive.
+         */
+        endTime?: number;
+        /**
+         * Actions, separated by commas.
+         */
+        actionTypes?: string;
+    };
+    url: '/api/audit/logs/customer/{customerId}';
+};
+
+export type GetAuditLogsByCustomerErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAuditLogsByCustomerError = GetAuditLogsByCustomerErrors[keyof GetAuditLogsByCustomerErrors];
+
+export type GetAuditLogsByCustomerResponses = {
+    /**
+     * A page of entries, or with the Accept header all of them.
+     */
+    200: PageAuditLog;
+};
+
+export type GetAuditLogsByCustomerResponse = GetAuditLogsByCustomerResponses[keyof GetAuditLogsByCustomerResponses];
+
+export type GetAuditLogsByUserData = {
+    body?: never;
+    headers?: {
+        /**
+         * `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: {
+        /**
+         * Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0. JSON needs it.
+         */
+        page?: number;
+        /**
+         * Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+         */
+        textSearch?: string;
+        /**
+         * createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * From when on, ms.
+         */
+        startTime?: number;
+        /**
+         * Until when, ms, inclusive.
+         */
+        endTime?: number;
+        /**
+         * Actions, separated by commas.
+         */
+        actionTypes?: string;
+    };
+    url: '/api/audit/logs/user/{userId}';
+};
+
+export type GetAuditLogsByUserErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAuditLogsByUserError = GetAuditLogsByUserErrors[keyof GetAuditLogsByUserErrors];
+
+export type GetAuditLogsByUserResponses = {
+    /**
+     * A page of entries, or with the Accept header all of them.
+     */
+    200: PageAuditLog;
+};
+
+export type GetAuditLogsByUserResponse = GetAuditLogsByUserResponses[keyof GetAuditLogsByUserResponses];
+
+export type GetAuditLogsByEntityData = {
+    body?: never;
+    headers?: {
+        /**
+         * `text/csv` or `application/x-ndjson` for all that the filter lets through, streamed.
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Its kind.
+         */
+        entityType: EntityType;
+        /**
+         * Id of the entity.
+         */
+        entityId: string;
+    };
+    query?: {
+        /**
+         * Elements of a page. JSON needs it; CSV and NDJSON have no pages.
+         */
+        pageSize?: number;
+        /**
+         * Number of the page, from 0. JSON needs it.
+         */
+        page?: number;
+        /**
+         * Part of a user name, an entity name, an entity type, an action, an address or a status, in any case.
+         */
+        textSearch?: string;
+        /**
+         * createdTime, entityType, entityName, userName, actionType or actionStatus. Unset means newest first, as CSV and NDJSON always are.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * From when on, ms.
+         */
+        startTime?: number;
+        /**
+         * Until when, ms, inclusive.
+         */
+        endTime?: number;
+        /**
+         * Actions, separated by commas.
+         */
+        actionTypes?: string;
+    };
+    url: '/api/audit/logs/entity/{entityType}/{entityId}';
+};
+
+export type GetAuditLogsByEntityErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAuditLogsByEntityError = GetAuditLogsByEntityErrors[keyof GetAuditLogsByEntityErrors];
+
+export type GetAuditLogsByEntityResponses = {
+    /**
+     * A page of entries, or with the Accept header all of them.
+     */
+    200: PageAuditLog;
+};
+
+export type GetAuditLogsByEntityResponse = GetAuditLogsByEntityResponses[keyof GetAuditLogsByEntityResponses];
 
 export type RevokeApiTokensData = {
     body?: never;
