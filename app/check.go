@@ -44,6 +44,9 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 		return openError(dir, err)
 	}
 	err = errors.Join(append(problems, err)...)
+	for _, l := range r.Losses {
+		unknown = append(unknown, l.String())
+	}
 	for _, line := range unknown {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
@@ -66,6 +69,32 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	}
 	_, err = fmt.Fprintln(w, "no damage found")
 	return err
+}
+
+// Repair makes the telemetry in a data directory that no server has open agree with itself,
+// writes to w what was lost and what was made anew, and checks the directory as [Check] does.
+// Where nothing is damaged nothing changes. A backup is not repaired.
+func Repair(ctx context.Context, dir string, w io.Writer) error {
+	path := filepath.Join(dir, engineDir)
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("repair: %s holds no data of Tidewire: %w", dir, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, manifestFile)); err == nil {
+		return fmt.Errorf("repair: %s is a backup, whose files must stay as they are: restore it into a new directory and repair that", dir)
+	}
+	r, err := tsdb.Repair(ctx, path, tsdb.Options{})
+	if errors.Is(err, tsdb.ErrLocked) {
+		return openError(dir, err)
+	}
+	for _, line := range r.Rebuilt {
+		if _, err := fmt.Fprintln(w, "made anew:", line); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return &ExitError{Code: ExitDamaged, Err: fmt.Errorf("repair: %w", err)}
+	}
+	return Check(ctx, dir, w) // which lists the losses
 }
 
 // maxUnknown bounds how many entities are named.

@@ -101,13 +101,17 @@ func (db *DB) Backup(ctx context.Context, dir string, base *BackupBase) (info Ba
 func (db *DB) backUp(ctx context.Context, from, to, name string, base *BackupBase, info *BackupInfo) error {
 	fs := db.options.FS
 	source, target := fs.PathJoin(from, name), fs.PathJoin(to, name)
-	if base != nil && path.Ext(name) == ".sst" { // a number is given to one table in an epoch
+	if base != nil && path.Ext(name) == ".sst" { // a number is given to one table in an epoch, which never changes but by a repair
 		stat, err := fs.Stat(source)
 		if err != nil {
 			return err
 		}
+		patched, err := get(db.store, patchedKey(name), func([]byte) error { return nil })
+		if err != nil {
+			return err
+		}
 		at := slices.IndexFunc(base.Files, func(f BackupFile) bool { return f.Name == name && f.Size == stat.Size() })
-		if at >= 0 && fs.Link(fs.PathJoin(base.Dir, name), target) == nil {
+		if at >= 0 && !patched && fs.Link(fs.PathJoin(base.Dir, name), target) == nil {
 			info.Files = append(info.Files, base.Files[at])
 			info.Shared += base.Files[at].Size
 			return nil

@@ -47,6 +47,7 @@ type checker struct {
 	report   Report
 	problems []error
 	groups   map[uint64]*checkedGroup
+	suspects map[uint64]bool // groups that do not agree with themselves
 	owed     map[uint64]int64
 	reader   rowgroup.Reader
 	page     rowgroup.PageReader
@@ -71,6 +72,19 @@ func (c *checker) problem(format string, args ...any) {
 	}
 }
 
+// wrong is problem for what a group says of itself.
+func (c *checker) wrong(group uint64, format string, args ...any) {
+	c.suspect(group)
+	c.problem(format, args...)
+}
+
+func (c *checker) suspect(group uint64) {
+	if c.suspects == nil {
+		c.suspects = map[uint64]bool{}
+	}
+	c.suspects[group] = true
+}
+
 func (c *checker) run() (err error) {
 	if c.owed, err = readOwed(c.store); err != nil {
 		return err
@@ -81,6 +95,9 @@ func (c *checker) run() (err error) {
 		} else if !found {
 			c.problem("unknown group %d is to be reclaimed", group)
 		}
+	}
+	if err := eachLoss(c.store, func(_ uint64, l Loss) error { c.report.Losses = append(c.report.Losses, l); return nil }); err != nil {
+		return err
 	}
 	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages, c.checkRevisions} {
 		if err := step(); err != nil {
@@ -206,7 +223,7 @@ func (c *checker) checkStates() error {
 		}
 		g := c.groups[number]
 		if err := g.state.Parse(value); err != nil || len(g.state.Latest) != len(g.names.Columns) {
-			c.problem("state of group %d", number)
+			c.wrong(number, "state of group %d", number)
 			g.state.Latest = make([]catalog.Latest, len(g.names.Columns))
 		}
 		return nil
@@ -222,7 +239,8 @@ func (c *checker) checkRowGroups() error {
 		}
 		c.report.RowGroups++
 		c.report.Bytes += int64(len(value))
-		if err := c.checkRowGroup(k, value); err != nil && len(c.problems) < maxProblems {
+		if err := c.checkRowGroup(k, value); err != nil {
+			c.suspect(k.Group)
 			c.place(k.Group, k.First, rowGroupEnd(k), &CorruptionError{Group: k.Group, From: k.First, Check: err})
 		}
 		return nil
@@ -359,7 +377,7 @@ func (c *checker) checkPages() (err error) {
 		}
 		k := rowgroup.Key{Partition: b.Partition, Group: b.Group, First: b.First}
 		if err := c.page.Reset(k, value); err != nil {
-			c.problem("page %d of group %d: %w", b.First, b.Group, err)
+			c.wrong(b.Group, "page %d of group %d: %w", b.First, b.Group, err)
 			return nil
 		}
 		for i := range c.page.Len() {
@@ -371,7 +389,7 @@ func (c *checker) checkPages() (err error) {
 				return err
 			}
 			if value == nil || first != c.page.First(i) {
-				c.problem("page %d of group %d lists a row group at %d, there is one at %d", b.First, b.Group, c.page.First(i), first)
+				c.wrong(b.Group, "page %d of group %d lists a row group at %d, there is one at %d", b.First, b.Group, c.page.First(i), first)
 				return nil
 			}
 			k.First = first
@@ -379,10 +397,10 @@ func (c *checker) checkPages() (err error) {
 				return nil // reported with the row groups
 			}
 			if !c.pageAgrees(i) {
-				c.problem("page %d of group %d: summary of the row group at %d differs", b.First, b.Group, first)
+				c.wrong(b.Group, "page %d of group %d: summary of the row group at %d differs", b.First, b.Group, first)
 			}
 			if first >= c.groups[group].state.Tail.Sealed {
-				c.problem("page %d of group %d lists an unsealed row group at %d", b.First, b.Group, first)
+				c.wrong(b.Group, "page %d of group %d lists an unsealed row group at %d", b.First, b.Group, first)
 			}
 			next = c.page.Last(i) + 1
 		}
@@ -406,20 +424,20 @@ func (c *checker) pageAgrees(i int) bool {
 func (c *checker) checkTail(number uint64, g *checkedGroup) {
 	t := &g.state.Tail
 	if t.Small != g.small || t.SmallRows != g.rows {
-		c.problem("group %d has %d small row groups of %d rows, its state says %d of %d", number, g.small, g.rows, t.Small, t.SmallRows)
+		c.wrong(number, "group %d has %d small row groups of %d rows, its state says %d of %d", number, g.small, g.rows, t.Small, t.SmallRows)
 	}
 	c.report.Tombs += int64(len(t.Hidden))
 	for _, h := range t.Hidden {
 		if h.To > t.Sealed || h.Columns>>len(g.names.Columns) != 0 {
-			c.problem("group %d of %d columns, sealed up to %d, has columns %b hidden from %d to %d", number, len(g.names.Columns),
+			c.wrong(number, "group %d of %d columns, sealed up to %d, has columns %b hidden from %d to %d", number, len(g.names.Columns),
 				t.Sealed, h.Columns, h.From, h.To)
 		}
 	}
 	if due, found := c.owed[number]; (found && due != dueOf(t)) || (!found && dueOf(t) != never) {
-		c.problem("group %d is to be reclaimed from %d on, its row says %d (%t)", number, dueOf(t), due, found)
+		c.wrong(number, "group %d is to be reclaimed from %d on, its row says %d (%t)", number, dueOf(t), due, found)
 	}
 	if g.any && (!t.Any || g.last > t.Last) {
-		c.problem("group %d ends at %d, its state says %d", number, g.last, t.Last)
+		c.wrong(number, "group %d ends at %d, its state says %d", number, g.last, t.Last)
 	}
 }
 
@@ -433,7 +451,7 @@ func (c *checker) checkLatest(number uint64, g *checkedGroup) {
 			continue
 		}
 		if have.Type != want.Type || want.Type != model.TypeNone && (have.TS != want.TS || have.Value() != want.Value()) {
-			c.problem("latest of key %q of entity %s (group %d) is %#v at %d, the newest point %#v at %d", g.names.Columns[i],
+			c.wrong(number, "latest of key %q of entity %s (group %d) is %#v at %d, the newest point %#v at %d", g.names.Columns[i],
 				g.names.Series.Entity, number, have.Value(), have.TS, want.Value(), want.TS)
 		}
 	}

@@ -34,6 +34,9 @@ func CheckDir(ctx context.Context, dir string, o Options, entity func(model.Tena
 	if _, err := o.FS.Stat(dir); err != nil {
 		return Report{}, err
 	}
+	if err := unfinished(o.FS, dir); err != nil {
+		return Report{}, err
+	}
 	o.FS, o.readOnly = unwritable{o.FS}, true
 	damage := newDamages(o.FS, Events{})
 	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, damage, newFailures(&o))

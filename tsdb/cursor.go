@@ -286,7 +286,7 @@ func (c *cursor) gap(span *keySpan, down bool) error {
 		}
 		b := blockAt(at, c.space)
 		if b.Group > c.group {
-			b.Partition++
+			b.Partition = partitionAfter(b.Partition)
 		}
 		from = partitionStart(b.Partition)
 		to = from

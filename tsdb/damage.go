@@ -154,7 +154,7 @@ func (s keySpan) instants(space byte, group uint64) (from, to int64, ok bool) {
 	from = lo.First
 	switch {
 	case lo.Group > group:
-		lo.Partition++
+		lo.Partition = partitionAfter(lo.Partition)
 		fallthrough
 	case lo.Group < group:
 		from = partitionStart(lo.Partition)
@@ -163,12 +163,15 @@ func (s keySpan) instants(space byte, group uint64) (from, to int64, ok bool) {
 	to = hi.First
 	switch {
 	case hi.Group > group:
-		to = partitionStart(hi.Partition + 1)
+		to = partitionStart(partitionAfter(hi.Partition))
 	case hi.Group < group:
 		to = partitionStart(hi.Partition)
 	}
 	return from, to, from < to
 }
+
+// partitionAfter returns the partition behind one; behind the last there is none.
+func partitionAfter(partition int64) int64 { return max(partition, partition+1) }
 
 // partitionStart returns the first instant of a partition, or the end of time that is nearest.
 func partitionStart(partition int64) int64 {

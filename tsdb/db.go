@@ -102,6 +102,9 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end
 		return nil, fmt.Errorf("clear %s: %w", stagingDir, err)
 	}
+	if err := unfinished(o.FS, dir); err != nil {
+		return nil, err
+	}
 	db.damage = newDamages(o.FS, o.Events)
 	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.written, db.fail, db.damage, db.failures)
 	if err != nil {

@@ -16,7 +16,8 @@ type Report struct {
 	Tombs             int64 // which hide them
 	Bytes             int64 // of row groups and pages
 	Revisions         int64
-	RevisionBytes     int64 // of their keys and values
+	RevisionBytes     int64  // of their keys and values
+	Losses            []Loss // what repairs could not bring back
 }
 
 // Stats are counters since Open, and gauges.

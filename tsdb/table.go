@@ -67,21 +67,14 @@ func damagedSpans(fs vfs.FS, path string) (spans []keySpan, err error) {
 			return nil, fmt.Errorf("%w: range deletions: %w", errTable, err)
 		}
 	}
-	sound := func(h block.Handle) bool {
-		b := make([]byte, h.Length+block.TrailerLen)
-		return r.BlockReader().Readable().ReadAt(context.Background(), b, int64(h.Offset)) == nil && verifies(b)
-	}
 	if r.BlockReader().ChecksumType() != block.ChecksumTypeCRC32c { // nobody has written such tables
 		return nil, fmt.Errorf("%w: checksum type %d", errTable, r.BlockReader().ChecksumType())
 	}
-	blocks, err := tableBlocks(r, layout.Index)
+	torn, err := tornOf(r, layout)
 	if err != nil {
-		return nil, fmt.Errorf("%w: index: %w", errTable, err)
+		return nil, err
 	}
-	for _, b := range blocks {
-		if sound(b.handle) {
-			continue
-		}
+	for _, b := range torn {
 		if n := len(spans); n > 0 && bytes.Compare(b.start, spans[n-1].end) < 0 {
 			spans[n-1].end = b.end
 		} else {

@@ -153,6 +153,7 @@ func TestATornBlockIsToldByTheQueriesThatNeedIt(t *testing.T) {
 	}{
 		"a block of row groups":    {keys.RowGroups, func(n, of int) bool { return n == of/2 }, 1, 10},
 		"two blocks of row groups": {keys.RowGroups, func(n, of int) bool { return n == 2 || n == of-3 }, 2, 20},
+		"the last block":           {keys.RowGroups, func(n, of int) bool { return n == of-1 }, 1, 10},
 		"every third block":        {keys.RowGroups, func(n, of int) bool { return n%3 == 0 }, tornDevices / 5, tornDevices},
 	} {
 		t.Run(name, func(t *testing.T) {

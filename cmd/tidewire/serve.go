@@ -61,9 +61,14 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 type checkCmd struct {
 	Dir  string `arg:"" optional:"" help:"Data directory of a stopped server, or a backup." type:"path"`
 	Data string `help:"The same." default:"data" type:"path"`
+
+	Repair bool `help:"Make what is damaged whole again, and print what is lost."`
 }
 
-// Run verifies the directory and prints what it holds.
+// Run verifies the directory, or repairs it, and prints what it holds.
 func (c *checkCmd) Run(ctx context.Context, s *streams) error {
+	if c.Repair {
+		return app.Repair(ctx, cmp.Or(c.Dir, c.Data), s.out)
+	}
 	return app.Check(ctx, cmp.Or(c.Dir, c.Data), s.out)
 }

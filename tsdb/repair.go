@@ -1,0 +1,234 @@
+package tsdb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidewire/tidewire/tsdb/internal/keys"
+)
+
+// ErrBeyondRepair marks a store of which so much is damaged that nothing can be made of it but
+// a new one, from a backup.
+var ErrBeyondRepair = errors.New("tsdb: cannot be repaired: restore a backup")
+
+// A RepairReport says what a repair has done.
+type RepairReport struct {
+	Lost    []Loss   // what could not be brought back
+	Rebuilt []string // what was made anew from what is left
+	Report  Report   // of the check afterwards
+}
+
+// Repair makes the store in dir, which nobody has open, agree with itself: what is damaged
+// goes, what can be made anew from the rest is, and what is lost is reported and becomes rows
+// of the store, which [DB.Losses] lists. A store that is sound is not changed. It fails with
+// ErrLocked while a server runs, and with ErrBeyondRepair, having changed nothing, where the
+// rows that say what the store is cannot be read, or more of a table than its data.
+func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err error) {
+	o, err = o.withDefaults()
+	if err != nil {
+		return r, err
+	}
+	if _, err := o.FS.Stat(dir); err != nil {
+		return r, err
+	}
+	plan, err := readPlan(o.FS, dir)
+	if err != nil {
+		return r, err
+	}
+	found, sound, err := examine(ctx, dir, o, &r.Report)
+	if err != nil || sound && plan.empty() {
+		return r, err
+	}
+	plan.add(found)
+	if err := plan.write(o.FS, dir); err != nil {
+		return r, err
+	}
+	for _, table := range plan.Tables {
+		if _, err := patchTable(o.FS, o.FS.PathJoin(dir, table), func(keySpan) bool { return true }); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return r, fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
+		}
+	}
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
+	p := repairer{ctx: ctx, plan: plan, db: &DB{store: store, options: o}, report: &r, touched: map[uint64]bool{}}
+	if err := p.run(mergeSpans(plan.spans())); err != nil {
+		return r, fmt.Errorf("repair %s: %w", dir, err)
+	}
+	return r, plan.done(o.FS, dir)
+}
+
+// within returns the part of a span that lies in bounds.
+func (s keySpan) within(bounds keySpan) (_ keySpan, ok bool) {
+	if bytes.Compare(s.start, bounds.start) < 0 {
+		s.start = bounds.start
+	}
+	if bytes.Compare(s.end, bounds.end) > 0 {
+		s.end = bounds.end
+	}
+	return s, bytes.Compare(s.start, s.end) < 0
+}
+
+// examine finds the damaged tables and what they may have held, and changes nothing. Sound
+// means that there is nothing to repair.
+func examine(ctx context.Context, dir string, o Options, report *Report) (found repairPlan, sound bool, err error) {
+	o.readOnly = true
+	damage := newDamages(o.FS, Events{})
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, damage, newFailures(&o))
+	if err != nil {
+		return found, false, err
+	}
+	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
+	// A row that can be read is the newest there is: Pebble looks from the youngest table
+	// on, and into no older one.
+	none := func(*pebble.Batch, *pebble.WriteOptions) error { return fmt.Errorf("%w: no store", ErrCorrupt) }
+	_, _, err = loadMeta(store, zeros{}, none)
+	if err == nil {
+		var k keeper
+		err = k.load(store)
+	}
+	if errors.Is(err, ErrVersion) {
+		return found, false, err
+	}
+	if err != nil {
+		return found, false, fmt.Errorf("%w (the rows that say what %s is are damaged: %w)", ErrBeyondRepair, dir, err)
+	}
+	levels, err := store.SSTables()
+	if err != nil {
+		return found, false, err
+	}
+	for _, level := range levels {
+		for _, table := range level {
+			name := table.BackingSSTNum.String() + ".sst"
+			bounds := keySpan{table.Smallest.UserKey, afterKey(table.Largest.UserKey)}
+			spans, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
+			if err != nil {
+				return found, false, fmt.Errorf("%w (%s: %w)", ErrBeyondRepair, name, err)
+			}
+			for _, s := range spans {
+				if s, ok := s.within(bounds); ok {
+					found.Spans = append(found.Spans, [2][]byte{s.start, s.end})
+				}
+			}
+			if len(spans) > 0 && !slices.Contains(found.Tables, name) {
+				found.Tables = append(found.Tables, name)
+			}
+		}
+	}
+	if len(found.Tables) > 0 {
+		return found, false, nil
+	}
+	c := checker{ctx: ctx, store: store, damage: damage, groups: map[uint64]*checkedGroup{}}
+	if err := errors.Join(c.run(), c.checkLog()); err != nil && ctx.Err() != nil {
+		return found, false, err
+	} else if err != nil {
+		c.problems = append(c.problems, err)
+	}
+	*report = c.report
+	return found, len(c.problems) == 0, nil
+}
+
+// A repairer makes a store whose tables are sound agree with itself.
+type repairer struct {
+	ctx     context.Context
+	plan    repairPlan
+	db      *DB // store and options
+	report  *RepairReport
+	w       *flushWriter
+	names   map[uint64]*groupRows
+	touched map[uint64]bool // groups to go through
+	next    uint64          // the first group number not given
+}
+
+// run repairs what lay in spans, and whatever else does not agree.
+func (p *repairer) run(spans []keySpan) error {
+	flush, err := readFlushState(p.db.store)
+	if err != nil {
+		return err
+	}
+	p.next = flush.nextGroup
+	for _, step := range []func() error{
+		p.catalog,
+		func() error { return p.lostIn(spans) },
+		p.orphans,
+		p.log,
+		p.revisions,
+		p.suspects,
+		p.census,
+		p.losses,
+	} {
+		if err := p.batch(step); err != nil {
+			return err
+		}
+	}
+	c := checker{ctx: p.ctx, store: p.db.store, groups: map[uint64]*checkedGroup{}}
+	err = errors.Join(c.run(), c.checkLog())
+	p.report.Report = c.report
+	return errors.Join(append(c.problems, err)...)
+}
+
+// batch does a step in batches of its own, durable when it returns.
+func (p *repairer) batch(step func() error) (err error) {
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	p.w = newFlushWriter(p.db)
+	defer func() { err = errors.Join(err, p.w.close()) }()
+	if err := step(); err != nil {
+		return err
+	}
+	return p.commit()
+}
+
+func (p *repairer) commit() error {
+	batch := p.w.batch
+	p.w.batch = p.db.store.NewBatch()
+	return errors.Join(batch.Commit(pebble.Sync), batch.Close())
+}
+
+func (p *repairer) rebuilt(format string, args ...any) {
+	p.report.Rebuilt = append(p.report.Rebuilt, fmt.Sprintf(format, args...))
+}
+
+// remove deletes a row, of which nothing can be made.
+func (p *repairer) remove(key []byte, cause string) error {
+	p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf("%s, row %x", cause, key)})
+	return p.w.batch.Delete(key, nil)
+}
+
+// each calls fn with the rows of a keyspace.
+func (p *repairer) each(space byte, fn func(key, value []byte) error) error {
+	c := checker{ctx: p.ctx, store: p.db.store}
+	return c.each(space, fn)
+}
+
+// losses writes the rows of what was lost, and of which tables are not what they were.
+func (p *repairer) losses() error {
+	for _, name := range p.plan.Tables {
+		if err := p.w.batch.Set(patchedKey(name), nil, nil); err != nil {
+			return err
+		}
+	}
+	return putLosses(p.w.batch, p.db.store, p.report.Lost, p.db.options.Now().UnixMilli())
+}
+
+// lostIn notes what may have stood in spans, and which groups have to be gone through.
+func (p *repairer) lostIn(spans []keySpan) error {
+	for _, span := range spans {
+		for _, space := range []byte{keys.RowGroups, keys.Catalog, keys.Names, keys.Log, keys.Meta, keys.Pages, keys.Revisions, keys.States} {
+			if s, ok := span.within(keySpan{[]byte{space}, []byte{space + 1}}); ok {
+				p.lostOf(space, s)
+			}
+		}
+	}
+	return nil
+}
