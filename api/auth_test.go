@@ -143,3 +143,17 @@ func TestSetupMakesTheFirstUsersOnce(t *testing.T) {
 	w.call("POST", "/api/noauth/setup", "", body(setupToken, "again@example.org")).is(401)
 	w.call("GET", "/api/noauth/setup", "", "").is(200, `{"open":false}`+"\n")
 }
+
+func TestGuessingIsAnsweredWithRetryAfter(t *testing.T) {
+	w := newWorld(t)
+	for range 10 {
+		w.call("POST", "/api/auth/login", "", `{"username":"a@example.org","password":"wrong"}`).is(401)
+	}
+	got := w.call("POST", "/api/auth/login", "", `{"username":"a@example.org","password":"`+password+`"}`)
+	got.fails(429, 33, "Too many failed logins, please try again later!")
+	if after := got.Header().Get("Retry-After"); after != "10" {
+		t.Errorf("Retry-After %q, want 10", after)
+	}
+	w.clock.add(10 * time.Second)
+	w.call("POST", "/api/auth/login", "", `{"username":"a@example.org","password":"`+password+`"}`).is(200)
+}

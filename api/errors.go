@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/model"
@@ -104,6 +105,9 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 		kind := model.KindOf(err)
 		v = verdictOf(kind)
 		message = model.MessageOf(err, v.fallback)
+		if retry, ok := errors.AsType[*model.RetryError](err); ok {
+			v.retry = strconv.FormatInt(int64((retry.After+time.Second-1)/time.Second), 10)
+		}
 		switch {
 		case kind == model.TooLarge:
 			json = false

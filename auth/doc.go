@@ -12,6 +12,8 @@
 //   - Access and refresh tokens are not interchangeable; one algorithm is accepted.
 //   - Whether a user exists cannot be told from a failed login, neither by its text nor by
 //     its time.
+//   - Who guesses passwords is slowed down, for the account and from the address; nobody is
+//     locked out of an account by somebody elsewhere.
 //   - The [Guard] alone decides what of a tenant a principal may touch. What belongs to
 //     another tenant does not exist.
 //

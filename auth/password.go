@@ -143,8 +143,9 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return HashPassword(password, h.params, h.random)
 }
 
-// check compares a password with a hash; an empty hash costs as much and never fits.
-func (h *hasher) check(ctx context.Context, encoded, password string) (bool, error) {
+// check compares a password with a hash, when its turn has come and admit agrees; an empty hash
+// costs as much and never fits.
+func (h *hasher) check(ctx context.Context, encoded, password string, admit func() error) (bool, error) {
 	if len(password) > maxPassword {
 		password = "" // nobody has it; do not hash what an attacker made long
 	}
@@ -152,6 +153,9 @@ func (h *hasher) check(ctx context.Context, encoded, password string) (bool, err
 		return false, err
 	}
 	defer h.leave()
+	if err := admit(); err != nil {
+		return false, err
+	}
 	known := encoded != ""
 	if !known {
 		encoded = h.dummy

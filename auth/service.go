@@ -61,6 +61,7 @@ type Service struct {
 	hasher *hasher
 	signer *signer
 	cache  *tokenCache
+	guards *throttle
 }
 
 // New returns a Service that signs its tokens with key.
@@ -73,14 +74,18 @@ func New(store Store, key [64]byte, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{store: store, opts: o, hasher: h, signer: newSigner(key, o.Now), cache: newTokenCache()}, nil
+	return &Service{store: store, opts: o, hasher: h, signer: newSigner(key, o.Now), cache: newTokenCache(), guards: newThrottle(o.Now)}, nil
 }
 
 // Login opens a session for the user with an e-mail and a password. Who is unknown, has no
-// password yet or gave a wrong one is Unauthenticated by the same text after the same work.
+// password yet or gave a wrong one is Unauthenticated by the same text after the same work. Who
+// guesses too often is TooMany, with a [model.RetryError], for a while and from that address.
 func (s *Service) Login(ctx context.Context, username, password string, c Client) (Pair, error) {
 	if username == "" || password == "" {
 		return Pair{}, errNoToken()
+	}
+	if err := s.guards.admit(username, c.Address); err != nil {
+		return Pair{}, err
 	}
 	a, err := s.store.Account(ctx, username)
 	switch {
@@ -89,7 +94,7 @@ func (s *Service) Login(ctx context.Context, username, password string, c Client
 	case err != nil:
 		return Pair{}, fmt.Errorf("auth: find user: %w", err)
 	}
-	ok, err := s.hasher.check(ctx, a.Password, password)
+	ok, err := s.guess(ctx, username, a.Password, password, c)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -101,6 +106,19 @@ func (s *Service) Login(ctx context.Context, username, password string, c Client
 	}
 	return s.open(ctx, &a.User, c)
 }
+
+// guess checks a password, as often as whoever tries may.
+func (s *Service) guess(ctx context.Context, account, hash, password string, c Client) (bool, error) {
+	// Asked in the slot: of all who were let in at once, few get here before the first failed.
+	ok, err := s.hasher.check(ctx, hash, password, func() error { return s.guards.admit(account, c.Address) })
+	if err == nil && !ok {
+		s.guards.failed(account, c.Address)
+	}
+	return ok, err
+}
+
+// Throttled counts the attempts that were refused for their number.
+func (s *Service) Throttled() uint64 { return s.guards.refused.Load() }
 
 // LoginAs opens a session for a user without asking for the password. It is for those who
 // administer the user.

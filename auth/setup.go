@@ -103,7 +103,7 @@ func (s *Service) ChangePassword(ctx context.Context, p model.Principal, current
 	if err != nil {
 		return Pair{}, fmt.Errorf("auth: find user: %w", err)
 	}
-	ok, err := s.hasher.check(ctx, a.Password, current)
+	ok, err := s.guess(ctx, a.User.Email, a.Password, current, c)
 	if err != nil {
 		return Pair{}, err
 	}

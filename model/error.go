@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A Kind is what a caller can do about a failure. Each door translates it once: a status
@@ -83,3 +84,8 @@ func MessageOf(err error, fallback string) string {
 	}
 	return fallback
 }
+
+// A RetryError says when to try again. It stands behind an Error of kind TooMany or Overload.
+type RetryError struct{ After time.Duration }
+
+func (e *RetryError) Error() string { return "retry after " + e.After.String() }
