@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/entityquery"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -21,6 +22,8 @@ type Deps struct {
 	Registry Registry
 	Store    Store
 	Writer   Writer
+	// Finder answers entity queries, those of the sockets too. Nil means one of its own.
+	Finder *entityquery.Finder
 	// Activity tells when devices were last heard. Nil means nobody ever was.
 	Activity Activity
 

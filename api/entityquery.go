@@ -5,8 +5,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
+	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/entityquery"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -16,6 +19,14 @@ func (a hotAnswer) VisitFindEntitiesResponse(w http.ResponseWriter) error { retu
 // VisitCountEntitiesResponse implements CountEntitiesResponseObject.
 func (a hotAnswer) VisitCountEntitiesResponse(w http.ResponseWriter) error { return a.write(w) }
 
+// NewFinder returns what answers the entity queries of REST and of the sockets: over r and
+// store, in which entity views have the series they show. A nil now means time.Now.
+func NewFinder(r Registry, g *auth.Guard, store Store, now func() time.Time) *entityquery.Finder {
+	return entityquery.New(entityquery.Options{
+		Directory: r, Guard: g, Relations: r, Records: r, Store: viewStore{store, r}, Text: thingsboard.AppendText, Now: now,
+	})
+}
+
 // FindEntities answers POST /api/entitiesQuery/find.
 func (s *Server) FindEntities(ctx context.Context, req FindEntitiesRequestObject) (FindEntitiesResponseObject, error) {
 	b := borrow()
@@ -24,7 +35,7 @@ func (s *Server) FindEntities(ctx context.Context, req FindEntitiesRequestObject
 		b.giveBack()
 		return nil, err
 	}
-	page, err := s.finder.Find(ctx, caller(ctx), q)
+	page, err := s.Finder.Find(ctx, caller(ctx), q)
 	if err != nil {
 		b.giveBack()
 		return nil, err
@@ -41,7 +52,7 @@ func (s *Server) CountEntities(ctx context.Context, req CountEntitiesRequestObje
 		b.giveBack()
 		return nil, err
 	}
-	n, err := s.finder.Count(ctx, caller(ctx), q)
+	n, err := s.Finder.Count(ctx, caller(ctx), q)
 	if err != nil {
 		b.giveBack()
 		return nil, err
@@ -73,7 +84,7 @@ func (s *Server) FindEntityKeys(ctx context.Context, req FindEntityKeysRequestOb
 			scopes = append(scopes, scope)
 		}
 	}
-	found, err := s.finder.Keys(ctx, caller(ctx), q, scopes)
+	found, err := s.Finder.Keys(ctx, caller(ctx), q, scopes)
 	if err != nil {
 		return nil, err
 	}

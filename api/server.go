@@ -14,8 +14,6 @@ import (
 
 	tidewire "github.com/tidewire/tidewire"
 	"github.com/tidewire/tidewire/auth"
-	"github.com/tidewire/tidewire/dialect/thingsboard"
-	"github.com/tidewire/tidewire/entityquery"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -23,11 +21,10 @@ import (
 type Server struct {
 	Deps
 
-	auth   *auth.Service
-	guard  *auth.Guard
-	finder *entityquery.Finder
-	echo   *echo.Echo
-	ui     *ui
+	auth  *auth.Service
+	guard *auth.Guard
+	echo  *echo.Echo
+	ui    *ui
 
 	giants giants
 
@@ -40,13 +37,12 @@ type Server struct {
 // New returns a server over d. Nothing runs until its handler is called.
 func New(d Deps) (*Server, error) {
 	d = d.withDefaults()
+	if d.Finder == nil {
+		d.Finder = NewFinder(d.Registry, d.Guard, d.Store, d.Now)
+	}
 	s := &Server{Deps: d, auth: d.Auth, guard: d.Guard, echo: echo.New()}
 	s.setup.token = d.SetupToken
 	s.Store = viewStore{d.Store, d.Registry}
-	s.finder = entityquery.New(entityquery.Options{
-		Directory: d.Registry, Guard: d.Guard, Relations: d.Registry, Records: d.Registry, Store: s.Store,
-		Text: thingsboard.AppendText, Now: d.Now,
-	})
 	s.giants = make(giants, maxGiants)
 	var err error
 	if s.ui, err = newUI(d.Assets); err != nil {

@@ -30,6 +30,7 @@ import (
 
 	"github.com/tidewire/tidewire/api"
 	"github.com/tidewire/tidewire/auth"
+	"github.com/tidewire/tidewire/entityquery"
 	"github.com/tidewire/tidewire/ingest"
 	"github.com/tidewire/tidewire/mail"
 	"github.com/tidewire/tidewire/model"
@@ -131,6 +132,7 @@ type parts struct {
 	db       *tsdb.DB
 	pipeline *ingest.Pipeline
 	live     *ws.Server
+	finder   *entityquery.Finder
 	mail     *mail.Queue
 	demo     *demonstration
 	backups  *backups
@@ -216,8 +218,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.pipeline.Start(p.registry.AllDevices())
 	opened.push(p.pipeline.Close)
 
-	p.live = ws.New(ws.Deps{Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Window: p.registry.Window, Now: cfg.Now, Log: log,
-		Limits: ws.Limits{Buckets: cfg.MaxBuckets}})
+	p.finder = api.NewFinder(p.registry, p.guard, p.db, cfg.Now)
+	p.live = ws.New(ws.Deps{
+		Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Window: p.registry.Window,
+		Entities: p.finder, Now: cfg.Now, Log: log, Limits: ws.Limits{Buckets: cfg.MaxBuckets},
+	})
 	p.serving.Store(true)
 	opened.push(func() error { return p.live.Shutdown(context.WithoutCancel(ctx)) })
 	var sender mail.Sender = mail.Log{Log: log}
@@ -325,7 +330,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 		proxies = append(proxies, netip.MustParsePrefix(s)) // withDefaults has parsed it
 	}
 	return api.Deps{
-		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline,
+		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline, Finder: p.finder,
 		Backups: p.backups,
 		Live:    p.live, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies,

@@ -16,50 +16,20 @@ func AppendFound(dst []byte, q *model.FindQuery, p model.Page[model.EntityData],
 		}
 		dst = AppendEntityData(dst, q, &p.Data[i], now)
 	}
-	pages := p.Pages(q.Size)
-	dst = append(dst, `],"totalPages":`...)
-	dst = strconv.AppendInt(dst, int64(pages), 10)
-	dst = append(dst, `,"totalElements":`...)
-	dst = strconv.AppendInt(dst, int64(p.Total), 10)
-	dst = append(dst, `,"hasNext":`...)
-	dst = strconv.AppendBool(dst, q.Page < pages-1)
-	return append(dst, '}')
+	return appendPageEnd(append(dst, ']'), q, p.Total)
 }
 
 // AppendEntityData adds one entity with its fields and latest values.
 func AppendEntityData(dst []byte, q *model.FindQuery, d *model.EntityData, now int64) []byte {
 	dst = AppendEntityRef(append(dst, `{"entityId":`...), d.Entity.Ref())
-	dst = append(dst, `,"latest":{`...)
-	first := true
-	for kind := model.EntityField; kind <= model.AlarmField; kind++ {
-		open := false
-		value := func(k model.EntityKey, p model.Point) {
-			if k.Kind != kind {
-				return
-			}
-			if !open {
-				if !first {
-					dst = append(dst, ',')
-				}
-				first, open = false, true
-				dst = append(AppendString(dst, KeyKindName(kind)), `:{`...)
-			} else {
-				dst = append(dst, ',')
-			}
-			dst = append(AppendString(dst, k.Key), ':')
-			dst = AppendShown(dst, p)
+	dst = appendByKind(append(dst, `,"latest":`...), len(q.Fields)+len(q.Latest), func(i int) (model.EntityKey, model.Point) {
+		if i < len(q.Fields) {
+			return q.Fields[i], model.Point{TS: now, Value: d.Fields[i]}
 		}
-		for i, k := range q.Fields {
-			value(k, model.Point{TS: now, Value: d.Fields[i]})
-		}
-		for i, k := range q.Latest {
-			value(k, d.Latest[i])
-		}
-		if open {
-			dst = append(dst, '}')
-		}
-	}
-	return append(dst, `},"timeseries":{},"aggLatest":{}}`...)
+		i -= len(q.Fields)
+		return q.Latest[i], d.Latest[i]
+	})
+	return append(dst, `,"timeseries":{},"aggLatest":{}}`...)
 }
 
 // AppendEntityRef adds {"entityType":…,"id":…}.

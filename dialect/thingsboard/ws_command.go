@@ -10,21 +10,34 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// The types of WebSocket commands this release carries out (contract 11.3).
+// The types of WebSocket commands (contract 11.3).
 const (
-	WSAttributes = "ATTRIBUTES"
-	WSTimeseries = "TIMESERIES"
-	WSHistory    = "TIMESERIES_HISTORY"
+	WSAttributes         = "ATTRIBUTES"
+	WSTimeseries         = "TIMESERIES"
+	WSHistory            = "TIMESERIES_HISTORY"
+	WSEntityData         = "ENTITY_DATA"
+	WSEntityCount        = "ENTITY_COUNT"
+	WSAlarmData          = "ALARM_DATA"
+	WSAlarmCount         = "ALARM_COUNT"
+	WSAlarmStatus        = "ALARM_STATUS"
+	WSNotifications      = "NOTIFICATIONS"
+	WSNotificationsCount = "NOTIFICATIONS_COUNT"
 )
 
-// wsOther lists the types the contract knows beyond those, and whether they only end
-// something: what was never begun is ended without a word.
-var wsOther = map[string]bool{
-	"ENTITY_DATA": false, "ENTITY_COUNT": false, "ALARM_DATA": false, "ALARM_COUNT": false, "ALARM_STATUS": false,
-	"NOTIFICATIONS": false, "NOTIFICATIONS_COUNT": false,
-	"MARK_NOTIFICATIONS_AS_READ": false, "MARK_ALL_NOTIFICATIONS_AS_READ": false,
-	"ENTITY_DATA_UNSUBSCRIBE": true, "ENTITY_COUNT_UNSUBSCRIBE": true, "ALARM_DATA_UNSUBSCRIBE": true,
-	"ALARM_COUNT_UNSUBSCRIBE": true, "ALARM_STATUS_UNSUBSCRIBE": true, "NOTIFICATIONS_UNSUBSCRIBE": true,
+// What a command that is answered by cmdId does.
+const (
+	wsAsks   = iota + 1
+	wsEnds   // what another one began, without a word
+	wsSilent // changes notifications, of which there are none, without a word
+)
+
+// wsEntity lists the types answered by cmdId.
+var wsEntity = map[string]int{
+	WSEntityData: wsAsks, WSEntityCount: wsAsks, WSAlarmData: wsAsks, WSAlarmCount: wsAsks, WSAlarmStatus: wsAsks,
+	WSNotifications: wsAsks, WSNotificationsCount: wsAsks,
+	"MARK_NOTIFICATIONS_AS_READ": wsSilent, "MARK_ALL_NOTIFICATIONS_AS_READ": wsSilent,
+	"ENTITY_DATA_UNSUBSCRIBE": wsEnds, "ENTITY_COUNT_UNSUBSCRIBE": wsEnds, "ALARM_DATA_UNSUBSCRIBE": wsEnds,
+	"ALARM_COUNT_UNSUBSCRIBE": wsEnds, "ALARM_STATUS_UNSUBSCRIBE": wsEnds, "NOTIFICATIONS_UNSUBSCRIBE": wsEnds,
 }
 
 // A WSMessage is one text message of a client: an optional login and commands in the order
@@ -42,8 +55,12 @@ type WSCommand struct {
 	ID   int64
 	// Err, an *model.Error of kind Invalid, is why the command cannot be carried out.
 	Err error
-	// End says that the command only ends something that this release never begins.
+	// End says that the command ends what the one of its id and of type Type began.
 	End bool
+	// Query is the query of a command about entities, for [ParseFind] or [ParseFindCount]; nil
+	// where it has none.
+	Query []byte
+	wire  *wireParts // of ENTITY_DATA; see Parts
 
 	EntityType  model.EntityType
 	EntityID    string
@@ -113,10 +130,10 @@ func ParseWS(b []byte) (*WSMessage, error) {
 		cmds []json.RawMessage
 	}{
 		{WSAttributes, e.Attributes}, {WSTimeseries, e.Timeseries}, {WSHistory, e.History},
-		{"ENTITY_DATA", e.EntityData}, {"ENTITY_DATA_UNSUBSCRIBE", e.EntityDataUnsubscribe},
-		{"ALARM_DATA", e.AlarmData}, {"ALARM_DATA_UNSUBSCRIBE", e.AlarmDataUnsubscribe},
-		{"ENTITY_COUNT", e.EntityCount}, {"ENTITY_COUNT_UNSUBSCRIBE", e.EntityCountUnsubscribe},
-		{"ALARM_COUNT", e.AlarmCount}, {"ALARM_COUNT_UNSUBSCRIBE", e.AlarmCountUnsubscribe},
+		{WSEntityData, e.EntityData}, {"ENTITY_DATA_UNSUBSCRIBE", e.EntityDataUnsubscribe},
+		{WSAlarmData, e.AlarmData}, {"ALARM_DATA_UNSUBSCRIBE", e.AlarmDataUnsubscribe},
+		{WSEntityCount, e.EntityCount}, {"ENTITY_COUNT_UNSUBSCRIBE", e.EntityCountUnsubscribe},
+		{WSAlarmCount, e.AlarmCount}, {"ALARM_COUNT_UNSUBSCRIBE", e.AlarmCountUnsubscribe},
 	} {
 		for _, raw := range list.cmds {
 			m.Commands = append(m.Commands, parseWSCommand(list.kind, raw))
@@ -130,13 +147,25 @@ var wsLists = []string{"authCmd", "cmds", "attrSubCmds", "tsSubCmds", "historyCm
 	"entityDataCmds", "entityDataUnsubscribeCmds", "alarmDataCmds", "alarmDataUnsubscribeCmds",
 	"entityCountCmds", "entityCountUnsubscribeCmds", "alarmCountCmds", "alarmCountUnsubscribeCmds"}
 
-// wsMembers names the members of the commands this release carries out.
+// wsMembers names the members of the commands.
 var wsMembers = map[string][]string{
 	WSAttributes: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "unsubscribe"},
 	WSTimeseries: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "timeWindow", "interval",
 		"limit", "agg", "unsubscribe"},
 	WSHistory: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "endTs", "interval", "limit",
 		"agg", "unsubscribe"},
+	WSEntityData:         {"type", "cmdId", "query", "latestCmd", "tsCmd", "historyCmd", "aggHistoryCmd", "aggTsCmd"},
+	WSEntityCount:        {"type", "cmdId", "query"},
+	WSAlarmData:          {"type", "cmdId", "query"},
+	WSAlarmCount:         {"type", "cmdId", "query"},
+	WSAlarmStatus:        {"type", "cmdId", "originatorId", "typeList", "severityList"},
+	WSNotifications:      {"type", "cmdId", "limit", "types"},
+	WSNotificationsCount: {"type", "cmdId"},
+
+	"MARK_NOTIFICATIONS_AS_READ": {"type", "cmdId", "notifications"}, "MARK_ALL_NOTIFICATIONS_AS_READ": {"type", "cmdId"},
+	"ENTITY_DATA_UNSUBSCRIBE": {"type", "cmdId"}, "ENTITY_COUNT_UNSUBSCRIBE": {"type", "cmdId"},
+	"ALARM_DATA_UNSUBSCRIBE": {"type", "cmdId"}, "ALARM_COUNT_UNSUBSCRIBE": {"type", "cmdId"},
+	"ALARM_STATUS_UNSUBSCRIBE": {"type", "cmdId"}, "NOTIFICATIONS_UNSUBSCRIBE": {"type", "cmdId"},
 }
 
 func knownMembers(object []byte, names []string) bool {
@@ -165,22 +194,11 @@ func parseWSTyped(raw json.RawMessage) WSCommand {
 // parseWSCommand reads one command. What cannot be parsed is answered as subscription 1,
 // because that is the id clients of this protocol expect there.
 func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
-	end, other := wsOther[kind]
 	if kind == "AUTH" {
 		return WSCommand{Type: kind}
 	}
-	if other {
-		var c struct {
-			ID wsInt `json:"cmdId"`
-		}
-		if json.Unmarshal(raw, &c) != nil {
-			return WSCommand{Type: kind, ID: 1, Err: errWSParse}
-		}
-		w := WSCommand{Type: kind, ID: int64(c.ID), End: end}
-		if !end {
-			w.Err = model.Invalidf("Command %s is not supported yet!", kind)
-		}
-		return w
+	if wsEntity[kind] != 0 {
+		return parseWSEntity(kind, raw)
 	}
 	var c struct {
 		ID          wsInt  `json:"cmdId"`

@@ -19,7 +19,7 @@ func TestBothEnvelopesGiveTheSameCommands(t *testing.T) {
 		"attrSubCmds":[{"cmdId":2,"entityType":"DEVICE","entityId":"784f394c-42b6-435a-983c-b7beff2784f9","keys":"fw","scope":"CLIENT_SCOPE"}],
 		"tsSubCmds":[{"cmdId":5,"entityType":"DEVICE","entityId":"784f394c-42b6-435a-983c-b7beff2784f9","scope":"LATEST_TELEMETRY","keys":"t,h,t,,"}],
 		"historyCmds":[{"cmdId":6,"entityType":"DEVICE","entityId":"784f394c-42b6-435a-983c-b7beff2784f9","keys":"t","startTs":1,"endTs":2,"interval":1000,"limit":7,"agg":"AVG"}],
-		"entityDataCmds":[{"cmdId":9}],"entityDataUnsubscribeCmds":[{"cmdId":9}],"alarmDataCmds":null}`
+		"entityDataCmds":[{"cmdId":9,"query":{"x":1}}],"entityDataUnsubscribeCmds":[{"cmdId":9}],"alarmDataCmds":null}`
 	a, err := ParseWS([]byte(typed))
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestBothEnvelopesGiveTheSameCommands(t *testing.T) {
 		}
 		return e.Error()
 	})
-	if diff := cmp.Diff(a, b, texts); diff != "" {
+	if diff := cmp.Diff(a, b, texts, cmp.AllowUnexported(WSCommand{})); diff != "" {
 		t.Errorf("typed and legacy differ:\n%s", diff)
 	}
 	if got := a.Commands[1].Keys; !cmp.Equal(got, []string{"h", "t"}) {
@@ -64,7 +64,9 @@ func TestBadCommandsSayWhy(t *testing.T) {
 	f(`{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"x","timeWindow":-1}`, "Time window is negative value!")
 	f(`{"type":"TIMESERIES_HISTORY","cmdId":1,"entityType":"DEVICE","entityId":"x"}`, "Keys are empty!")
 	f(`{"type":"ATTRIBUTES","cmdId":1,"entityType":"DEVICE","entityId":"x","scope":"MY_SCOPE"}`, "Invalid scope: MY_SCOPE")
-	f(`{"type":"ALARM_DATA","cmdId":1,"query":{}}`, "Command ALARM_DATA is not supported yet!")
+	f(`{"type":"ENTITY_DATA","cmdId":-1,"query":{}}`, "Cmd id is negative value!")
+	f(`{"type":"ENTITY_DATA","cmdId":1,"surprise":{}}`, "Failed to parse the payload")
+	f(`{"type":"ALARM_STATUS","cmdId":1}`, "originatorId is missing")
 	f(`{"type":"SOMETHING","cmdId":1}`, "Failed to parse the payload")
 	f(`{"cmdId":1}`, "Failed to parse the payload")
 	f(`7`, "Failed to parse the payload")

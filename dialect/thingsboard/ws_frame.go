@@ -103,7 +103,7 @@ func (w *WSData) End(coalesced int) []byte {
 // answered by cmdId carry both names of the id.
 func AppendWSError(dst []byte, c *WSCommand, code int, message string) []byte {
 	dst = AppendWSID(dst, c.ID)
-	if _, other := wsOther[c.Type]; other {
+	if wsEntity[c.Type] != 0 {
 		dst = append(dst, `,"cmdId":`...)
 		dst = strconv.AppendInt(dst, c.ID, 10)
 	}

@@ -25,13 +25,20 @@ func (s *session) command(c *thingsboard.WSCommand) {
 		s.fail(c, c.Err)
 		return
 	}
-	if c.End {
-		return
-	}
 	ctx, cancel := context.WithTimeout(s.server.ctx, commandTimeout)
 	defer s.stoppable(cancel)()
 	var err error
 	switch {
+	case c.End:
+		if q := s.queryOf(c.Type, c.ID); q != nil {
+			s.dropQuery(q)
+		}
+	case c.Type == thingsboard.WSEntityData:
+		err = s.entityData(ctx, c)
+	case c.Type == thingsboard.WSEntityCount:
+		err = s.entityCount(ctx, c)
+	case c.Type != thingsboard.WSHistory && c.Type != thingsboard.WSAttributes && c.Type != thingsboard.WSTimeseries:
+		err = s.alarms(ctx, c)
 	case c.Type == thingsboard.WSHistory:
 		err = s.history(ctx, c)
 	case c.Unsubscribe && c.EntityID == "":
@@ -53,6 +60,10 @@ func (s *session) fail(c *thingsboard.WSCommand, err error) {
 	code, message := thingsboard.WSInternal, "Failed to fetch data!"
 	if c.Type == thingsboard.WSAttributes {
 		message = "Failed to fetch attributes!"
+	}
+	if much, ok := errors.AsType[tooMuch](err); ok {
+		s.conn.send(appendText(nil, thingsboard.AppendWSError(nil, c, code, much.Error())))
+		return
 	}
 	switch model.KindOf(err) {
 	case model.Invalid, model.TooLarge, model.TooMany:

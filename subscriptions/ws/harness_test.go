@@ -16,6 +16,8 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/entityquery"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/subscriptions"
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
@@ -46,6 +48,7 @@ type world struct {
 	server  *Server
 	url     string
 	allowed atomic.Bool
+	found   directory
 	valid   atomic.Bool
 }
 
@@ -81,6 +84,11 @@ func newWorld(t testing.TB, change func(*Deps)) *world {
 			return p, nil
 		},
 	}
+	w.found.m = map[model.EntityID]*model.Entity{deviceID: {Tenant: tenant, ID: deviceID, Type: model.EntityDevice, Name: "Pump 7", Created: 7}}
+	d.Entities = entityquery.New(entityquery.Options{
+		Directory: &w.found, Guard: &w.found, Relations: &w.found, Records: &w.found, Store: columnless{w.store},
+		Text: thingsboard.AppendText, Now: func() time.Time { return time.UnixMilli(now) },
+	})
 	if change != nil {
 		change(&d)
 	}

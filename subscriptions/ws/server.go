@@ -37,6 +37,8 @@ type Deps struct {
 	// Window returns what an entity view shows; false when the id is no view's. It must be
 	// fast and do no I/O. Nil means that there are no views.
 	Window func(model.EntityID) (*model.Window, bool)
+	// Entities answers the queries of ENTITY_DATA and its kin.
+	Entities Entities
 	// Current, asked every few seconds for each open session, returns the principal as it is
 	// now, or an error when its session was revoked or its user is gone. Nil keeps what
 	// Verify said: an open session outlives its token (contract 11.1).
@@ -50,6 +52,9 @@ type Deps struct {
 type Limits struct {
 	// Subscriptions is per session. Zero means 10,000. More close the socket with 1008.
 	Subscriptions int
+	// Followed bounds what the queries of a session follow: one for each entity shown and
+	// each kind of key that is live. Zero means 40,000; more is refused with an error frame.
+	Followed int
 	// SessionsPerTenant and SessionsPerUser bound open sockets. Zero means no limit. One more
 	// is closed with 1008.
 	SessionsPerTenant int
@@ -68,6 +73,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	l.Subscriptions = cmp.Or(l.Subscriptions, 10_000)
+	l.Followed = cmp.Or(l.Followed, 40_000)
 	l.Unauthenticated = cmp.Or(l.Unauthenticated, 1000)
 	l.OutboxBytes = cmp.Or(l.OutboxBytes, 64<<10)
 	l.HistoryPoints = cmp.Or(l.HistoryPoints, 500_000)
@@ -79,7 +85,7 @@ func (l Limits) withDefaults() Limits {
 const maxText = 32768
 
 // A Server answers /api/ws and /api/ws/plugins/telemetry. It owns one goroutine for each
-// session, one for each socket that is full, and the sweeper, until Shutdown returns.
+// session, one for each socket that is full, the sweeper and the refresher, until Shutdown returns.
 type Server struct {
 	deps    Deps
 	limits  Limits
@@ -102,7 +108,7 @@ type Server struct {
 	}
 }
 
-// New returns a server whose sweeper runs until Shutdown.
+// New returns a server whose sweeper and refresher run until Shutdown.
 func New(d Deps) *Server {
 	s := &Server{deps: d, limits: d.Limits.withDefaults(), now: d.Now, log: d.Log, again: make(chan struct{}, 1)}
 	if s.now == nil {
@@ -116,6 +122,7 @@ func New(d Deps) *Server {
 	s.mu.holders = make(map[model.ID]int)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.done.Go(s.sweep)
+	s.done.Go(s.refreshes)
 	return s
 }
 

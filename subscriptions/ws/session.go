@@ -47,12 +47,14 @@ type session struct {
 	busy     atomic.Bool  // nobody reads while a message is carried out, pongs least of all
 	pingedAt int64        // ms; of the sweeper alone
 	verdict  atomic.Pointer[verdict]
+	followed atomic.Int64 // followers of all queries
 
 	mu struct {
 		sync.Mutex
 		authenticated bool
 		principal     model.Principal
 		subs          []*subscription // sorted by id
+		queries       []*query
 		cancel        context.CancelFunc
 		ended         bool
 	}
@@ -262,9 +264,14 @@ func (s *session) end() {
 	s.mu.ended = true
 	subs := s.mu.subs
 	s.mu.subs = nil
+	queries := s.mu.queries
+	s.mu.queries = nil
 	s.mu.Unlock()
 	for _, x := range subs {
 		s.hub().Unsubscribe(x.hub)
+	}
+	for _, q := range queries {
+		q.stop()
 	}
 }
 
@@ -329,9 +336,14 @@ func (s *session) dropAll() {
 	s.mu.Lock()
 	subs := s.mu.subs
 	s.mu.subs = nil
+	queries := s.mu.queries
+	s.mu.queries = nil
 	s.mu.Unlock()
 	for _, x := range subs {
 		s.stop(x)
+	}
+	for _, q := range queries {
+		q.stop()
 	}
 }
 
@@ -345,11 +357,11 @@ func (s *session) findLocked(id int64) (int, bool) {
 	return slices.BinarySearchFunc(s.mu.subs, id, func(x *subscription, id int64) int { return cmp.Compare(x.hub.ID(), id) })
 }
 
-// count returns how many subscriptions there are.
+// count returns how many subscriptions and queries there are.
 func (s *session) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.mu.subs)
+	return len(s.mu.subs) + len(s.mu.queries)
 }
 
 // recheck asks again whether the subscriptions are allowed and ends those that are not.
@@ -373,6 +385,7 @@ func (s *session) recheck() {
 		p, s.mu.principal = now, now
 		s.mu.Unlock()
 	}
+	s.recheckQueries(p)
 	for _, x := range subs {
 		_, err := s.server.deps.Allow(p, x.access, x.ref)
 		if err == nil && x.window != nil && s.server.window(x.ref.ID) != x.window {

@@ -1,0 +1,377 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
+)
+
+// Entities answers queries over entities.
+type Entities interface {
+	Find(context.Context, model.Principal, *model.FindQuery) (model.Page[model.EntityData], error)
+	Count(context.Context, model.Principal, *model.FindQuery) (int, error)
+}
+
+// refreshEvery is how often a dynamic query and a count are asked again (contract 11.8, 11.9).
+const refreshEvery = time.Minute
+
+// A query is what a client has asked with ENTITY_DATA or ENTITY_COUNT under one id. The
+// session's goroutine and the refresher work on it, one at a time.
+type query struct {
+	session *session
+	command thingsboard.WSCommand // the first one of its kind and id
+	ctx     context.Context       // ends with the query
+	cancel  context.CancelFunc
+	due     atomic.Int64 // ms, when to ask again; zero means never
+	forced  atomic.Bool  // rights changed: answer anew whatever was found
+
+	work  sync.Mutex // held while it is answered; guards what follows
+	find  *model.FindQuery
+	parts thingsboard.WSParts
+	page  model.Page[model.EntityData]
+	count int
+
+	follows atomic.Pointer[generation] // what is told now; nil for a count
+}
+
+// queryOf returns the query of an id.
+func (s *session) queryOf(kind string, id int64) *query {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, q := range s.mu.queries {
+		if q.command.ID == id && q.command.Type == kind {
+			return q
+		}
+	}
+	return nil
+}
+
+// newQuery notes a query. It is nil when the session has ended or holds too many.
+func (s *session) newQuery(c *thingsboard.WSCommand) *query {
+	if s.count() >= s.server.limits.Subscriptions {
+		s.close(codePolicy, "Max subscriptions limit reached!")
+		return nil
+	}
+	q := &query{session: s, command: *c}
+	q.ctx, q.cancel = context.WithCancel(s.server.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.ended {
+		q.cancel()
+		return nil
+	}
+	s.mu.queries = append(s.mu.queries, q)
+	return q
+}
+
+// dropQuery ends a query, if it is there.
+func (s *session) dropQuery(q *query) {
+	s.mu.Lock()
+	s.mu.queries = slices.DeleteFunc(s.mu.queries, func(x *query) bool { return x == q })
+	s.mu.Unlock()
+	q.stop()
+}
+
+// stop ends what a query that is no longer in queries has begun. It waits for who works on it.
+func (q *query) stop() {
+	q.cancel()
+	q.work.Lock()
+	defer q.work.Unlock()
+	q.follow(nil)
+}
+
+// follow makes g what is told from now on.
+func (q *query) follow(g *generation) {
+	if old := q.follows.Swap(g); old != nil {
+		old.end()
+	}
+}
+
+func (s *session) principal() model.Principal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.principal
+}
+
+// entityCount carries out ENTITY_COUNT (contract 11.9).
+func (s *session) entityCount(ctx context.Context, c *thingsboard.WSCommand) error {
+	if s.queryOf(c.Type, c.ID) != nil {
+		return nil
+	}
+	who := s.principal()
+	find, err := thingsboard.ParseFindCount(c.Query, who)
+	if err != nil {
+		return err
+	}
+	n, err := s.server.deps.Entities.Count(ctx, who, find)
+	if err != nil {
+		return err
+	}
+	q := s.newQuery(c)
+	if q == nil {
+		return nil
+	}
+	q.work.Lock()
+	defer q.work.Unlock()
+	q.find, q.count = find, n
+	q.again()
+	s.conn.send(appendText(nil, thingsboard.AppendWSCount(nil, c, n)))
+	return nil
+}
+
+// again says when the query is asked again.
+func (q *query) again() {
+	if q.command.Type == thingsboard.WSEntityCount || q.find.Dynamic {
+		q.due.Store(q.session.now().Add(refreshEvery).UnixMilli())
+	}
+}
+
+// entityData carries out ENTITY_DATA (contract 11.8).
+func (s *session) entityData(ctx context.Context, c *thingsboard.WSCommand) error {
+	parts, err := c.Parts(thingsboard.QueryOptions{MaxBuckets: s.server.limits.Buckets})
+	if err != nil {
+		return err
+	}
+	var find *model.FindQuery
+	who := s.principal()
+	if c.Query != nil {
+		if find, err = thingsboard.ParseFind(c.Query, who); err != nil {
+			return err
+		}
+		find.Size = min(find.Size, thingsboard.AllowedEntities)
+	}
+	q := s.queryOf(c.Type, c.ID)
+	switch {
+	case q != nil:
+	case find == nil:
+		return model.Invalidf("query is missing")
+	default:
+		if q = s.newQuery(c); q == nil {
+			return nil
+		}
+	}
+	q.work.Lock()
+	defer q.work.Unlock()
+	known := q.find != nil && (find == nil || reflect.DeepEqual(find, q.find))
+	if known && !parts.Any() {
+		return nil
+	}
+	if !known {
+		page, err := s.server.deps.Entities.Find(ctx, who, find)
+		if err != nil {
+			if q.find == nil {
+				q.forget()
+			}
+			return err
+		}
+		q.find, q.page = find, page
+		q.due.Store(0)
+		q.again()
+	}
+	q.parts = parts
+	err = q.answer(ctx, who, !known)
+	if err != nil && !known { // the next attempt is the first one again
+		q.forget()
+	}
+	return err
+}
+
+// forget takes out a query that was never answered.
+func (q *query) forget() {
+	s := q.session
+	q.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.queries = slices.DeleteFunc(s.mu.queries, func(x *query) bool { return x == q })
+}
+
+// answer reads what the parts ask of the page, sends it and follows it. What was followed
+// before ends first, so that nothing older is told after the answer was read. The caller
+// holds work.
+func (q *query) answer(ctx context.Context, who model.Principal, whole bool) error {
+	q.follow(nil)
+	g := &generation{query: q}
+	a := answering{query: q, generation: g, who: who, points: int64(q.session.server.limits.HistoryPoints)}
+	entities, err := a.entities(ctx, whole)
+	if err != nil {
+		g.end()
+		if b, ok := errors.AsType[*model.BudgetError](err); ok && b.Kind == model.BudgetPoints {
+			return tooMuch{fmt.Errorf("Result has more than %d points!", q.session.server.limits.HistoryPoints)} //nolint:staticcheck // a text of the protocol
+		}
+		return err
+	}
+	var frame []byte
+	if whole {
+		frame = thingsboard.AppendWSPage(nil, q.command.ID, q.find, entities, q.page.Total)
+	} else {
+		frame = thingsboard.AppendWSReply(nil, q.command.ID, entities)
+	}
+	q.follows.Store(g)
+	g.begin(appendText(nil, frame))
+	if q.ctx.Err() != nil {
+		q.follow(nil)
+	}
+	return nil
+}
+
+// refresh asks again and tells what has changed.
+func (q *query) refresh() {
+	ctx, cancel := context.WithTimeout(q.ctx, commandTimeout)
+	defer cancel()
+	q.work.Lock()
+	defer q.work.Unlock()
+	if q.find == nil || ctx.Err() != nil {
+		return
+	}
+	s := q.session
+	forced := q.forced.Swap(false)
+	q.due.Store(0)
+	q.again()
+	who := s.principal()
+	if q.command.Type == thingsboard.WSEntityCount {
+		n, err := s.server.deps.Entities.Count(ctx, who, q.find)
+		switch {
+		case err != nil:
+			q.failed(err)
+		case n != q.count:
+			q.count = n
+			s.conn.send(appendText(nil, thingsboard.AppendWSCount(nil, &q.command, n)))
+		}
+		return
+	}
+	page, err := s.server.deps.Entities.Find(ctx, who, q.find)
+	if err == nil && (forced || page.Total != q.page.Total || !sameEntities(page.Data, q.page.Data)) {
+		q.page = page
+		err = q.answer(ctx, who, true)
+	}
+	if err != nil {
+		q.page = model.Page[model.EntityData]{} // the next refresh answers anew
+		q.failed(err)
+	}
+}
+
+// failed tells that a refresh failed, unless that is because the query has ended.
+func (q *query) failed(err error) {
+	if q.ctx.Err() == nil {
+		q.session.fail(&q.command, err)
+	}
+}
+
+func sameEntities(a, b []model.EntityData) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	ids := make(map[model.EntityID]struct{}, len(a))
+	for i := range a {
+		ids[a[i].Entity.ID] = struct{}{}
+	}
+	return !slices.ContainsFunc(b, func(d model.EntityData) bool {
+		_, ok := ids[d.Entity.ID]
+		return !ok
+	})
+}
+
+// tooMuch is the error of a frame that would hold too many points.
+type tooMuch struct{ error }
+
+// refreshes is the server's goroutine that asks queries again. One for all sockets bounds
+// what queries cost that nobody asks for.
+func (s *Server) refreshes() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := s.now().UnixMilli()
+		for _, x := range s.all() {
+			x.mu.Lock()
+			queries := slices.Clone(x.mu.queries)
+			x.mu.Unlock()
+			for _, q := range queries {
+				due := q.due.Load()
+				// A client that does not read its answers gets no others.
+				if (q.forced.Load() || due != 0 && now >= due) && x.conn.room() == nil && s.ctx.Err() == nil {
+					q.refresh()
+				}
+			}
+		}
+	}
+}
+
+// recheckQueries asks again whether what the queries follow is allowed. What is not ends at
+// once, and the query is answered anew.
+func (s *session) recheckQueries(p model.Principal) {
+	s.mu.Lock()
+	queries := slices.Clone(s.mu.queries)
+	s.mu.Unlock()
+	for _, q := range queries {
+		g := q.follows.Load()
+		if g == nil {
+			continue
+		}
+		for _, f := range g.followers {
+			if f.dead.Load() {
+				continue
+			}
+			_, err := s.server.deps.Allow(p, f.access, f.ref)
+			if err != nil || f.window != s.server.window(f.ref.ID) {
+				f.dead.Store(true)
+				q.forced.Store(true)
+			}
+		}
+	}
+}
+
+// alarms carries out the commands about alarms and notifications, of which there are none
+// (contract 11.9).
+func (s *session) alarms(ctx context.Context, c *thingsboard.WSCommand) error {
+	var frame []byte
+	switch c.Type {
+	case thingsboard.WSAlarmStatus:
+		if _, err := s.allow(c, ReadAttributes); err != nil {
+			return err
+		}
+		frame = thingsboard.AppendWSNoAlarm(nil, c.ID)
+	case thingsboard.WSAlarmCount, thingsboard.WSAlarmData:
+		n, err := s.alarmEntities(ctx, c)
+		if err != nil {
+			return err
+		}
+		if c.Type == thingsboard.WSAlarmData {
+			frame = thingsboard.AppendWSNoAlarms(nil, c.ID, n)
+		} else {
+			frame = thingsboard.AppendWSCount(nil, c, 0)
+		}
+	case thingsboard.WSNotifications, thingsboard.WSNotificationsCount:
+		frame = thingsboard.AppendWSNoNotifications(nil, c)
+	default:
+		return nil // marks what there is none of
+	}
+	s.conn.send(appendText(nil, frame))
+	return nil
+}
+
+// alarmEntities checks the query of a command about alarms and counts its entities. Without
+// an entity filter ALARM_COUNT is about everything.
+func (s *session) alarmEntities(ctx context.Context, c *thingsboard.WSCommand) (int, error) {
+	if c.Type == thingsboard.WSAlarmCount && !c.HasFilter() {
+		return 0, nil
+	}
+	who := s.principal()
+	find, err := thingsboard.ParseFindCount(c.Query, who)
+	if err != nil {
+		return 0, err
+	}
+	return s.server.deps.Entities.Count(ctx, who, find)
+}
