@@ -135,7 +135,8 @@ type DeleteRange struct {
 	To     int64    // ms, exclusive
 	// KeepLatest leaves the latest value alone although its point goes.
 	KeepLatest bool
-	// RewriteLatest replaces a dropped latest with the newest point left before From.
+	// RewriteLatest replaces a dropped latest with the newest point left before From that can
+	// be read: damage is stepped over, and told to the operator, as the delete has to be done.
 	RewriteLatest bool
 	Received      int64 // ms
 }

@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -170,4 +171,70 @@ func TestAFailedFlushIsTriedAgain(t *testing.T) {
 			t.Errorf("close: %v", err)
 		}
 	})
+}
+
+// A delete that rewrites latest values is done over damage too: they become the newest points
+// that can be read, or are dropped where none can, also after a restart.
+func TestADeleteRewritesTheLatestOverDamage(t *testing.T) {
+	fs := vfs.NewMem()
+	var told atomic.Int64
+	o := Options{FS: fs, Events: Events{Damaged: func(error) { told.Add(1) }}}
+	open := func() *DB {
+		t.Helper()
+		db, err := Open("db", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	db := open()
+	const month = 40 * 24 * 3600 * 1000
+	mustAppend(t, db, rows(0, 1000, 10, 100, "a"))
+	mustAppend(t, db, rows(month, 1000, 10, 200, "a", "b")) // of "b" all that is left
+	mustAppend(t, db, rows(2*month, 1000, 10, 300, "a", "b"))
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	iter, err := db.store.NewIter(&pebble.IterOptions{LowerBound: []byte{keys.RowGroups}, UpperBound: []byte{keys.RowGroups + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	struck := 0
+	for ok := iter.First(); ok; ok = iter.Next() {
+		if b, err := keys.ParseBlock(iter.Key()); err != nil {
+			t.Fatal(err)
+		} else if b.First == month {
+			struck++
+			if err := db.store.Set(bytes.Clone(iter.Key()), []byte("nonsense"), pebble.Sync); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := iter.Close(); err != nil || struck == 0 {
+		t.Fatalf("%d row groups struck, %v", struck, err)
+	}
+	if _, err := db.Delete(t.Context(), model.DeleteRange{
+		Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, From: 2 * month, To: 3 * month, RewriteLatest: true,
+	}); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	if told.Load() == 0 {
+		t.Error("nobody was told of the damage")
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		got, err := db.Latest(t.Context(), aTenant, aDevice, model.Timeseries, nil)
+		if err != nil || len(got.Points) != 1 || got.Points[0] != (model.KeyPoint{Key: "a", Point: model.Point{TS: 9000, Value: model.Int(109)}}) {
+			t.Errorf("latest %s: %+v, %v", when, got.Points, err)
+		}
+		if err := db.Flush(t.Context()); err != nil {
+			t.Errorf("flush %s: %v", when, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = open()
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -216,7 +216,9 @@ func (s *source) Cursor(space scan.Space) (scan.Cursor, error) {
 	return c, nil
 }
 
-// newestBefore returns the newest point of a column before an instant that is not null.
+// newestBefore returns the newest point of a column before an instant that is not null, and
+// of TypeNone when there is none. What is damaged is told and stepped over: a delete is not
+// refused because an older point cannot be read.
 func (db *DB) newestBefore(ctx context.Context, rec *head.Record, key string, before int64) (l catalog.Latest, err error) {
 	q := &model.RangeQuery{Keys: []string{key}, From: minInstant, To: before, Limit: 1, Descending: true}
 	_, err = db.read(rec, q.Keys, func(series []scan.Series) error {
@@ -226,5 +228,9 @@ func (db *DB) newestBefore(ctx context.Context, rec *head.Record, key string, be
 			return nil
 		})
 	})
+	err = db.tellDamage(rec, q.Keys, err)
+	if _, damaged := errors.AsType[*model.DamageError](err); damaged {
+		err = nil
+	}
 	return l, err
 }
