@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	twins "github.com/tidewire/tidewire/tsdb/internal/twin"
 )
 
 // A failingRun is the workload with one call of the file system that fails.
@@ -248,7 +250,7 @@ func TestAFailedCallCostsAnErrorAtMost(t *testing.T) {
 			t.Fatalf("workload %q: %v", w.name, err)
 		}
 		there += calls
-		step := int(calls)/6 + 1
+		step := int(calls)*twins.Thin(4)/6 + 1
 		if all() {
 			step = 1
 		}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	twins "github.com/tidewire/tidewire/tsdb/internal/twin"
 )
 
 // A cutter cuts the power before operations on a file system that change it, and has what is
@@ -129,14 +131,14 @@ func images() int64 {
 // it has judged TIDEWIRE_IMAGES states of the disk, each with another part of what was not
 // synced.
 func TestPowerCutBeforeEveryOperationLosesNothing(t *testing.T) {
-	inRestart := int64(19)
+	inRestart := int64(19 * twins.Thin(3))
 	if all() {
 		inRestart = 1
 	}
 	var cuts, restarts int64
 	for round := int64(0); round == 0 || cuts+restarts < images() && !t.Failed(); round++ {
 		for _, w := range *workloads.list {
-			c := &cutter{workload: w, every: 1, inRestart: inRestart, round: round}
+			c := &cutter{workload: w, every: int64(twins.Thin(7)), inRestart: inRestart, round: round}
 			disk := vfs.NewCrashableMem()
 			if err := c.run(disk, disk); err != nil {
 				t.Fatalf("workload %q: %v", w.name, err)
