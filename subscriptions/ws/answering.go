@@ -15,7 +15,9 @@ type answering struct {
 	query      *query
 	generation *generation
 	who        model.Principal
-	points     int64 // that may still be read
+	points     int64                            // that may still be read
+	kinds      [model.AttributeKey + 1][]string // the keys to follow, sorted
+	live       []string                         // the keys whose series are followed, sorted
 }
 
 // previousYear is how far fetchLatestPreviousPoint looks back, ms.
@@ -24,6 +26,10 @@ const previousYear = 365 * 24 * 3600 * 1000
 // entities reads all of the page; with whole also what the query itself shows.
 func (a *answering) entities(ctx context.Context, whole bool) ([]thingsboard.WSEntity, error) {
 	q := a.query
+	for kind := model.SeriesKey; kind <= model.AttributeKey; kind++ {
+		a.kinds[kind] = a.keysOf(kind)
+	}
+	a.live = a.liveKeys()
 	if err := a.room(); err != nil {
 		return nil, err
 	}
@@ -68,8 +74,8 @@ func show(e *thingsboard.WSEntity, key model.EntityKey, p model.Point) {
 	e.Latest[at].Point = p
 }
 
-// kindsOf returns the kinds of keys that are followed, without those of fields.
-func (a *answering) kindsOf(kind model.KeyKind) (keys []string) {
+// keysOf returns the keys of a kind that latestCmd asks for.
+func (a *answering) keysOf(kind model.KeyKind) (keys []string) {
 	for _, k := range a.query.parts.Latest {
 		if k.Kind == kind {
 			keys = append(keys, k.Key)
@@ -83,11 +89,11 @@ func (a *answering) kindsOf(kind model.KeyKind) (keys []string) {
 func (a *answering) room() error {
 	kinds := 0
 	for kind := model.SeriesKey; kind <= model.AttributeKey; kind++ {
-		if len(a.kindsOf(kind)) > 0 {
+		if len(a.kinds[kind]) > 0 {
 			kinds++
 		}
 	}
-	if len(a.liveKeys()) > 0 {
+	if len(a.live) > 0 {
 		kinds++
 	}
 	s := a.query.session
@@ -160,7 +166,7 @@ func scopesOf(k model.KeyKind) []model.Scope {
 // entity reads and follows one entity. What may not be seen is left empty.
 func (a *answering) entity(ctx context.Context, found *model.Entity, e *thingsboard.WSEntity) error {
 	for kind := model.SeriesKey; kind <= model.AttributeKey; kind++ {
-		if keys := a.kindsOf(kind); len(keys) > 0 {
+		if keys := a.kinds[kind]; len(keys) > 0 {
 			if err := a.latest(ctx, found, kind, keys, e); err != nil {
 				return err
 			}
@@ -252,7 +258,7 @@ func (a *answering) series(ctx context.Context, found *model.Entity, e *thingsbo
 		}
 		return nil
 	}
-	keys := a.liveKeys()
+	keys := a.live
 	if len(keys) == 0 {
 		r, err := a.query.session.hub().Reader()
 		if err != nil {
