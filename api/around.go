@@ -42,12 +42,6 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Headers that every answer has; shared, since a header is only ever replaced or grown.
-var (
-	nosniff = []string{"nosniff"}
-	noStore = []string{"no-store"}
-)
-
 // publicBody bounds what is read of somebody not known yet.
 const publicBody = 64 << 10
 
@@ -58,14 +52,17 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 		return s.deviceDoor(c)
 	}
 	header := c.Response().Header()
-	header["X-Content-Type-Options"] = nosniff
+	s.harden(header, r)
 	path := r.URL.Path
 	if !isAPI(path) {
 		return s.page(c, next)
 	}
 	header["Cache-Control"] = noStore
 	dropEmpty(r.URL)
-	if cors(header, r) {
+	switch asked, err := s.cors(header, r); {
+	case err != nil:
+		return err
+	case asked:
 		c.Response().WriteHeader(http.StatusNoContent)
 		return nil
 	}
@@ -111,28 +108,6 @@ func (s *Server) page(c echo.Context, next echo.HandlerFunc) error {
 }
 
 func isAPI(path string) bool { return strings.HasPrefix(path, "/api/") || path == "/api" }
-
-// cors allows any origin to call /api/** (contract thingsboard 1.1): no cookie carries a
-// right here, so a foreign page gets nothing it was not given a token for. It reports
-// whether the request was a mere question whether it may.
-func cors(header http.Header, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return false
-	}
-	header.Add("Vary", "Origin")
-	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Allow-Credentials", "true")
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	header.Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
-	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
-		header.Set("Access-Control-Allow-Headers", wanted)
-	}
-	header.Set("Access-Control-Max-Age", "3600")
-	return true
-}
 
 // fail answers a failure. It is the only place that writes one.
 func (s *Server) fail(err error, c echo.Context) {

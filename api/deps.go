@@ -55,6 +55,10 @@ type Deps struct {
 	// None means that the peer is the client.
 	TrustedProxies []netip.Prefix
 
+	// CORSOrigins are the origins, in small letters, whose pages may call the API and open
+	// sockets, beside the server's own. "*" is every one. None means none.
+	CORSOrigins []string
+
 	// Zone is the server's time zone: calendar buckets fall back to it. Nil means UTC.
 	Zone   *time.Location
 	Now    func() time.Time // nil means time.Now

@@ -81,6 +81,9 @@ func (s *Server) routes() {
 // live hands the connection over with net/http's own writer: Echo's goes back into a pool
 // while the session lives on.
 func (s *Server) live(c echo.Context) error {
+	if err := s.checkSocketOrigin(c.Request()); err != nil {
+		return err
+	}
 	s.Live.ServeHTTP(c.Response().Writer, c.Request())
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-func TestAnyOriginMayCallTheAPI(t *testing.T) {
-	w := newWorld(t)
+func TestListedOriginsMayCallTheAPI(t *testing.T) {
+	w := newWorld(t, func(d *api.Deps) { d.CORSOrigins = []string{"https://elsewhere.example"} })
 	ask := w.call("OPTIONS", "/api/device", "", "", "Origin", "https://elsewhere.example",
 		"Access-Control-Request-Method", "DELETE", "Access-Control-Request-Headers", "x-authorization").is(204, "")
 	for name, want := range map[string]string{

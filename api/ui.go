@@ -28,11 +28,6 @@ type asset struct {
 	packed func() []byte // gzip, made when first asked for; nil where it is not much smaller
 }
 
-// contentPolicy keeps the page to its own origin. The component library writes style
-// attributes; everything else comes from files.
-const contentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
-	"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-
 // newUI reads the files of assets once; there are few and they are small.
 func newUI(assets fs.FS) (*ui, error) {
 	u := &ui{files: map[string]asset{}}
@@ -96,8 +91,7 @@ func (u *ui) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", a.kind)
-	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("Referrer-Policy", "no-referrer") // links to the page may carry one-time tokens
+	header["Content-Security-Policy"] = pagePolicy
 	header.Set("X-Frame-Options", "SAMEORIGIN")
 	body := a.plain
 	if packed := a.packed(); packed != nil {

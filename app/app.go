@@ -333,7 +333,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline, Finder: p.finder,
 		Backups: p.backups,
 		Live:    p.live, Metrics: p.metrics(), Assets: web.Assets(),
-		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies,
+		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies, CORSOrigins: cfg.CORSOrigins,
 		Ready: func() error {
 			if ctx.Err() != nil {
 				return errors.New("stopping")

@@ -28,6 +28,9 @@ type Config struct {
 	Mail mail.SMTP
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Empty means nobody's.
 	TrustedProxies []string
+	// CORSOrigins are the origins whose pages may call the server, such as
+	// https://app.example.com; "*" is every one. Empty means none but its own.
+	CORSOrigins []string
 	// HeadBytes bounds the memory of points not yet in row groups. Zero means the engine's
 	// default.
 	HeadBytes int64
@@ -83,6 +86,13 @@ func (c Config) withDefaults() (Config, error) {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return c, fmt.Errorf("trusted-proxies: %q is not a network such as 10.0.0.0/8", p)
 		}
+	}
+	for i, o := range c.CORSOrigins {
+		u, err := url.Parse(o)
+		if o != "*" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || o != u.Scheme+"://"+u.Host) {
+			return c, fmt.Errorf("cors-origin: %q is neither an origin such as https://app.example.com nor *", o)
+		}
+		c.CORSOrigins[i] = strings.ToLower(o)
 	}
 	if c.MaxDeviceSeries < 0 || c.MaxTenantSeries < 0 {
 		return c, fmt.Errorf("max-device-series, max-tenant-series: %d, %d: less than 1", c.MaxDeviceSeries, c.MaxTenantSeries)

@@ -25,6 +25,7 @@ type serveCmd struct {
 	UserTokens      bool          `help:"Let administrators log in as the users below them."`
 	BackupDir       string        `help:"Directory below which the server writes backups when a system administrator asks." type:"path" placeholder:"DIR"`
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	CORSOrigin      []string      `help:"Origins whose pages may call the server, such as https://app.example.com; * for all." placeholder:"ORIGIN" name:"cors-origin"`
 	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
 	MinFree         int64         `help:"Bytes of the disk that must be free for writes; -1 for no floor." default:"0"`
 	MaxDeviceSeries int           `help:"Most keys of one device and scope." default:"10000"`
@@ -50,7 +51,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	}
 	return app.Run(ctx, app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
-		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, UserTokens: c.UserTokens,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, CORSOrigins: c.CORSOrigin, UserTokens: c.UserTokens,
 		Mail:      mail.SMTP{Addr: c.SMTPHost, From: c.SMTPFrom, Username: c.SMTPUsername, Password: c.SMTPPassword, Security: c.SMTPSecurity},
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount, AuditDays: c.AuditDays,

@@ -9605,6 +9605,10 @@ export type OpenLiveErrors = {
      */
     400: string;
     /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
      * Not a WebSocket handshake.
      */
     426: string;
@@ -9629,6 +9633,10 @@ export type OpenLiveTelemetryErrors = {
      * Not a WebSocket handshake.
      */
     400: string;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
     /**
      * Not a WebSocket handshake.
      */
