@@ -198,7 +198,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.backups = &backups{root: cfg.BackupDir, registry: p.registry, db: p.db, now: cfg.Now}
 	opened.push(p.backups.close)
 
-	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now}); err != nil {
+	if p.auth, err = auth.New(p.registry, keys.Tokens, auth.Options{Now: cfg.Now, OldKeys: keys.OldTokens}); err != nil {
 		return nil, fmt.Errorf("set up authentication: %w", err)
 	}
 	p.guard = auth.NewGuard(p.registry)

@@ -20,7 +20,9 @@ import (
 type Options struct {
 	Now    func() time.Time // nil means time.Now
 	Random io.Reader        // nil means crypto/rand; must be safe for concurrent use
-	Argon2 Params           // zero means 19 MiB and 2 passes
+	// OldKeys are keys that signed before: their tokens stay good until they expire.
+	OldKeys [][64]byte
+	Argon2  Params // zero means 19 MiB and 2 passes
 	// Hashing bounds how many passwords are hashed at once. Zero means one per processor.
 	Hashing int
 	// LinkLife is how long a setup link works. Zero means 24 hours.
@@ -74,7 +76,7 @@ func New(store Store, key [64]byte, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{store: store, opts: o, hasher: h, signer: newSigner(key, o.Now), cache: newTokenCache(), guards: newThrottle(o.Now)}, nil
+	return &Service{store: store, opts: o, hasher: h, signer: newSigner(key, o.OldKeys, o.Now), cache: newTokenCache(), guards: newThrottle(o.Now)}, nil
 }
 
 // Login opens a session for the user with an e-mail and a password. Who is unknown, has no

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 // What tokens carry (contract thingsboard 2.3).
 const (
 	issuer       = "thingsboard.io" // clients of the contract look for it
+	audience     = "tidewire"       // what other servers of that issuer sign is not for us
 	accessLife   = 9000 * time.Second
 	refreshLife  = 604800 * time.Second
 	refreshScope = "REFRESH_TOKEN"
@@ -38,19 +40,29 @@ type claims struct {
 	CustomerID *string `json:"customerId,omitempty"`
 }
 
-// A signer makes and reads tokens with one key and one algorithm.
+// A signer makes tokens with one key and one algorithm, and reads those of the keys it knows.
 type signer struct {
 	key    []byte
-	id     string // "kid": tells a replaced key from a forgery in a log
+	id     string            // "kid" of key
+	known  map[string][]byte // by "kid": key, and those it replaced
 	now    func() time.Time
 	parser *jwt.Parser
 }
 
-func newSigner(key [64]byte, now func() time.Time) *signer {
+func newSigner(key [64]byte, older [][64]byte, now func() time.Time) *signer {
+	s := &signer{key: key[:], id: keyID(key), known: map[string][]byte{keyID(key): key[:]}, now: now, parser: jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS512.Alg()}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(now))}
+	for _, k := range older {
+		s.known[keyID(k)] = bytes.Clone(k[:])
+	}
+	return s
+}
+
+// keyID names a key without giving it away.
+func keyID(key [64]byte) string {
 	sum := sha256.Sum256(key[:])
-	return &signer{key: key[:], id: hex.EncodeToString(sum[:8]), now: now, parser: jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS512.Alg()}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired(),
-		jwt.WithStrictDecoding(), jwt.WithTimeFunc(now))}
+	return hex.EncodeToString(sum[:8])
 }
 
 func (s *signer) sign(c *claims) (string, error) {
@@ -67,7 +79,7 @@ func (s *signer) sign(c *claims) (string, error) {
 func (s *signer) common(u *model.User, session model.ID, life time.Duration) claims {
 	now := s.now()
 	return claims{
-		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Email, Issuer: issuer, IssuedAt: jwt.NewNumericDate(now),
+		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Email, Issuer: issuer, Audience: jwt.ClaimStrings{audience}, IssuedAt: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(life))},
 		UserID:    u.ID.String(),
 		SessionID: session.String(),
@@ -110,7 +122,7 @@ func tenantClaim(t model.TenantID) string {
 	return t.String()
 }
 
-// parse checks signature, algorithm, issuer and times.
+// parse checks signature, key, algorithm, issuer, audience and times.
 func (s *signer) parse(token string) (*claims, error) {
 	if token == "" {
 		return nil, errNoToken()
@@ -120,10 +132,12 @@ func (s *signer) parse(token string) (*claims, error) {
 	}
 	var c claims
 	_, err := s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		if t.Header["kid"] != s.id {
+		id, _ := t.Header["kid"].(string)
+		key, ok := s.known[id]
+		if !ok {
 			return nil, errors.New("signed by another key")
 		}
-		return s.key, nil
+		return key, nil
 	})
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):

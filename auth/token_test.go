@@ -64,6 +64,11 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		{"no kid", signed(func(h map[string]any, _ jwt.MapClaims) { delete(h, "kid") }), model.Expired, expired},
 		{"wrong issuer", signed(claim("iss", "someone")), model.Expired, expired},
 		{"no issuer", signed(without("iss")), model.Expired, expired},
+		{"wrong audience", signed(claim("aud", "another")), model.Expired, expired},
+		{"no audience", signed(without("aud")), model.Expired, expired},
+		{"issued in the future", signed(claim("iat", f.clock.now().Unix()+60)), model.Expired, expired},
+		{"not good yet", signed(claim("nbf", f.clock.now().Unix()+60)), model.Expired, expired},
+		{"scopes of a wrong type", signed(claim("scopes", "TENANT_ADMIN")), model.Unauthenticated, notToken},
 		{"no exp", signed(without("exp")), model.Expired, expired},
 		{"exp in the past", signed(claim("exp", f.clock.now().Unix()-1)), model.Expired, expired},
 		{"exp of a wrong type", signed(claim("exp", "tomorrow")), model.Unauthenticated, notToken},
@@ -121,13 +126,45 @@ func TestClaimsAreThoseOfTheContract(t *testing.T) {
 	}
 	iat := float64(f.clock.now().Unix())
 	want(claimsOf(pair.Token), "sub", "Ann@example.org", "userId", f.user.ID, "scopes", "[TENANT_ADMIN]", "sessionId", nil,
-		"exp", iat+9000, "iss", "thingsboard.io", "iat", iat, "firstName", "Ann", "lastName", "Lee", "enabled", true,
+		"exp", iat+9000, "iss", "thingsboard.io", "aud", "[tidewire]", "iat", iat, "firstName", "Ann", "lastName", "Lee", "enabled", true,
 		"isPublic", false, "tenantId", f.user.Tenant, "customerId", "13814000-1dd2-11b2-8080-808080808080")
 	want(claimsOf(pair.RefreshToken), "sub", "Ann@example.org", "userId", f.user.ID, "scopes", "[REFRESH_TOKEN]",
-		"sessionId", nil, "exp", iat+604800, "iss", "thingsboard.io", "iat", iat, "isPublic", false, "jti", nil)
+		"sessionId", nil, "exp", iat+604800, "iss", "thingsboard.io", "aud", "[tidewire]", "iat", iat, "isPublic", false, "jti", nil)
 	if got := claimsOf(rootPair.Token)["tenantId"]; got != "13814000-1dd2-11b2-8080-808080808080" {
 		t.Errorf("tenant of a system administrator: %v", got)
 	}
+}
+
+// A replaced key signs nothing more, and what it signed stays good until it expires or the key
+// is forgotten.
+func TestKeysRotate(t *testing.T) {
+	f := setup(t)
+	pair := f.login(t)
+	next := [64]byte{9}
+	with := func(old ...[64]byte) *Service {
+		t.Helper()
+		s, err := New(f.store, next, Options{Now: f.clock.now, Random: newSource(), Argon2: f.opts.Argon2, OldKeys: old})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	rotated := with([64]byte{8}, testKey)
+	if _, err := rotated.Verify(pair.Token); err != nil {
+		t.Errorf("a token of the old key: %v", err)
+	}
+	fresh, err := rotated.Refresh(t.Context(), pair.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := with()
+	if _, err := alone.Verify(fresh.Token); err != nil {
+		t.Errorf("a new token needs the old key: %v", err)
+	}
+	_, err = alone.Verify(pair.Token)
+	wantError(t, err, model.Expired, "Token has expired")
+	_, err = f.Verify(fresh.Token)
+	wantError(t, err, model.Expired, "Token has expired")
 }
 
 // Any number of tokens may pass through; the memory of them stays bounded.

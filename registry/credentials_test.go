@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -211,7 +212,7 @@ func TestKeysAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("database %v, %v", info, err)
 	}
 	again, err := OpenKeys(f.opts.Dir, nil)
-	if err != nil || *again != *f.opts.Keys {
+	if err != nil || !reflect.DeepEqual(again, f.opts.Keys) {
 		t.Errorf("the keys changed: %v", err)
 	}
 	if _, err := CreateKeys(path, nil); err == nil {

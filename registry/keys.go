@@ -23,6 +23,8 @@ type Keys struct {
 	Lookup [32]byte // HMAC-SHA-256 by which device credentials are found
 	Seal   [32]byte // AES-256-GCM in which they are kept
 	Tokens [64]byte // HS512 of access and refresh tokens
+	// OldTokens signed before Tokens did; what they signed is good until it expires.
+	OldTokens [][64]byte
 }
 
 // keysJSON is the form on disk; bytes are base64.
@@ -31,6 +33,8 @@ type keysJSON struct {
 	Lookup  []byte `json:"lookup"`
 	Seal    []byte `json:"seal"`
 	Tokens  []byte `json:"tokens"`
+	// OldTokens holds at most maxOldTokens.
+	OldTokens [][]byte `json:"oldTokens,omitempty"`
 }
 
 // OpenKeys loads the keys of the data directory dir, or makes them at its first run. A nil
@@ -71,8 +75,22 @@ func LoadKeys(path string) (_ *Keys, err error) {
 		copy(k.Seal[:], j.Seal) != len(k.Seal) || copy(k.Tokens[:], j.Tokens) != len(k.Tokens) {
 		return nil, fmt.Errorf("registry: %s is not a complete key file of version 1", path)
 	}
+	if len(j.OldTokens) > maxOldTokens {
+		return nil, fmt.Errorf("registry: %s: %d old token keys exceed the limit of %d", path, len(j.OldTokens), maxOldTokens)
+	}
+	for i, old := range j.OldTokens {
+		var key [64]byte
+		if len(old) != len(key) {
+			return nil, fmt.Errorf("registry: %s: oldTokens[%d] has %d bytes, not %d", path, i, len(old), len(key))
+		}
+		k.OldTokens = append(k.OldTokens, [64]byte(old))
+	}
 	return &k, nil
 }
+
+// maxOldTokens bounds the keys that are still accepted: nobody rotates oftener than tokens
+// live, and then needs more than one.
+const maxOldTokens = 4
 
 // CreateKeys writes new keys to path, which must not exist: mode 0600, synced, and complete
 // or absent after a power cut. A nil random reads crypto/rand.
