@@ -118,12 +118,17 @@ func TestFramesAreExact(t *testing.T) {
 func FuzzParseWS(f *testing.F) {
 	f.Add([]byte(`{"authCmd":{"token":"a"},"cmds":[{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"x","keys":"a,b"}]}`))
 	f.Add([]byte(`{"tsSubCmds":[{"cmdId":"9","startTs":1e3,"unsubscribe":true}],"historyCmds":[null]}`))
+	f.Add([]byte(`{"entityDataCmds":[{"cmdId":1,"query":{},"latestCmd":{"keys":[{"type":"ATTRIBUTE","key":"a"}]},` +
+		`"tsCmd":{"keys":["t"],"startTs":1,"timeWindow":9,"intervalType":"DAY","agg":"AVG"},"aggTsCmd":{"keys":[{"id":1,"key":"t","agg":"SUM"}],"timeWindow":9}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := ParseWS(b)
 		if err != nil {
 			return
 		}
 		for _, c := range m.Commands {
+			if _, err := c.Parts(QueryOptions{}); err != nil && model.KindOf(err) != model.Invalid {
+				t.Errorf("%q: %v", b, err)
+			}
 			if frame := AppendWSError(nil, &c, WSBadRequest, c.EntityID); !json.Valid(frame) {
 				t.Errorf("%q is no JSON", frame)
 			}

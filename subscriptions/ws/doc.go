@@ -17,6 +17,13 @@
 // how many points it stands for in the member "coalesced". A reader that takes nothing for
 // five seconds, or does not answer pings for thirty, is closed with 4500.
 //
+// # Queries
+//
+// An ENTITY_DATA query is a page of entities and what its parts ask of each. One answer is one
+// generation: a follower of the hub for each entity and kind of key, whose first read is in
+// the answer and which keeps what it is told until the answer was sent. The next answer ends
+// the generation before it reads. One refresher for all sockets asks dynamic queries again.
+//
 // # One lock for whole frames
 //
 // Everything that reaches the socket goes through conn, under its mutex, as whole frames: the

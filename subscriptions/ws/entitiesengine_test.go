@@ -86,15 +86,12 @@ func TestOverTheEngineAQueryMissesNothingAndRepeatsNothing(t *testing.T) {
 	appendTo(t, db, model.Timeseries, "t", 1, 1)
 	const clients, answers, updates = 4, 20, 20
 	var readers, writer sync.WaitGroup
-	stop := make(chan struct{})
+	more := make(chan struct{}) // a reader that has its answer asks for a point
 	writer.Go(func() {
-		for n := 2; ; n++ {
-			select {
-			case <-stop:
-				return
-			default:
-				appendTo(t, db, model.Timeseries, "t", int64(n), n)
-			}
+		n := 2
+		for range more {
+			appendTo(t, db, model.Timeseries, "t", int64(n), n)
+			n++
 		}
 	})
 	for i := range clients {
@@ -108,6 +105,9 @@ func TestOverTheEngineAQueryMissesNothingAndRepeatsNothing(t *testing.T) {
 				c.entityData(i, pumps+`,`+part)
 				last, seen := 0, 0
 				for answered := false; seen < updates; {
+					if answered {
+						more <- struct{}{}
+					}
 					var f entityFrame
 					if err := json.Unmarshal([]byte(c.receive()), &f); err != nil || f.Error != 0 || f.Coalesced != 0 {
 						t.Errorf("%v %+v", err, f)
@@ -139,7 +139,7 @@ func TestOverTheEngineAQueryMissesNothingAndRepeatsNothing(t *testing.T) {
 		})
 	}
 	readers.Wait()
-	close(stop)
+	close(more)
 	writer.Wait()
 }
 
