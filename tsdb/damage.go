@@ -24,6 +24,7 @@ type damages struct {
 	fs    vfs.FS
 	tell  func(error)
 	known atomic.Pointer[[]keySpan] // damaged spans
+	mends atomic.Int64              // how often something was taken away, from snapshots too
 
 	mu struct {
 		sync.Mutex
@@ -87,6 +88,16 @@ func (d *damages) spansIn(info pebble.DataCorruptionInfo) []keySpan {
 		}
 	}
 	return within
+}
+
+// forget takes spans that are not damaged any more from those that are known.
+func (d *damages) forget(mended []keySpan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(d.spans()), func(s keySpan) bool {
+		return slices.ContainsFunc(mended, func(m keySpan) bool { _, ok := s.within(m); return ok })
+	})
+	d.known.Store(&left)
 }
 
 // mergeSpans sorts spans and puts together those that touch.

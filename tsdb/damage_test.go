@@ -2,13 +2,11 @@ package tsdb
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -129,48 +127,102 @@ func TestAQueryOverDamageSaysWhere(t *testing.T) {
 	}
 }
 
-// A flush that fails keeps what it had to write, reports it, and is tried again.
-func TestAFailedFlushIsTriedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var failed atomic.Int64
-		db, err := Open("db", Options{FS: vfs.NewMem(), HeadBytes: 64 << 10, Events: Events{Failed: func(error) { failed.Add(1) }}})
-		if err != nil {
-			t.Fatal(err)
+// A flush meets a row group that cannot be read: that is told, and kept, and all else is written.
+func TestAFlushGetsThroughADamagedRowGroup(t *testing.T) {
+	var told atomic.Int64
+	db, err := Open("db", Options{FS: vfs.NewMem(), HeadBytes: 64 << 10, Events: Events{Damaged: func(error) { told.Add(1) }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, db, rows(0, 1, 10, 1, "a"))
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	block := keys.Block{Partition: 0, Group: 1, First: 0}.Append(nil, keys.RowGroups)
+	if err := db.store.Set(block, []byte("damaged"), nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 { // far more than the head takes, and corrections among them
+		mustAppend(t, db, rows(int64(5+i*900), 1, 1000, 1, "a"))
+	}
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	losses, err := db.Losses()
+	if err != nil || len(losses) != 1 || losses[0].Entity != aDevice || losses[0].From != 0 || losses[0].To <= 9 || !slices.Equal(losses[0].Keys, []string{"a"}) {
+		t.Errorf("losses %v, %v", losses, err)
+	}
+	if told.Load() != 1 {
+		t.Errorf("told %d times", told.Load())
+	}
+	n := 0
+	q := &model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, From: 0, To: 1 << 50}
+	if _, err := db.Raw(t.Context(), q, func(_ string, p []model.Point) error { n += len(p); return nil }); err != nil || n != 39*900+1000 {
+		t.Errorf("%d points, %v", n, err)
+	}
+	if _, err := db.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A block of a table is damaged under a running store: writes of others go on; a flush that
+// needs what was in it mends it, and then compactions succeed.
+func TestWritesNeverStallOverADamagedTable(t *testing.T) {
+	fs := tornStore(t)
+	if tear(t, fs, keys.RowGroups, func(n, of int) bool { return n == of/2 }) == 0 {
+		t.Fatal("no block was struck")
+	}
+	db, err := Open("db", Options{FS: fs, HeadBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lacking := judgeTorn(t, db)
+	for i := range tornDevices { // of others: nothing of what there is is needed
+		s := tornSet(i)
+		s.Entity[1] = 1
+		mustAppend(t, db, s)
+	}
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := judgeTorn(t, db); n != lacking {
+		t.Errorf("%d devices lack something, before %d", n, lacking)
+	}
+	if losses, err := db.Losses(); err != nil || len(losses) > 0 {
+		t.Errorf("losses before anything was taken away: %v, %v", losses, err)
+	}
+	for i := range tornDevices { // late: every row group there is
+		late := tornSet(i)
+		for r := range late.Rows {
+			late.Rows[r].TS++
 		}
-		mustAppend(t, db, rows(0, 1, 10, 1, "a"))
-		if err := db.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		rec, err := db.records.get(keys.Series{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Unpin()
-		block := keys.Block{Partition: 0, Group: rec.Groups[0].ID, First: 0}.Append(nil, keys.RowGroups)
-		var good []byte
-		if _, err := get(db.store, block, func(b []byte) error { good = append(good, b...); return nil }); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.store.Set(block, []byte("damaged"), nil); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 4 { // a correction among them: the flush has to read the row group
-			mustAppend(t, db, rows(int64(i*1000), 1, 1000, 1, "a"))
-		}
-		synctest.Wait()
-		if failed.Load() == 0 {
-			t.Error("nothing was reported")
-		}
-		if err := db.store.Set(block, good, nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.Check(context.Background()); err != nil {
-			t.Errorf("after the repair: %v", err)
-		}
-		if err := db.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+		mustAppend(t, db, late)
+	}
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	losses, err := db.Losses()
+	if err != nil || len(losses) < lacking {
+		t.Errorf("%d losses of %d, %v", len(losses), lacking, err)
+	}
+	if survivors(t, db, losses) == 0 {
+		t.Error("nothing is missing")
+	}
+	if err := db.store.Compact(t.Context(), []byte{0}, []byte{0xff}, false); err != nil {
+		t.Errorf("compaction after mending: %v", err)
+	}
+	if _, err := db.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := CheckDir(t.Context(), "db", Options{FS: fs}, nil); err != nil {
+		t.Error(err)
+	}
 }
 
 // A delete that rewrites latest values is done over damage too: they become the newest points

@@ -243,8 +243,24 @@ func (db *DB) freeze(state flushState) *frozenHead {
 	return f
 }
 
-// write writes a frozen head in one batch and forgets it.
-func (f *flusher) write(ctx context.Context, h *frozenHead) (err error) {
+// write writes a frozen head. Where damage is in its way, that is mended first.
+func (f *flusher) write(ctx context.Context, h *frozenHead) error {
+	for mends := 0; ; mends++ {
+		err := f.writeOnce(ctx, h)
+		if err == nil || mends == maxMends || ctx.Err() != nil || f.db.failure() != nil {
+			return err
+		}
+		if mended, failed := f.mend(err); !mended || failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+}
+
+// maxMends bounds how often one flush begins again.
+const maxMends = 1000
+
+// writeOnce writes a frozen head in one batch and forgets it.
+func (f *flusher) writeOnce(ctx context.Context, h *frozenHead) (err error) {
 	db := f.db
 	w := newFlushWriter(db)
 	defer func() { err = errors.Join(err, w.close()) }()

@@ -104,7 +104,7 @@ func (w *flushWriter) record(r *head.Record, f *head.Frozen) error {
 	}
 	for i := range f.Groups {
 		if err := w.group(r, f, &f.Groups[i]); err != nil {
-			return fmt.Errorf("group %d of entity %s: %w", f.Groups[i].Group.ID, f.Series.Entity, err)
+			return &groupError{f.Groups[i].Group.ID, f.Series, err}
 		}
 	}
 	return nil
@@ -147,6 +147,9 @@ func (w *flushWriter) group(r *head.Record, f *head.Frozen, fg *head.FrozenGroup
 		if tail, err = w.newTail(r, g, tail); err != nil {
 			return err
 		}
+	}
+	if g.Mended != 0 {
+		catalog.Touch(fg.Latest, g.Mended)
 	}
 	w.key = keys.AppendState(w.key[:0], g.ID)
 	w.value = tail.Append(w.value[:0], fg.Latest)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -121,12 +122,20 @@ func (db *DB) done(rec *head.Record) {
 
 // read calls run with a source for each of names, all of one position, which it returns.
 func (db *DB) read(rec *head.Record, names []string, run func([]scan.Series) error) (_ model.Position, err error) {
+	mends := db.damage.mends.Load()
 	v, err := db.view(rec, names)
 	if v.snapshot == nil || err != nil {
 		return v.position, err
 	}
 	defer func() { err = errors.Join(err, v.snapshot.Close()) }()
-	return v.position, run(v.series)
+	err = run(v.series)
+	if err == nil && db.damage.mends.Load() != mends {
+		err = &model.DamageError{Places: []model.Damage{{
+			Tenant: rec.Series.Tenant, Entity: rec.Series.Entity, Scope: rec.Series.Scope, Keys: names, From: minInstant, To: math.MaxInt64,
+			Cause: fmt.Errorf("%w: mended while it was read; ask again", ErrCorrupt),
+		}}}
+	}
+	return v.position, err
 }
 
 // A view is one moment of an entity and scope.

@@ -76,16 +76,13 @@ func (p *repairer) recall() error {
 		// What cannot be read is no definition, and is taken away later. Nor does the position matter.
 		_ = entry.Each(0, value, func(_ model.Position, b []byte) error {
 			var d entry.Define
-			if d.Parse(b) != nil {
+			readable := d.Parse(b) == nil
+			if !readable || p.names[d.Group] != nil && p.names[d.Group].named {
 				return nil
 			}
-			if g := p.names[d.Group]; g != nil && g.named {
-				return nil
-			}
-			there, err := p.stored(d.Group)
-			if err != nil || !there {
-				failed = errors.Join(failed, err)
-				return nil
+			var there bool
+			if there, failed = p.stored(d.Group); !there || failed != nil {
+				return failed
 			}
 			names := catalog.Names{Series: d.Series, Columns: slices.Clone(d.Names)}
 			g := &groupRows{Names: names, columns: map[uint8]string{}, named: true}

@@ -120,6 +120,13 @@ func (s *State) AppendLatest(dst []byte) []byte {
 	return dst
 }
 
+// Touch marks columns as touched in what AppendLatest wrote.
+func Touch(latest []byte, columns uint32) {
+	_, n := binary.Varint(latest)
+	b := latest[n:]
+	binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)|columns)
+}
+
 // Append adds the row: version | tail, which a flush changes | latest, as AppendLatest
 // wrote it when the head was frozen.
 func (t *Tail) Append(dst, latest []byte) []byte {

@@ -23,6 +23,10 @@ type Group struct {
 	// Stored says that the catalog rows are in the store.
 	Stored bool
 
+	// Mended has a bit for each column whose newest point was lost, as [catalog.State.Touched]
+	// has. It is the flusher's.
+	Mended uint32
+
 	active *Half
 	frozen *Half
 	// dirty: something of the group changed in this generation.
