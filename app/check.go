@@ -118,5 +118,9 @@ func openError(dir string, err error) error {
 	if errors.Is(err, tsdb.ErrLocked) {
 		return &ExitError{Code: ExitInUse, Err: fmt.Errorf("another process is using the data directory %s: stop it first, or name another directory with --data", dir)}
 	}
+	if errors.Is(err, tsdb.ErrCorrupt) {
+		return fmt.Errorf("open the data directory %s: %w; `tidewire check --repair %s` mends what can be mended and names what is lost, a backup has all of it",
+			dir, err, dir)
+	}
 	return fmt.Errorf("open the data directory %s: %w", dir, err)
 }

@@ -189,7 +189,7 @@ func Restored(dir string, o Options) (err error) {
 	}
 	var failed error
 	fail := func(err error) { failed = errors.Join(failed, err) }
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, fail, newDamages(o.FS, Events{}), newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, fail, newDamages(o.FS, Events{}), newFailures(&o))
 	if err != nil {
 		return err
 	}

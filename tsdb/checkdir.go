@@ -39,7 +39,7 @@ func CheckDir(ctx context.Context, dir string, o Options, entity func(model.Tena
 	}
 	o.FS, o.readOnly = unwritable{o.FS}, true
 	damage := newDamages(o.FS, Events{})
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, damage, newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
 	if err != nil {
 		return Report{}, err
 	}

@@ -35,8 +35,8 @@ type DB struct {
 	fatal   atomic.Pointer[error]
 	failed  chan struct{} // closed by fail
 	closing chan struct{} // closed when Close begins
-	written chan struct{} // capacity 1: Pebble has written a table
-	serving atomic.Bool   // Open is through: a failure has to be told, not returned
+	told    signals
+	serving atomic.Bool // Open is through: a failure has to be told, not returned
 	stats   counters
 
 	// held: a consumer keeps the log longer than it would be.
@@ -96,7 +96,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{}), closing: make(chan struct{}),
-		written: make(chan struct{}, 1)}
+		told: signals{written: make(chan struct{}, 1), torn: make(chan error, 1)}}
 	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
 	o.FS = &logFS{FS: o.FS, dir: dir, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
 	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end
@@ -106,7 +106,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db.damage = newDamages(o.FS, o.Events)
-	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.written, db.fail, db.damage, db.failures)
+	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.told, db.fail, db.damage, db.failures)
 	if err != nil {
 		return nil, err
 	}

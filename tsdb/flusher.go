@@ -79,8 +79,12 @@ func (f *flusher) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
-		case <-f.db.written:
+		case <-f.db.told.written:
 			f.db.relieve()
+		case torn := <-f.db.told.torn:
+			if err := f.mendTorn(torn); err != nil {
+				f.db.failures.failed("mend", err)
+			}
 		case <-retry.C:
 		case <-expire.C:
 			expiring = true

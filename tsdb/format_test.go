@@ -291,7 +291,7 @@ func thisStore(t *testing.T) *pebble.DB {
 		t.Fatal(err)
 	}
 	o.readOnly = true
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
 	if err != nil {
 		t.Fatal(err)
 	}

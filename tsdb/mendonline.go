@@ -81,6 +81,18 @@ func (f *flusher) mend(damage error) (mended bool, err error) {
 	return true, plan.done(db.options.FS, db.dir)
 }
 
+// mendTorn makes way for a compaction that has met damage: it would be tried again for ever,
+// and what lies over it never be compacted.
+func (f *flusher) mendTorn(damage error) error {
+	f.run.Lock()
+	defer f.run.Unlock()
+	if f.db.failure() != nil {
+		return nil
+	}
+	_, err := f.mend(damage)
+	return err
+}
+
 // empty empties the damaged blocks of a table that hold row groups or pages only, notes the
 // groups they may have been of, and returns what is lost.
 func (f *flusher) empty(info pebble.DataCorruptionInfo, plan *repairPlan, groups map[uint64]bool) (lost []Loss, err error) {

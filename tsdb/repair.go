@@ -55,7 +55,7 @@ func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err err
 			return r, fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
 		}
 	}
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
 	if err != nil {
 		return r, err
 	}
@@ -83,7 +83,7 @@ func (s keySpan) within(bounds keySpan) (_ keySpan, ok bool) {
 func examine(ctx context.Context, dir string, o Options, report *Report) (found repairPlan, sound bool, err error) {
 	o.readOnly = true
 	damage := newDamages(o.FS, Events{})
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), nil, func(error) {}, damage, newFailures(&o))
+	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
 	if err != nil {
 		return found, false, err
 	}

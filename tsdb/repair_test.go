@@ -131,7 +131,7 @@ func editRow(t *testing.T, fs vfs.FS, space byte, n int, edit func([]byte) []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, unlock, err := openStore("db", o, new(atomic.Bool), nil, func(error) {}, newDamages(fs, Events{}), newFailures(&o))
+	store, unlock, err := openStore("db", o, new(atomic.Bool), signals{}, func(error) {}, newDamages(fs, Events{}), newFailures(&o))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func parseFlushState(b []byte) (flushState, error) {
 // openStore opens the Pebble store in dir with the options that were measured to matter.
 // What Pebble would tidy up in the background waits until serving is set, and then for its
 // next flush: it would take from a start the processors and the disk.
-func openStore(dir string, o Options, serving *atomic.Bool, written chan<- struct{}, failed func(error), damage *damages, failures *failures) (store *pebble.DB, unlock func() error, err error) {
+func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed func(error), damage *damages, failures *failures) (store *pebble.DB, unlock func() error, err error) {
 	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("make directory %s: %w", dir, err)
 	}
@@ -83,7 +83,7 @@ func openStore(dir string, o Options, serving *atomic.Bool, written chan<- struc
 		Comparer:                    pebble.DefaultComparer,
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      logger{failed},
-		EventListener:               listener(failures.store, damage, written),
+		EventListener:               listener(failures.store, damage, told),
 		MemTableSize:                o.memTable,
 		MemTableStopWritesThreshold: 1 << 20, // see lookBehind
 		L0CompactionThreshold:       4,
@@ -111,16 +111,29 @@ func openStore(dir string, o Options, serving *atomic.Bool, written chan<- struc
 	return store, lock.Close, nil
 }
 
-// listener tells written when a table was, and reports what Pebble finds damaged. Unset, Pebble would end the process.
-func listener(failed func(error), damage *damages, written chan<- struct{}) *pebble.EventListener {
+// signals are what Pebble's goroutines tell the flusher. Nobody waits for it: a nil or full
+// channel swallows what is sent.
+type signals struct {
+	written chan struct{} // capacity 1: a table was written
+	torn    chan error    // a compaction met damage, and will again
+}
+
+// listener signals, and reports what Pebble finds damaged. Unset, Pebble would end the process.
+func listener(failed func(error), damage *damages, told signals) *pebble.EventListener {
 	l := &pebble.EventListener{
 		BackgroundError: func(err error) {
 			failed(err)
+			if pebble.ExtractDataCorruptionInfo(err) != nil {
+				select {
+				case told.torn <- err:
+				default: // the next try tells again
+				}
+			}
 		},
 		DataCorruption: damage.met,
 		FlushEnd: func(pebble.FlushInfo) {
 			select {
-			case written <- struct{}{}:
+			case told.written <- struct{}{}:
 			default: // it is told already
 			}
 		},
