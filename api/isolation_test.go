@@ -272,7 +272,12 @@ func TestStrangersSeeNothing(t *testing.T) {
 			if want != 200 {
 				return
 			}
-			for _, secret := range secrets[who] {
+			hidden := secrets[who]
+			if strings.HasPrefix(route, "GET /api/audit/") {
+				// The log repeats what the stranger has just asked for: no record may be A's.
+				hidden = []string{names.Replace(`"tenantId":{"entityType":"TENANT","id":"{a}"}`), "a@example.org", "one@example.org"}
+			}
+			for _, secret := range hidden {
 				if strings.Contains(got.Body.String(), secret) {
 					t.Errorf("%s as %s shows %s: %s", route, who, secret, got.Body)
 				}
