@@ -8,7 +8,7 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// BenchmarkDropPartition drops a partition of a thousand groups, a row a minute of ten keys,
+// BenchmarkDropPartition drops a partition of a thousand groups, a row every ten minutes of ten keys,
 // beside one that stays.
 func BenchmarkDropPartition(b *testing.B) {
 	const groups, n = 1000, 30 * 24 * 6
