@@ -44,6 +44,9 @@
 //
 //   - Retention takes what is too old, whole partitions unread; the newest value outlives it.
 //
+//   - Damage on disk is told with its address, and queries step over it. What a flush or a
+//     compaction meets is mended, and the loss recorded; the rest waits for Repair.
+//
 // # Invariants (Check verifies them)
 //
 //   - Row groups of a group are sorted and never overlap; a column may mix types.
