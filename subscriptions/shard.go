@@ -204,7 +204,7 @@ func (s *shard) loseAll() {
 	}
 	s.topics.RUnlock()
 	for _, t := range topics {
-		s.hub.lost.Add(t.lose())
+		t.lose()
 	}
 }
 

@@ -212,25 +212,26 @@ func (t *topic) removeLocked(s *Subscription) bool {
 	return true
 }
 
-// lose tells every member that it has to start again and returns how many there were.
-func (t *topic) lose() int64 {
+// lose tells every member that it has to start again. Each is counted before it is told, so
+// that whoever was told finds itself in the hub's counts.
+func (t *topic) lose() {
 	m := &t.members
 	m.Lock()
 	defer m.Unlock()
-	var n int64
-	for _, s := range m.joining {
+	lost := func(s *Subscription) {
+		t.hub.lost.Add(1)
 		s.sink.Lost(s)
-		n++
+	}
+	for _, s := range m.joining {
+		lost(s)
 	}
 	for _, v := range m.views {
 		for _, g := range v.groups {
 			for _, s := range g.subs {
-				s.sink.Lost(s)
-				n++
+				lost(s)
 			}
 		}
 	}
-	return n
 }
 
 func (s *Subscription) viewKey() viewKey {
