@@ -43,7 +43,7 @@ func BenchmarkPostDeviceTelemetry(b *testing.B) {
 		in.Reset(body)
 		r.Body = &in
 		clear(out.header)
-		w.handler.ServeHTTP(out, r)
+		w.bare.ServeHTTP(out, r)
 	}
 }
 
@@ -64,6 +64,6 @@ func BenchmarkGetLatest(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		clear(out.header)
-		w.handler.ServeHTTP(out, r)
+		w.bare.ServeHTTP(out, r)
 	}
 }

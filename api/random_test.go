@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // Whatever a client sends is at worst its own fault: never a 500, never an answer that the
 // document does not know. Each request is one of the routes' own with a few bytes changed.
 func TestNoRequestIsOurFault(t *testing.T) {
 	w := newWorld(t, func(d *api.Deps) { d.SetupToken = "" })
+	w.handler = spectest.Answers(t, w.bare)
 	names := w.names()
 	type ask struct{ method, target, body string }
 	var asks []ask

@@ -81,7 +81,7 @@ func (w *writer) write(url string, acknowledged func()) {
 	for {
 		n := w.confirmed
 		body := fmt.Sprintf(`{"ts":%d,"values":{"n":%d,"even":%t}}`, writerBase+n, n, n%2 == 0)
-		res, err := http.Post(url+"/api/v1/"+w.token+"/telemetry", "application/json", strings.NewReader(body))
+		res, err := watched(w.t, nil).Post(url+"/api/v1/"+w.token+"/telemetry", "application/json", strings.NewReader(body))
 		if err != nil {
 			return
 		}

@@ -168,7 +168,7 @@ func (d *diarist) write(url, admin string, acknowledged func()) {
 			n := d.next + i
 			fmt.Fprintf(&body, `,{"ts":%d,"values":{"n":%d,"even":%t,"text":"row %d"}}`, writerBase+n*1000, n, n%2 == 0, n%7)
 		}
-		res, err := http.Post(url+"/api/v1/"+d.token+"/telemetry", "application/json", strings.NewReader("["+body.String()[1:]+"]"))
+		res, err := watched(d.T, nil).Post(url+"/api/v1/"+d.token+"/telemetry", "application/json", strings.NewReader("["+body.String()[1:]+"]"))
 		if err != nil || d.answer(res) != http.StatusOK {
 			return
 		}
@@ -187,7 +187,7 @@ func (d *diarist) write(url, admin string, acknowledged func()) {
 			return
 		}
 		req.Header.Set("X-Authorization", "Bearer "+admin)
-		if res, err = http.DefaultClient.Do(req); err != nil || d.answer(res) != http.StatusOK {
+		if res, err = watched(d.T, nil).Do(req); err != nil || d.answer(res) != http.StatusOK {
 			return
 		}
 		d.note(line{Writer: d.number, Deleted: upto})

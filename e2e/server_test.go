@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // patience bounds every wait of these tests. It is no expectation: a machine that builds
@@ -216,6 +219,13 @@ func (s *server) login(user, password string) *client {
 	return c
 }
 
+// watched returns an HTTP client that holds everything against openapi.yaml. A nil transport
+// is the common one.
+func watched(t *testing.T, transport http.RoundTripper) *http.Client {
+	t.Helper()
+	return &http.Client{Transport: spectest.Transport(t, cmp.Or(transport, http.DefaultTransport))}
+}
+
 // do sends a request and returns status and body.
 func (c *client) do(method, path, contentType, body string) (int, string) {
 	c.t.Helper()
@@ -231,7 +241,7 @@ func (c *client) do(method, path, contentType, body string) (int, string) {
 	if c.token != "" {
 		req.Header.Set("X-Authorization", "Bearer "+c.token)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := watched(c.t, nil).Do(req)
 	if err != nil {
 		c.t.Fatal(err)
 	}

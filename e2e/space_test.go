@@ -12,7 +12,7 @@ import (
 // post sends a body of telemetry of a device and returns the status.
 func post(t *testing.T, url, token, body string) int {
 	t.Helper()
-	res, err := http.Post(url+"/api/v1/"+token+"/telemetry", "application/json", strings.NewReader(body))
+	res, err := watched(t, nil).Post(url+"/api/v1/"+token+"/telemetry", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestALogThatCannotBeWrittenEndsTheProcessWithCode3(t *testing.T) {
 	text := strings.Repeat("x", 100_000)
 	for n := range 200 {
 		body := fmt.Sprintf(`{"ts":%d,"values":{"n":%d,"text":"%s"}}`, 1700000000000+n, n, text)
-		res, err := http.Post(s.url+"/api/v1/"+token+"/telemetry", "application/json", strings.NewReader(body))
+		res, err := watched(t, nil).Post(s.url+"/api/v1/"+token+"/telemetry", "application/json", strings.NewReader(body))
 		if err != nil {
 			break
 		}

@@ -53,7 +53,7 @@ func certificate(t *testing.T) (certFile, keyFile string, trusting *http.Client)
 		t.Fatal(err)
 	}
 	pool.AddCert(parsed)
-	trusting = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	trusting = watched(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})
 	return save("cert.pem", "CERTIFICATE", der), save("key.pem", "PRIVATE KEY", secret), trusting
 }
 

@@ -35,6 +35,7 @@ var Ours = map[string][]string{
 	"e2e":                        {"*"},
 	"internal/deps":              {},
 	"internal/docs":              {},
+	"internal/spectest":          {"."},
 }
 
 // Theirs lists the libraries that are met in named places only, with the reason.
@@ -43,14 +44,15 @@ var Theirs = map[string]Library{
 	"github.com/oapi-codegen/runtime":                {[]string{"api", "api/..."}, "generated code needs it"},
 	"github.com/cockroachdb/pebble/v2":               {[]string{"tsdb", "tsdb/internal/...", "bench", "bench/..."}, "the store of the engine"},
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib": {[]string{"tsdb/internal/codec"}, "it registers global flags and panics on misuse: one package checks its inputs"},
-	"database/sql":                  {[]string{"registry"}, "SQL has one owner"},
-	"modernc.org/sqlite":            {[]string{"registry"}, "SQL has one owner"},
-	"github.com/jackc/pgx/v5":       {[]string{"registry", "bench", "bench/..."}, "SQL has one owner"},
-	"github.com/pressly/goose/v3":   {[]string{"registry"}, "SQL has one owner"},
-	"github.com/coder/websocket":    {[]string{"subscriptions/ws", "bench", "bench/..."}, "the hub knows no sockets"},
-	"github.com/golang-jwt/jwt/v5":  {[]string{"auth"}, "tokens are verified in one place"},
-	"github.com/shirou/gopsutil/v4": {[]string{"demo", "bench", "bench/..."}, "the machine's own figures"},
-	"github.com/alecthomas/kong":    {[]string{"cmd/tidewire"}, "flags are read in main, never below it"},
+	"database/sql":                             {[]string{"registry"}, "SQL has one owner"},
+	"modernc.org/sqlite":                       {[]string{"registry"}, "SQL has one owner"},
+	"github.com/jackc/pgx/v5":                  {[]string{"registry", "bench", "bench/..."}, "SQL has one owner"},
+	"github.com/pressly/goose/v3":              {[]string{"registry"}, "SQL has one owner"},
+	"github.com/coder/websocket":               {[]string{"subscriptions/ws", "bench", "bench/..."}, "the hub knows no sockets"},
+	"github.com/golang-jwt/jwt/v5":             {[]string{"auth"}, "tokens are verified in one place"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {[]string{"internal/spectest"}, "schemas are for tests"},
+	"github.com/shirou/gopsutil/v4":            {[]string{"demo", "bench", "bench/..."}, "the machine's own figures"},
+	"github.com/alecthomas/kong":               {[]string{"cmd/tidewire"}, "flags are read in main, never below it"},
 }
 
 // A Library says where a third-party library may be imported, and why only there.

@@ -73,6 +73,8 @@ export const logout = <ThrowOnError extends boolean = true>(options?: Options<Lo
 
 /**
  * The user who is asking
+ *
+ * An API token is no user, nor is a public customer.
  */
 export const getCurrentUser = <ThrowOnError extends boolean = true>(options?: Options<GetCurrentUserData, ThrowOnError>): RequestResult<GetCurrentUserResponses, GetCurrentUserErrors, ThrowOnError> => (options?.client ?? client).get<GetCurrentUserResponses, GetCurrentUserErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],

@@ -1117,7 +1117,7 @@ export type RelationsFilter = {
 
 export type RelationsQuery = {
     parameters: RelationsQueryParameters;
-    filters?: Array<RelationsFilter>;
+    filters?: Array<RelationsFilter> | null;
 };
 
 export type AssignedCustomer = {
@@ -1654,6 +1654,10 @@ export type GetCurrentUserErrors = {
      */
     401: Error;
     /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
      * Any other failure.
      */
     default: Error;
@@ -1686,6 +1690,10 @@ export type ChangePasswordErrors = {
      * Error code 10 - not authenticated - or 11 - the token has expired.
      */
     401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
     /**
      * Any other failure.
      */
@@ -9463,6 +9471,10 @@ export type PostDeviceTelemetryErrors = {
      */
     401: unknown;
     /**
+     * It exists, but not for this caller.
+     */
+    403: string;
+    /**
      * The body is larger than allowed.
      */
     413: string;
@@ -9560,6 +9572,10 @@ export type PostDeviceAttributesErrors = {
      * No device has this token. The body is empty.
      */
     401: unknown;
+    /**
+     * It exists, but not for this caller.
+     */
+    403: string;
     /**
      * The body is larger than allowed.
      */
