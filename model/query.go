@@ -46,9 +46,10 @@ type ScopeKey struct {
 
 // An Interval is the width of the buckets of an aggregate.
 type Interval struct {
-	Unit  Unit
-	Width int64          // ms, for Fixed and Aligned
-	Zone  *time.Location // for calendar units; nil means UTC
+	Unit   Unit
+	Width  int64          // ms, for Fixed and Aligned
+	Offset int64          // ms, for Aligned: an instant at which a bucket begins
+	Zone   *time.Location // for calendar units; nil means UTC
 }
 
 // A Unit says how buckets are cut.
@@ -58,7 +59,7 @@ type Unit uint8
 // first and the last one cut by the range.
 const (
 	Fixed   Unit = iota
-	Aligned      // multiples of Width since the epoch
+	Aligned      // multiples of Width since the epoch, or since Offset
 	Hour
 	Day
 	Week // Sunday to Saturday

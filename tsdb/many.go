@@ -14,8 +14,8 @@ import (
 )
 
 // RawMany answers several raw queries in one call, over the cores. It calls yield as Raw does,
-// i being the index of the query: never twice at a time, and all of one query before the next;
-// which query comes next is open. It returns the position of each. The budget b is that of the
+// i being the index of the query: never twice at a time, and one query after the other, in
+// their order. It returns the position of each. The budget b is that of the
 // whole call; those of the queries are not looked at. The first error ends all of them, except
 // that damage is told by one *[model.DamageError] at the end, as by Raw.
 func (db *DB) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error) {
@@ -61,8 +61,9 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 		sync.Mutex
 		model.DamageError
 	}
-	free := make(chan struct{}, 1)
 	g, ctx := errgroup.WithContext(ctx)
+	q := newQueue(ctx, n)
+	defer q.close()
 	for range workers {
 		g.Go(func() error {
 			for {
@@ -70,9 +71,8 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 				if i >= n {
 					return nil
 				}
-				t := turn{free: free}
-				p, err := run(ctx, c, i, &t)
-				t.giveBack()
+				p, err := run(ctx, c, i, &turn{queue: q, i: i})
+				q.done(i)
 				if told, ok := errors.AsType[*model.DamageError](err); ok {
 					damage.Lock()
 					damage.Places = append(damage.Places, told.Places...)
@@ -91,31 +91,4 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 		err = &damage.DamageError
 	}
 	return positions, err
-}
-
-// A turn is one query's right to call yield. It is taken with the first page and kept to the
-// end of the query, so that its pages follow one another.
-type turn struct {
-	free  chan struct{} // capacity 1: full while somebody has the turn
-	taken bool
-}
-
-func (t *turn) take(ctx context.Context) error {
-	if t.taken {
-		return ctx.Err()
-	}
-	select {
-	case t.free <- struct{}{}:
-		t.taken = true
-		return ctx.Err()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (t *turn) giveBack() {
-	if t.taken {
-		<-t.free
-		t.taken = false
-	}
 }

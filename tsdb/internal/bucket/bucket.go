@@ -2,7 +2,8 @@
 //
 // Buckets tile the range: each begins where the one before ends, the first begins and the
 // last ends with the range (contract thingsboard 9.1). Fixed buckets count from the start of
-// the range, aligned ones from the epoch, calendar ones follow the clock of a zone:
+// the range, aligned ones from the epoch or another instant, calendar ones follow the clock
+// of a zone:
 //
 //   - A day, week, month, quarter or year begins at the first instant at which the local
 //     clock reads its midnight or has passed it. Where a transition skips midnight that is
@@ -27,6 +28,7 @@ type Cutter struct {
 	from, to int64 // ms; from < to
 	pos      int64 // where the next bucket starts
 	width    int64 // Fixed, Aligned
+	offset   int64 // Aligned: in [0, width)
 	unit     model.Unit
 	clock    clock
 }
@@ -46,6 +48,7 @@ func New(from, to int64, every model.Interval) (*Cutter, error) {
 		if every.Width <= 0 {
 			return nil, model.Invalidf("Invalid TsKvQuery: 'interval' must be greater than 0")
 		}
+		c.offset = modulo(every.Offset, every.Width)
 	case model.Hour, model.Day, model.Week, model.ISOWeek, model.Month, model.Quarter, model.Year:
 		zone := every.Zone
 		if zone == nil {
@@ -82,8 +85,8 @@ func (c *Cutter) Find(ts int64) (start, end int64) {
 		start = int64(uint64(ts) - into)
 		end = add(start, c.width)
 	case model.Aligned:
-		start = floor(ts, c.width)
-		end = add(start, c.width)
+		into := c.into(ts)
+		start, end = add(ts, -into), add(ts, c.width-into)
 	case model.Hour:
 		start, end = c.clock.hour(ts)
 	default:
@@ -105,8 +108,11 @@ func (c *Cutter) Count() int64 {
 		span := uint64(c.to) - uint64(c.from)
 		return clamp((span-1)/uint64(c.width) + 1)
 	case model.Aligned:
-		span := uint64(floor(c.to-1, c.width)) - uint64(floor(c.from, c.width))
-		return clamp(span/uint64(c.width) + 1)
+		into := c.into(c.from)
+		if span := uint64(c.to-1) - uint64(c.from); span <= math.MaxUint64-uint64(into) {
+			return clamp((span+uint64(into))/uint64(c.width) + 1)
+		}
+		return math.MaxInt64
 	case model.Hour:
 		return c.countHours()
 	}
@@ -136,13 +142,27 @@ func (c *Cutter) countHours() int64 {
 
 func clamp(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
-// floor returns the greatest multiple of width at or before ts, or the least int64.
-func floor(ts, width int64) int64 {
+// into returns how far ts lies in its bucket, of aligned ones.
+func (c *Cutter) into(ts int64) int64 {
+	into := modulo(ts, c.width) - c.offset
+	if into < 0 {
+		into += c.width
+	}
+	return into
+}
+
+// modulo returns ts modulo width, in [0, width).
+func modulo(ts, width int64) int64 {
 	m := ts % width
 	if m < 0 {
 		m += width
 	}
-	return add(ts, -m)
+	return m
+}
+
+// floor returns the greatest multiple of width at or before ts, or the least int64.
+func floor(ts, width int64) int64 {
+	return add(ts, -modulo(ts, width))
 }
 
 // add is a + b, held at the ends of int64: ranges may reach them.

@@ -3,6 +3,7 @@ package bucket
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -51,6 +52,33 @@ func TestFixedBucketsStartWithTheRange(t *testing.T) {
 	f(math.MinInt64, math.MaxInt64, math.MaxInt64,
 		cut{math.MinInt64, -1}, cut{-1, math.MaxInt64 - 1}, cut{math.MaxInt64 - 1, math.MaxInt64})
 	f(math.MaxInt64, math.MaxInt64, 1, cut{math.MaxInt64 - 1, math.MaxInt64})
+}
+
+// Aligned to another instant they are what fixed ones are that begin there.
+func TestAlignedBucketsMayBeginAtAnyInstant(t *testing.T) {
+	for _, offset := range []int64{0, 1, 49, 50, 51, -1, -175, 1_700_000_000_007, math.MinInt64, math.MaxInt64} {
+		every := model.Interval{Unit: model.Aligned, Width: 50, Offset: offset}
+		for _, from := range []int64{-120, 0, 33, 1_700_000_000_000, math.MinInt64, math.MaxInt64 - 500} {
+			c, err := New(from, from+400, every)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := int64(0)
+			for start, end, ok := c.Next(); ok; start, end, ok = c.Next() {
+				n++
+				since := new(big.Int).Sub(big.NewInt(start), big.NewInt(offset))
+				if start != from && since.Mod(since, big.NewInt(50)).Sign() != 0 {
+					t.Errorf("offset %d: a bucket begins at %d", offset, start)
+				}
+				if end != from+400 && end-start > 50 {
+					t.Errorf("offset %d: [%d,%d)", offset, start, end)
+				}
+			}
+			if n != c.Count() || n < 8 || n > 9 {
+				t.Errorf("offset %d from %d: %d buckets, counted %d", offset, from, n, c.Count())
+			}
+		}
+	}
 }
 
 func TestAlignedBucketsAreMultiplesSinceTheEpoch(t *testing.T) {

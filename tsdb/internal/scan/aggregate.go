@@ -14,20 +14,9 @@ import (
 // ends the query, the latter two before anything is yielded. What is damaged is stepped over
 // and told at the end by a *DamageError: the buckets over it lack what stood there.
 func (s *Scanner) Aggregate(ctx context.Context, c *Call, q *model.RangeQuery, series []Series, yield func(i int, buckets []model.Bucket) error) error {
-	cut, err := bucket.New(q.From, q.To, q.Every)
-	if err != nil {
-		return err
-	}
-	w, ok := s.works.Get().(*work)
-	if !ok {
-		w = &work{always: s.always}
-	}
-	defer func() {
-		w.release()
-		s.works.Put(w)
-	}()
-	w.call = c
-	if err := w.run(ctx, series, cut, q.Aggregates); err != nil {
+	w := s.work(c)
+	defer s.giveBack(w)
+	if err := w.answer(ctx, q, series); err != nil {
 		return err
 	}
 	for i, f := range w.results[:len(series)] {
@@ -42,4 +31,28 @@ func (s *Scanner) Aggregate(ctx context.Context, c *Call, q *model.RangeQuery, s
 		}
 	}
 	return damageError(w.takeDamage())
+}
+
+// work lends what an aggregate query of c needs; giveBack must follow.
+func (s *Scanner) work(c *Call) *work {
+	w, ok := s.works.Get().(*work)
+	if !ok {
+		w = &work{always: s.always}
+	}
+	w.call = c
+	return w
+}
+
+func (s *Scanner) giveBack(w *work) {
+	w.release()
+	s.works.Put(w)
+}
+
+// answer fills the results of q.
+func (w *work) answer(ctx context.Context, q *model.RangeQuery, series []Series) error {
+	cut, err := bucket.New(q.From, q.To, q.Every)
+	if err != nil {
+		return err
+	}
+	return w.run(ctx, series, cut, q.Aggregates)
 }

@@ -25,7 +25,9 @@ type fold struct {
 	start, end int64 // the bucket sum is of
 	texts      texts
 	buckets    []model.Bucket
-	held       bool             // buckets hold text
+	parts      []part           // in place of buckets, when the series is added to others
+	apart      bool             // parts are asked for
+	held       bool             // buckets or parts hold text
 	filled     model.Aggregates // what buckets' memory may have of a query before
 
 	call    *Call
@@ -52,7 +54,7 @@ func (f *fold) reset(c *Call, s Series, cut *bucket.Cutter, want model.Aggregate
 	f.text = want&(model.Min|model.Max|model.First|model.Last) != 0
 	f.sum, f.start, f.end = summary.Summary{}, from, from
 	f.texts.any = false
-	f.buckets = f.buckets[:0]
+	f.buckets, f.parts, f.apart = f.buckets[:0], f.parts[:0], false
 	if f.filled&^want != 0 { // what is not wanted is never written, so it stays empty
 		clear(f.buckets[:cap(f.buckets)])
 	}
@@ -65,10 +67,14 @@ const keptBuckets = 16 << 10
 // release forgets what belongs to the caller.
 func (f *fold) release() {
 	if cap(f.buckets) > keptBuckets {
-		f.buckets, f.held = nil, false
+		f.buckets = nil
+	}
+	if cap(f.parts) > keptBuckets {
+		f.parts = nil
 	}
 	if f.held {
 		clear(f.buckets[:cap(f.buckets)])
+		clear(f.parts[:cap(f.parts)])
 		f.held = false
 	}
 	f.call.letGo(f.taken)
@@ -95,7 +101,9 @@ func (f *fold) enterBucket(start, end int64) {
 
 // close delivers the current bucket if there is something in it.
 func (f *fold) close() {
-	if f.sum.Count() > 0 {
+	if f.apart {
+		f.closePart()
+	} else if f.sum.Count() > 0 {
 		if n := len(f.buckets); n < cap(f.buckets) {
 			f.buckets = f.buckets[:n+1]
 		} else {

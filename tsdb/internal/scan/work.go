@@ -35,6 +35,7 @@ type work struct {
 	folds   pool[fold]
 	passes  pool[pass]
 	bounds  []int64
+	apart   bool // folds keep parts
 	always  bool // share whatever it is
 }
 
@@ -116,6 +117,7 @@ func (w *work) plan(series []Series, cut *bucket.Cutter, want model.Aggregates) 
 			if other.Source == s.Source {
 				f := w.folds.take()
 				f.reset(w.call, other, cut, want, from, to)
+				f.apart = w.apart
 				w.results[i+j] = f
 				t.folds = append(t.folds, f)
 			}
@@ -164,6 +166,7 @@ func (w *work) share(ctx context.Context, n int, lo, hi int64) error {
 		}
 		for part := f.part; part != nil; part = part.part {
 			f.buckets = append(f.buckets, part.buckets...)
+			f.parts = append(f.parts, part.parts...)
 			f.held = f.held || part.held
 		}
 	}
@@ -190,6 +193,7 @@ func (w *work) cutTasks(parts int, lo, hi int64) {
 				s.Column = f.column
 				f.part = w.folds.take()
 				f.part.reset(w.call, s, w.cut, w.want, t.from, t.to)
+				f.part.apart = w.apart
 				t.folds = append(t.folds, f.part)
 			}
 			before = len(w.tasks) - 1
@@ -218,7 +222,7 @@ func (w *work) release() {
 		p.watch = watch{}
 	}
 	clear(w.results)
-	w.cut, w.call = nil, nil
+	w.cut, w.call, w.apart = nil, nil, false
 	w.takeDamage()
 	w.folds.giveBack()
 	w.passes.giveBack()

@@ -249,6 +249,20 @@ func (s *Summary) Merge(o *Summary) {
 	}
 }
 
+// MergeBeside adds o, whose cells lie in the same time as those of s. The first and the last
+// are then the first and the last of both; of one instant those of s come before those of o.
+func (s *Summary) MergeBeside(o *Summary) {
+	first, last := s.First, s.Last
+	if first.Type == model.TypeNone || o.First.Type != model.TypeNone && o.First.TS < first.TS {
+		first = o.First
+	}
+	if last.Type == model.TypeNone || o.Last.Type != model.TypeNone && o.Last.TS >= last.TS {
+		last = o.Last
+	}
+	s.Merge(o)
+	s.First, s.Last = first, last
+}
+
 // Bounds returns the least and the greatest number as floats; there must be one.
 func (s *Summary) Bounds() (lo, hi float64) {
 	if s.Floats == 0 {

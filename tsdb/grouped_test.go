@@ -1,0 +1,81 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/tidewire/tidewire/model"
+)
+
+func entityNumber(n int) model.EntityID { return model.EntityID{9, byte(n >> 8), byte(n)} }
+
+// eachEntity gives n entities ten points of a text and of an int, one entity's all greater
+// than those before.
+func eachEntity(t *testing.T, db *DB, n int) (over *model.RangeQuery, qs []model.RangeQuery) {
+	t.Helper()
+	for e := range n {
+		s := rows(0, 1000, 10, int64(e)<<40, "text", "number")
+		s.Entity = entityNumber(e)
+		for i := range s.Cells {
+			if s.Cells[i].Key == 0 {
+				s.Cells[i].Value = model.String(string(rune('a'+e%26)) + s.Cells[i].Value.Type().String())
+			}
+		}
+		mustAppend(t, db, s)
+		qs = append(qs, model.RangeQuery{Tenant: aTenant, Entity: s.Entity, Scope: model.Timeseries, Keys: []string{"text", "number"}, To: 10_000})
+	}
+	return &model.RangeQuery{To: 10_000, Every: model.Interval{Width: 100}, Aggregates: model.AllAggregates}, qs
+}
+
+// What has to be held until the last series was read is held within the budget, and given
+// back whatever comes of the call.
+func TestGroupsAreHeldWithinTheBudget(t *testing.T) {
+	db := openTest(t, Options{})
+	over, qs := eachEntity(t, db, 200)
+	together := func(_, key int) int { return key }
+	none := func(int, []model.Bucket) error { return nil }
+	_, err := db.AggregateGroups(t.Context(), model.Budget{Bytes: 1000}, over, qs, 2, together, none)
+	wantBudget(t, err, model.BudgetBytes, model.Invalid, "1000 bytes")
+	_, err = db.AggregateGroups(t.Context(), model.Budget{Points: 19}, over, qs, 2, together, none)
+	wantBudget(t, err, model.BudgetPoints, model.Invalid, "19 points")
+	if _, err = db.AggregateGroups(t.Context(), model.Budget{Points: 20, Bytes: 1 << 20}, over, qs, 2, together, none); err != nil {
+		t.Error(err)
+	}
+
+	stop := errors.New("enough")
+	if _, err = db.AggregateGroups(t.Context(), model.Budget{}, over, qs, 2, together, func(int, []model.Bucket) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the error of yield", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err = db.AggregateGroups(ctx, model.Budget{}, over, qs, 2, together, none); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+	if _, err = db.AggregateGroups(t.Context(), model.Budget{}, over, qs, 2, func(i, _ int) int { return i }, none); model.KindOf(err) != model.Invalid {
+		t.Errorf("a group that is none: %v", err)
+	}
+	over.Every.Width = 0
+	if _, err = db.AggregateGroups(t.Context(), model.Budget{}, over, qs, 2, together, none); model.KindOf(err) != model.Invalid {
+		t.Errorf("no width: %v", err)
+	}
+}
+
+// A group is told as soon as its last series was read, in the order of the queries.
+func TestGroupsAreToldInTheOrderOfTheQueries(t *testing.T) {
+	db := openTest(t, Options{})
+	over, qs := eachEntity(t, db, 60)
+	var order []int
+	_, err := db.AggregateGroups(t.Context(), model.Budget{Bytes: 256 << 10}, over, qs, 30, func(i, _ int) int { return i / 2 },
+		func(g int, buckets []model.Bucket) error {
+			order = append(order, g)
+			if buckets[0].Count != 4 || buckets[0].Max.Int() < int64(2*g+1)<<40 {
+				t.Errorf("group %d: %+v", g, buckets[0])
+			}
+			return nil
+		})
+	if err != nil || len(order) != 30 || !slices.IsSorted(order) {
+		t.Errorf("%v, %v", order, err)
+	}
+}
