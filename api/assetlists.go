@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/model"
@@ -39,41 +37,11 @@ func (s *Server) GetAssetInfo(ctx context.Context, req GetAssetInfoRequestObject
 // GetTenantAssets answers GET /api/tenant/assets: a page, or one asset by name.
 func (s *Server) GetTenantAssets(ctx context.Context, req GetTenantAssetsRequestObject) (GetTenantAssetsResponseObject, error) {
 	q := req.Params
-	if q.AssetName != nil {
-		a, err := s.assetByName(ctx, *q.AssetName)
-		if err != nil {
-			return nil, err
-		}
-		return assetOrPage{wireAsset(a)}, nil
-	}
-	p := caller(ctx)
-	if err := auth.Require(p, model.TenantAdmin); err != nil {
-		return nil, err
-	}
-	switch {
-	case q.PageSize == nil:
-		return nil, model.Invalidf("Required request parameter 'pageSize' is not present")
-	case q.Page == nil:
-		return nil, model.Invalidf("Required request parameter 'page' is not present")
-	}
-	list, link, err := s.assets(ctx, p.Tenant, model.AssetFilter{Type: orEmpty(q.Type)},
-		*q.PageSize, *q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
-	if err != nil {
-		return nil, err
-	}
-	return assetOrPage{pageOfAssets(list, link)}, nil
-}
-
-// assetOrPage is the answer whose shape depends on the parameters.
-type assetOrPage struct{ body any }
-
-// VisitGetTenantAssetsResponse implements GetTenantAssetsResponseObject.
-func (a assetOrPage) VisitGetTenantAssetsResponse(w http.ResponseWriter) error {
-	b, err := json.Marshal(a.body)
-	if err != nil {
-		return err
-	}
-	return (&sender{w: w}).finish(b)
+	return byNameOrPage(ctx, q.AssetName, s.assetByName, wireAsset, q.PageSize, q.Page, func(t model.TenantID, size, number int) (any, error) {
+		list, link, err := listed(ctx, s.Registry.Assets, t, model.AssetFilter{Type: orEmpty(q.Type)},
+			size, number, q.TextSearch, q.SortProperty, q.SortOrder)
+		return pageOfAssets(list, link), err
+	})
 }
 
 // GetTenantAsset answers GET /api/tenant/asset?assetName=.
@@ -86,14 +54,7 @@ func (s *Server) GetTenantAsset(ctx context.Context, req GetTenantAssetRequestOb
 }
 
 func (s *Server) assetByName(ctx context.Context, name string) (*model.Asset, error) {
-	p := caller(ctx)
-	if err := auth.Require(p, model.TenantAdmin); err != nil {
-		return nil, err
-	}
-	if err := require("assetName", name); err != nil {
-		return nil, err
-	}
-	return s.Registry.AssetByName(ctx, p.Tenant, name)
+	return inTenantByName(ctx, "assetName", name, s.Registry.AssetByName)
 }
 
 // GetCustomerAssets answers GET /api/customer/{customerId}/assets.
@@ -103,22 +64,12 @@ func (s *Server) GetCustomerAssets(ctx context.Context, req GetCustomerAssetsReq
 		return nil, err
 	}
 	q := req.Params
-	list, link, err := s.assets(ctx, c.Tenant, model.AssetFilter{Type: orEmpty(q.Type), Customer: model.CustomerID(c.ID)},
+	list, link, err := listed(ctx, s.Registry.Assets, c.Tenant, model.AssetFilter{Type: orEmpty(q.Type), Customer: model.CustomerID(c.ID)},
 		q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
 	if err != nil {
 		return nil, err
 	}
 	return GetCustomerAssets200JSONResponse(pageOfAssets(list, link)), nil
-}
-
-func (s *Server) assets(ctx context.Context, t model.TenantID, f model.AssetFilter,
-	size, number int, search, property, order *string,
-) (list model.Page[model.Asset], link model.PageLink, err error) {
-	if link, err = linkOf(size, number, search, property, order); err != nil {
-		return list, link, err
-	}
-	list, err = s.Registry.Assets(ctx, t, f, link)
-	return list, link, err
 }
 
 func pageOfAssets(list model.Page[model.Asset], link model.PageLink) PageAsset {
@@ -133,7 +84,7 @@ func (s *Server) GetTenantAssetInfos(ctx context.Context, req GetTenantAssetInfo
 		return nil, err
 	}
 	f := model.AssetFilter{Type: orEmpty(q.Type), Profile: valueOf(q.AssetProfileID)}
-	list, link, err := s.assets(ctx, p.Tenant, f, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
+	list, link, err := listed(ctx, s.Registry.Assets, p.Tenant, f, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +103,7 @@ func (s *Server) GetCustomerAssetInfos(ctx context.Context, req GetCustomerAsset
 	}
 	q := req.Params
 	f := model.AssetFilter{Type: orEmpty(q.Type), Profile: valueOf(q.AssetProfileID), Customer: model.CustomerID(c.ID)}
-	list, link, err := s.assets(ctx, c.Tenant, f, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
+	list, link, err := listed(ctx, s.Registry.Assets, c.Tenant, f, q.PageSize, q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
 	if err != nil {
 		return nil, err
 	}
@@ -164,16 +115,9 @@ func (s *Server) GetCustomerAssetInfos(ctx context.Context, req GetCustomerAsset
 }
 
 func (s *Server) assetInfos(ctx context.Context, list model.Page[model.Asset], link model.PageLink) (PageAssetInfoJSONResponse, error) {
-	seen := customers{}
-	data := make([]AssetInfo, len(list.Data))
-	for i := range list.Data {
-		var err error
-		if data[i], err = s.wireAssetInfo(ctx, seen, &list.Data[i]); err != nil {
-			return PageAssetInfoJSONResponse{}, err
-		}
-	}
 	n := pageOf(list, link)
-	return PageAssetInfoJSONResponse{Data: data, TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, nil
+	data, err := infosOf(ctx, list.Data, s.wireAssetInfo)
+	return PageAssetInfoJSONResponse{Data: data, TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, err
 }
 
 // GetAssetsByIds answers GET /api/assets?assetIds=.

@@ -110,22 +110,12 @@ func (s *Server) GetCustomerDeviceInfos(ctx context.Context, req GetCustomerDevi
 func (s *Server) deviceInfos(ctx context.Context, t model.TenantID, f model.DeviceFilter,
 	size, number int, search, property, order *string,
 ) (PageDeviceInfoJSONResponse, error) {
-	link, err := linkOf(size, number, search, property, order)
-	if err != nil {
-		return PageDeviceInfoJSONResponse{}, err
-	}
 	f.Active = s.isActive
-	list, err := s.Registry.Devices(ctx, t, f, link)
+	list, link, err := listed(ctx, s.Registry.Devices, t, f, size, number, search, property, order)
 	if err != nil {
 		return PageDeviceInfoJSONResponse{}, err
-	}
-	seen := customers{}
-	data := make([]DeviceInfo, len(list.Data))
-	for i := range list.Data {
-		if data[i], err = s.wireDeviceInfo(ctx, seen, &list.Data[i]); err != nil {
-			return PageDeviceInfoJSONResponse{}, err
-		}
 	}
 	n := pageOf(list, link)
-	return PageDeviceInfoJSONResponse{Data: data, TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, nil
+	data, err := infosOf(ctx, list.Data, s.wireDeviceInfo)
+	return PageDeviceInfoJSONResponse{Data: data, TotalPages: n.pages, TotalElements: n.total, HasNext: n.hasNext}, err
 }

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 
 	"github.com/tidewire/tidewire/auth"
@@ -13,41 +11,9 @@ import (
 // GetTenantDevices answers GET /api/tenant/devices: a page, or one device by name.
 func (s *Server) GetTenantDevices(ctx context.Context, req GetTenantDevicesRequestObject) (GetTenantDevicesResponseObject, error) {
 	q := req.Params
-	if q.DeviceName != nil {
-		d, err := s.deviceByName(ctx, *q.DeviceName)
-		if err != nil {
-			return nil, err
-		}
-		return deviceOrPage{wireDevice(d)}, nil
-	}
-	p := caller(ctx)
-	if err := auth.Require(p, model.TenantAdmin); err != nil {
-		return nil, err
-	}
-	switch {
-	case q.PageSize == nil:
-		return nil, model.Invalidf("Required request parameter 'pageSize' is not present")
-	case q.Page == nil:
-		return nil, model.Invalidf("Required request parameter 'page' is not present")
-	}
-	list, err := s.devices(ctx, p.Tenant, model.DeviceFilter{Type: orEmpty(q.Type)},
-		*q.PageSize, *q.Page, q.TextSearch, q.SortProperty, q.SortOrder)
-	if err != nil {
-		return nil, err
-	}
-	return deviceOrPage{list}, nil
-}
-
-// deviceOrPage is the answer whose shape depends on the parameters.
-type deviceOrPage struct{ body any }
-
-// VisitGetTenantDevicesResponse implements GetTenantDevicesResponseObject.
-func (a deviceOrPage) VisitGetTenantDevicesResponse(w http.ResponseWriter) error {
-	b, err := json.Marshal(a.body)
-	if err != nil {
-		return err
-	}
-	return (&sender{w: w}).finish(b)
+	return byNameOrPage(ctx, q.DeviceName, s.deviceByName, wireDevice, q.PageSize, q.Page, func(t model.TenantID, size, number int) (any, error) {
+		return s.devices(ctx, t, model.DeviceFilter{Type: orEmpty(q.Type)}, size, number, q.TextSearch, q.SortProperty, q.SortOrder)
+	})
 }
 
 // GetTenantDevice answers GET /api/tenant/device?deviceName=.
@@ -60,14 +26,7 @@ func (s *Server) GetTenantDevice(ctx context.Context, req GetTenantDeviceRequest
 }
 
 func (s *Server) deviceByName(ctx context.Context, name string) (*model.Device, error) {
-	p := caller(ctx)
-	if err := auth.Require(p, model.TenantAdmin); err != nil {
-		return nil, err
-	}
-	if err := require("deviceName", name); err != nil {
-		return nil, err
-	}
-	return s.Registry.DeviceByName(ctx, p.Tenant, name)
+	return inTenantByName(ctx, "deviceName", name, s.Registry.DeviceByName)
 }
 
 // GetCustomerDevices answers GET /api/customer/{customerId}/devices.
@@ -88,12 +47,8 @@ func (s *Server) GetCustomerDevices(ctx context.Context, req GetCustomerDevicesR
 func (s *Server) devices(ctx context.Context, t model.TenantID, f model.DeviceFilter,
 	size, number int, search, property, order *string,
 ) (PageDevice, error) {
-	link, err := linkOf(size, number, search, property, order)
-	if err != nil {
-		return PageDevice{}, err
-	}
 	f.Active = s.isActive
-	list, err := s.Registry.Devices(ctx, t, f, link)
+	list, link, err := listed(ctx, s.Registry.Devices, t, f, size, number, search, property, order)
 	if err != nil {
 		return PageDevice{}, err
 	}
