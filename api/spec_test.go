@@ -59,24 +59,29 @@ func TestTheServedDocumentIsTheWrittenOne(t *testing.T) {
 }
 
 func TestGeneratedCodeIsFresh(t *testing.T) {
-	fresh := filepath.Join(t.TempDir(), "fresh.go")
-	config, err := os.ReadFile("oapi-codegen.yaml")
-	check(t, err)
-	elsewhere := filepath.Join(t.TempDir(), "config.yaml")
-	config = bytes.Replace(config, []byte("output: api/api.gen.go"), []byte("output: "+fresh), 1)
-	check(t, os.WriteFile(elsewhere, config, 0o600))
-	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "oapi-codegen",
-		"-config", elsewhere, "openapi.yaml")
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	want, err := os.ReadFile(fresh)
-	check(t, err)
-	got, err := os.ReadFile("api.gen.go")
-	check(t, err)
-	if !bytes.Equal(got, want) {
-		t.Error("api.gen.go is not what openapi.yaml gives: run go generate ./api")
+	for _, name := range []string{"api", "client"} {
+		t.Run(name, func(t *testing.T) {
+			fresh := filepath.Join(t.TempDir(), "fresh.go")
+			config, err := os.ReadFile("../" + name + "/oapi-codegen.yaml")
+			check(t, err)
+			output := name + "/" + name + ".gen.go"
+			elsewhere := filepath.Join(t.TempDir(), "config.yaml")
+			config = bytes.Replace(config, []byte("output: "+output), []byte("output: "+fresh), 1)
+			check(t, os.WriteFile(elsewhere, config, 0o600))
+			cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "oapi-codegen",
+				"-config", elsewhere, "openapi.yaml")
+			cmd.Dir = ".."
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			want, err := os.ReadFile(fresh)
+			check(t, err)
+			got, err := os.ReadFile("../" + output)
+			check(t, err)
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is not what openapi.yaml gives: run go generate ./%s", output, name)
+			}
+		})
 	}
 }
 
