@@ -236,6 +236,36 @@ func (e IntervalType) Valid() bool {
 	}
 }
 
+// Defines values for LimitUseScope.
+const (
+	LimitUseScopeCUSTOMER LimitUseScope = "CUSTOMER"
+	LimitUseScopeDEVICE   LimitUseScope = "DEVICE"
+	LimitUseScopeSERVER   LimitUseScope = "SERVER"
+	LimitUseScopeSESSION  LimitUseScope = "SESSION"
+	LimitUseScopeTENANT   LimitUseScope = "TENANT"
+	LimitUseScopeUSER     LimitUseScope = "USER"
+)
+
+// Valid indicates whether the value is a known member of the LimitUseScope enum.
+func (e LimitUseScope) Valid() bool {
+	switch e {
+	case LimitUseScopeCUSTOMER:
+		return true
+	case LimitUseScopeDEVICE:
+		return true
+	case LimitUseScopeSERVER:
+		return true
+	case LimitUseScopeSESSION:
+		return true
+	case LimitUseScopeTENANT:
+		return true
+	case LimitUseScopeUSER:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProvisionType.
 const (
 	ProvisionTypeALLOWCREATENEWDEVICES      ProvisionType = "ALLOW_CREATE_NEW_DEVICES"
@@ -1189,6 +1219,41 @@ type FreeObject = json.RawMessage
 
 // IntervalType defines model for IntervalType.
 type IntervalType string
+
+// LimitList defines model for LimitList.
+type LimitList struct {
+	Limits []LimitUse `json:"limits"`
+}
+
+// LimitUse A limit in force.
+type LimitUse struct {
+	// Limit How many are allowed.
+	Limit int64 `json:"limit"`
+
+	// Name Its name, also in errors and headers.
+	Name string `json:"name"`
+
+	// Remaining How many may follow at once.
+	Remaining *int64 `json:"remaining"`
+
+	// Reset Seconds until all are there again; of limits over time.
+	Reset *int64 `json:"reset"`
+
+	// Scope Whose use counts together.
+	Scope LimitUseScope `json:"scope"`
+
+	// Unit What is counted.
+	Unit string `json:"unit"`
+
+	// Used What counts at present; null when each request counts by itself.
+	Used *int64 `json:"used"`
+
+	// Window Seconds in which so many are allowed; null when the limit is not over time.
+	Window *int64 `json:"window"`
+}
+
+// LimitUseScope Whose use counts together.
+type LimitUseScope string
 
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {
@@ -2326,6 +2391,12 @@ type FindEntityKeysParams struct {
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
 }
 
+// GetLimitsParams defines parameters for GetLimits.
+type GetLimitsParams struct {
+	// DeviceID Adds the limits of a device the caller may read.
+	DeviceID *model.ID `form:"deviceId,omitempty" json:"deviceId,omitempty"`
+}
+
 // ActivateUserParams defines parameters for ActivateUser.
 type ActivateUserParams struct {
 	// SendActivationMail Whether to tell the user by mail that the account is active.
@@ -3404,6 +3475,9 @@ type ServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx echo.Context, entityViewID EntityViewID) error
+	// GetLimits The limits in force for the caller, and what is used of them
+	// (GET /api/limits)
+	GetLimits(ctx echo.Context, params GetLimitsParams) error
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx echo.Context, params ActivateUserParams) error
@@ -5751,6 +5825,24 @@ func (w *ServerInterfaceWrapper) GetEntityView(ctx echo.Context) error {
 	return err
 }
 
+// GetLimits converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLimits(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLimitsParams
+	// ------------- Optional query parameter "deviceId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "deviceId", ctx.QueryParams(), &params.DeviceID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter deviceId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLimits(ctx, params)
+	return err
+}
+
 // ActivateUser converts echo context to params.
 func (w *ServerInterfaceWrapper) ActivateUser(ctx echo.Context) error {
 	var err error
@@ -8032,6 +8124,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/entityView/:entityViewId", wrapper.GetEntityView, options.OperationMiddlewares["getEntityView"]...)
 	router.GET(options.BaseURL+"/api/entityView/info/:entityViewId", wrapper.GetEntityViewInfo, options.OperationMiddlewares["getEntityViewInfo"]...)
 	router.GET(options.BaseURL+"/api/entityView/types", wrapper.GetEntityViewTypes, options.OperationMiddlewares["getEntityViewTypes"]...)
+	router.GET(options.BaseURL+"/api/limits", wrapper.GetLimits, options.OperationMiddlewares["getLimits"]...)
 	router.POST(options.BaseURL+"/api/noauth/activate", wrapper.ActivateUser, options.OperationMiddlewares["activateUser"]...)
 	router.POST(options.BaseURL+"/api/noauth/resetPassword", wrapper.ResetPassword, options.OperationMiddlewares["resetPassword"]...)
 	router.POST(options.BaseURL+"/api/noauth/resetPasswordByEmail", wrapper.RequestPasswordReset, options.OperationMiddlewares["requestPasswordReset"]...)
@@ -10292,6 +10385,28 @@ func (response GetEntityView200JSONResponse) VisitGetEntityViewResponse(w http.R
 	return err
 }
 
+type GetLimitsRequestObject struct {
+	Params GetLimitsParams
+}
+
+type GetLimitsResponseObject interface {
+	VisitGetLimitsResponse(w http.ResponseWriter) error
+}
+
+type GetLimits200JSONResponse LimitList
+
+func (response GetLimits200JSONResponse) VisitGetLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ActivateUserRequestObject struct {
 	Params ActivateUserParams
 	Body   *ActivateUserJSONRequestBody
@@ -12115,6 +12230,9 @@ type StrictServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx context.Context, request GetEntityViewRequestObject) (GetEntityViewResponseObject, error)
+	// GetLimits The limits in force for the caller, and what is used of them
+	// (GET /api/limits)
+	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
 	// ActivateUser Set the first password of an invited user
 	// (POST /api/noauth/activate)
 	ActivateUser(ctx context.Context, request ActivateUserRequestObject) (ActivateUserResponseObject, error)
@@ -14824,6 +14942,31 @@ func (sh *strictHandler) GetEntityView(ctx echo.Context, entityViewID EntityView
 		return err
 	} else if validResponse, ok := response.(GetEntityViewResponseObject); ok {
 		return validResponse.VisitGetEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLimits operation middleware
+func (sh *strictHandler) GetLimits(ctx echo.Context, params GetLimitsParams) error {
+	var request GetLimitsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLimits(ctx.Request().Context(), request.(GetLimitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLimits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLimitsResponseObject); ok {
+		return validResponse.VisitGetLimitsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/tidewire/tidewire/model"
 )
 
 // around does for every request what no handler should have to think of: headers, limits,
@@ -81,6 +83,11 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 			return err
 		}
 		req.principal = p
+		standing, err := s.Quotas.Request(p)
+		tellRates(header, standing)
+		if err != nil {
+			return err
+		}
 	}
 	if err := openBody(c.Response().Writer, r, limit); err != nil {
 		return err
@@ -123,6 +130,9 @@ func (s *Server) fail(err error, c echo.Context) {
 	header := c.Response().Header()
 	if v.retry != "" {
 		header.Set("Retry-After", v.retry)
+	}
+	if rate, ok := errors.AsType[*model.RateError](err); ok {
+		tellRates(header, rate.Standing)
 	}
 	if contentType != "" {
 		header.Set("Content-Type", contentType)

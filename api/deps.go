@@ -27,6 +27,11 @@ type Deps struct {
 	// Activity tells when devices were last heard. Nil means nobody ever was.
 	Activity Activity
 
+	// Quotas count requests and messages over time. Nil means that nothing is limited so.
+	Quotas Quotas
+	// Counted know more limits in force, for GET /api/limits.
+	Counted []Counted
+
 	// Backups writes backups. Nil means that there are none.
 	Backups Backups
 	// Mail carries messages to people.
@@ -92,6 +97,9 @@ func (d Deps) withDefaults() Deps {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	if d.Quotas == nil {
+		d.Quotas = unlimited{}
+	}
 	if d.Zone == nil {
 		d.Zone = time.UTC
 	}
@@ -151,6 +159,7 @@ type Registry interface {
 	Dashboards
 	Retentions
 	Audits
+	Allowances
 }
 
 // Audits are who did what. Audit never waits, and queries see all that was noted before.

@@ -49,6 +49,9 @@ func (s *Server) post(ctx context.Context, token string, body io.Reader, parse p
 	if err != nil {
 		return err
 	}
+	if err := s.Quotas.Busy(e, true); err != nil { // before the body is read
+		return err
+	}
 	return s.write(ctx, e, body, parse, s.Writer.Write)
 }
 
@@ -56,6 +59,9 @@ func (s *Server) post(ctx context.Context, token string, body io.Reader, parse p
 func (s *Server) GetDeviceAttributes(ctx context.Context, req GetDeviceAttributesRequestObject) (GetDeviceAttributesResponseObject, error) {
 	e, err := s.deviceOf(req.DeviceToken)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Quotas.Message(e, 0); err != nil {
 		return nil, err
 	}
 	client, shared := thingsboard.SelectDeviceAttributes(req.Params.ClientKeys, req.Params.SharedKeys)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/model"
@@ -106,7 +105,7 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 		v = verdictOf(kind)
 		message = model.MessageOf(err, v.fallback)
 		if retry, ok := errors.AsType[*model.RetryError](err); ok {
-			v.retry = strconv.FormatInt(int64((retry.After+time.Second-1)/time.Second), 10)
+			v.retry = strconv.FormatInt(seconds(retry.After), 10)
 		}
 		switch {
 		case kind == model.TooLarge:
@@ -116,12 +115,17 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 			}
 		case v.status == http.StatusUnauthorized && f == deviceForm:
 			return v, "", dst
-		case v.status == http.StatusUnauthorized, errors.Is(err, thingsboard.ErrParameter):
+		case v.status == http.StatusUnauthorized, v.status == http.StatusTooManyRequests, errors.Is(err, thingsboard.ErrParameter):
 			json = f != deviceForm
 		}
 	}
+	rate, isRate := errors.AsType[*model.RateError](err)
 	if !json {
-		return v, "text/plain; charset=utf-8", append(dst, message...)
+		dst = append(dst, message...)
+		if isRate {
+			dst = append(append(append(dst, " ("...), rate.Limit.String()...), ')')
+		}
+		return v, "text/plain; charset=utf-8", dst
 	}
 	limit, limited := errors.AsType[*model.LimitError](err)
 	dst = append(dst, `{"status":`...)
@@ -137,6 +141,10 @@ func appendFailure(dst []byte, f form, err error, now int64) (v verdict, content
 		dst = thingsboard.AppendString(dst, string(limit.Type))
 		dst = append(dst, `,"limit":`...)
 		dst = strconv.AppendInt(dst, limit.Limit, 10)
+	}
+	if isRate {
+		dst = append(dst, `,"limitName":`...)
+		dst = thingsboard.AppendString(dst, rate.Limit.String())
 	}
 	return v, "application/json", append(dst, '}')
 }

@@ -59,7 +59,7 @@ func (s *Server) cors(header http.Header, r *http.Request) (asked bool, err erro
 	default:
 		return asked, nil
 	}
-	header.Set("Access-Control-Expose-Headers", "Retry-After")
+	header.Set("Access-Control-Expose-Headers", "Retry-After, RateLimit, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset")
 	if !asked {
 		return false, nil
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/tidewire/tidewire/mail"
 	"github.com/tidewire/tidewire/mail/mailtest"
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/ratelimit"
 	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/tsdb"
 	"github.com/tidewire/tidewire/views"
@@ -76,6 +77,7 @@ type world struct {
 	auth     *auth.Service
 	pipeline *ingest.Pipeline
 	db       *tsdb.DB
+	rates    *ratelimit.Limiter
 	clock    *clock
 	logged   *strings.Builder
 	broken   *broken
@@ -136,7 +138,8 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	w.db, err = tsdb.Open("db", tsdb.Options{FS: vfs.NewMem(), Now: w.clock.now, Random: random})
 	check(t, err)
 	w.registry.Start(engine{w.db, &views.Copier{Store: w.db, Now: func() int64 { return w.clock.now().UnixMilli() }}})
-	w.pipeline = ingest.New(ingest.Options{Store: w.db, Now: w.clock.now})
+	w.rates = ratelimit.New(ratelimit.Options{Limits: w.registry.TenantLimits, Now: w.clock.now})
+	w.pipeline = ingest.New(ingest.Options{Store: w.db, Now: w.clock.now, Admit: w.rates.Message})
 	w.broken = &broken{Writer: w.pipeline}
 	t.Cleanup(func() {
 		_, err := w.db.Check(context.WithoutCancel(t.Context()))
@@ -151,7 +154,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	deps := api.Deps{
 		Mail: queue, LocalURL: "http://127.0.0.1:8080",
 		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: w.registry,
-		Store: w.db, Writer: w.broken, Activity: w.pipeline,
+		Store: w.db, Writer: w.broken, Activity: w.pipeline, Quotas: w.rates,
 		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			http.Error(rw, "no handshake", http.StatusUpgradeRequired)
 		}),

@@ -34,6 +34,7 @@ import (
 	"github.com/tidewire/tidewire/ingest"
 	"github.com/tidewire/tidewire/mail"
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/ratelimit"
 	"github.com/tidewire/tidewire/registry"
 	"github.com/tidewire/tidewire/subscriptions"
 	"github.com/tidewire/tidewire/subscriptions/ws"
@@ -132,6 +133,7 @@ type parts struct {
 	db       *tsdb.DB
 	pipeline *ingest.Pipeline
 	live     *ws.Server
+	rates    *ratelimit.Limiter
 	finder   *entityquery.Finder
 	mail     *mail.Queue
 	demo     *demonstration
@@ -202,7 +204,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 		return nil, fmt.Errorf("set up authentication: %w", err)
 	}
 	p.guard = auth.NewGuard(p.registry)
+	p.rates = ratelimit.New(ratelimit.Options{Limits: p.registry.TenantLimits, Now: cfg.Now})
 	p.pipeline = ingest.New(ingest.Options{
+		Admit:  p.rates.Message,
 		Store:  p.db,
 		Limits: ingest.Limits{Keys: maxKeys, Points: maxPoints, Bytes: maxBytes},
 		Lookup: p.registry.Lookup,
@@ -331,8 +335,8 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 	}
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline, Finder: p.finder,
-		Backups: p.backups,
-		Live:    p.live, Metrics: p.metrics(), Assets: web.Assets(),
+		Backups: p.backups, Quotas: p.rates, Counted: []api.Counted{seriesCount{p.db}},
+		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies, CORSOrigins: cfg.CORSOrigins,
 		Ready: func() error {
 			if ctx.Err() != nil {

@@ -57,6 +57,9 @@ func (p *parts) metrics() http.Handler {
 		for limit, n := range db.Near {
 			metrics.WriteCounterUint64(w, "tidewire_store_near_limit_total{limit="+strconv.Quote(limit)+"}", uint64(n))
 		}
+		for limit, n := range p.rates.Refused() {
+			metrics.WriteCounterUint64(w, "tidewire_rate_limited_total{limit="+strconv.Quote(limit)+"}", n)
+		}
 		for _, c := range db.Consumers {
 			label := "{consumer=" + strconv.Quote(c.Name) + "}"
 			metrics.WriteGaugeUint64(w, "tidewire_store_consumer_lag_entries"+label, uint64(c.Lag))

@@ -31,6 +31,9 @@ type Options struct {
 	Store Store
 	// Limits bound each set.
 	Limits Limits
+	// Admit says whether a device may send a message of so many points now, and counts it. Nil
+	// means that every device always may.
+	Admit func(e *model.Entity, points int) error
 	// InactivityTimeout is how long a device is active after it was last heard, unless its
 	// attribute inactivityTimeout says otherwise. Zero means 600 s.
 	InactivityTimeout time.Duration
@@ -129,6 +132,16 @@ func (p *Pipeline) write(ctx context.Context, e *model.Entity, itself bool, sets
 			s.Received = now
 		}
 		if err := p.o.Limits.check(s); err != nil {
+			p.count.refused.Add(1)
+			return err
+		}
+	}
+	if itself && p.o.Admit != nil && e.Type == model.EntityDevice {
+		points := 0
+		for _, s := range sets {
+			points += len(s.Cells)
+		}
+		if err := p.o.Admit(e, points); err != nil {
 			p.count.refused.Add(1)
 			return err
 		}

@@ -21,10 +21,19 @@ type TenantLimits struct {
 	Devices, Assets, Customers, Users, Dashboards int64
 	// StorageTTLDays is how long telemetry is kept that does not say it itself.
 	StorageTTLDays int64
+	// Sessions and Subscriptions bound open sockets and what is subscribed to over them.
+	Sessions, Subscriptions SocketLimits
+	// Rates are the limits over time; HasRates says that there is any.
+	Rates    [RateLimitCount][]Rate
+	HasRates bool
 }
 
+// SocketLimits bound what a tenant, each customer, each user and all who hold the same public
+// link may have at once over sockets. Zero means no limit.
+type SocketLimits struct{ Tenant, Customer, User, Public int64 }
+
 // Of returns the limit of a type of entity.
-func (l TenantLimits) Of(t EntityType) int64 {
+func (l *TenantLimits) Of(t EntityType) int64 {
 	switch t {
 	case EntityDevice:
 		return l.Devices

@@ -22,7 +22,7 @@ type directory struct {
 	sessions    *sharded[model.ID, int64] // when each ends, ms
 	views       *sharded[model.EntityID, *model.Window]
 	tokens      *tokenIndex
-	limits      *sharded[model.ID, model.TenantLimits] // of each tenant profile
+	limits      *sharded[model.ID, *model.TenantLimits] // of each tenant profile
 
 	indexes struct {
 		sync.RWMutex
@@ -108,7 +108,7 @@ func newDirectory() *directory {
 		sessions:    newSharded[model.ID, int64](func(k model.ID) byte { return k[15] }),
 		views:       newSharded[model.EntityID, *model.Window](func(k model.EntityID) byte { return k[15] }),
 		tokens:      newTokenIndex(),
-		limits:      newSharded[model.ID, model.TenantLimits](func(k model.ID) byte { return k[15] }),
+		limits:      newSharded[model.ID, *model.TenantLimits](func(k model.ID) byte { return k[15] }),
 	}
 	d.indexes.m = make(map[indexKey]*index)
 	return d

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/tidewire/tidewire/model"
@@ -34,54 +33,98 @@ func tenantProfileByID(ctx context.Context, q queryer, id model.ID) (*model.Tena
 	return p, err
 }
 
-// A tenantConfiguration is what is read of a profile's data.
-type tenantConfiguration struct {
-	Configuration struct {
-		Type                  string `json:"type"`
-		MaxDevices            int64  `json:"maxDevices"`
-		MaxAssets             int64  `json:"maxAssets"`
-		MaxCustomers          int64  `json:"maxCustomers"`
-		MaxUsers              int64  `json:"maxUsers"`
-		MaxDashboards         int64  `json:"maxDashboards"`
-		DefaultStorageTTLDays int64  `json:"defaultStorageTtlDays"`
-	} `json:"configuration"`
-}
-
-// rateLimit is the form of limits over time (contract thingsboard 2.5).
-var rateLimit = regexp.MustCompile(`^([1-9]\d{0,17}:[1-9]\d{0,8}(,|$))*$`)
-
 // maxStorageDays is how far instants reach.
 const maxStorageDays = 365 * 400
 
-// limitsOf reads and checks a profile's data.
-func limitsOf(data []byte) (l model.TenantLimits, err error) {
+// limitsOf reads and checks a profile's data. With an error it returns all the same what can be
+// read: a profile that was saved before a rule was made keeps its other limits.
+func limitsOf(data []byte) (l *model.TenantLimits, err error) {
+	l = new(model.TenantLimits)
 	if data == nil {
 		return l, nil
 	}
-	var c tenantConfiguration
-	var all struct{ Configuration map[string]any }
-	if json.Unmarshal(data, &c) != nil || json.Unmarshal(data, &all) != nil {
+	var all struct {
+		Configuration map[string]json.RawMessage `json:"configuration"`
+	}
+	if json.Unmarshal(data, &all) != nil {
 		return l, model.Invalidf("Tenant profile data is malformed: limits are whole numbers!")
 	}
-	if c.Configuration.Type != "" && c.Configuration.Type != "DEFAULT" {
-		return l, model.Invalidf("Unsupported tenant profile configuration type '%.64s'!", c.Configuration.Type)
+	c := all.Configuration
+	var kind string
+	if raw := c["type"]; raw != nil && (json.Unmarshal(raw, &kind) != nil || kind != "" && kind != "DEFAULT") {
+		err = model.Invalidf("Unsupported tenant profile configuration type '%.64s'!", cmp.Or(kind, string(raw)))
 	}
-	for name, v := range all.Configuration {
-		text, isText := v.(string)
-		number, isNumber := v.(float64)
-		switch {
-		case strings.Contains(name, "RateLimit") && isText && (!rateLimit.MatchString(text) || strings.HasSuffix(text, ",")):
-			return l, model.Invalidf("Tenant profile: '%.64s' is not of the form count:seconds,count:seconds!", name)
-		case (strings.HasPrefix(name, "max") || strings.HasSuffix(name, "TtlDays")) && isNumber && number < 0:
-			return l, model.Invalidf("Tenant profile: '%.64s' can't be negative!", name)
+	for _, n := range []struct {
+		name string
+		to   *int64
+	}{
+		{"maxDevices", &l.Devices},
+		{"maxAssets", &l.Assets},
+		{"maxCustomers", &l.Customers},
+		{"maxUsers", &l.Users},
+		{"maxDashboards", &l.Dashboards},
+		{"defaultStorageTtlDays", &l.StorageTTLDays},
+		{"maxWsSessionsPerTenant", &l.Sessions.Tenant},
+		{"maxWsSessionsPerCustomer", &l.Sessions.Customer},
+		{"maxWsSessionsPerRegularUser", &l.Sessions.User},
+		{"maxWsSessionsPerPublicUser", &l.Sessions.Public},
+		{"maxWsSubscriptionsPerTenant", &l.Subscriptions.Tenant},
+		{"maxWsSubscriptionsPerCustomer", &l.Subscriptions.Customer},
+		{"maxWsSubscriptionsPerRegularUser", &l.Subscriptions.User},
+		{"maxWsSubscriptionsPerPublicUser", &l.Subscriptions.Public},
+	} {
+		if raw := c[n.name]; raw != nil && json.Unmarshal(raw, n.to) != nil {
+			err, *n.to = model.Invalidf("Tenant profile data is malformed: limits are whole numbers!"), 0
 		}
 	}
-	n := &c.Configuration
-	if n.DefaultStorageTTLDays > maxStorageDays {
-		return l, model.Invalidf("Tenant profile: 'defaultStorageTtlDays' can't be more than %d!", maxStorageDays)
+	for i := range l.Rates {
+		name := model.RateLimit(i).String()
+		rates, wrong := ratesOf(c[name])
+		if wrong != nil {
+			err = model.Invalidf("Tenant profile: '%s' %s!", name, wrong)
+		}
+		l.Rates[i], l.HasRates = rates, l.HasRates || len(rates) > 0
 	}
-	return model.TenantLimits{Devices: n.MaxDevices, Assets: n.MaxAssets, Customers: n.MaxCustomers, Users: n.MaxUsers,
-		Dashboards: n.MaxDashboards, StorageTTLDays: n.DefaultStorageTTLDays}, nil
+	if l.StorageTTLDays > maxStorageDays {
+		err = model.Invalidf("Tenant profile: 'defaultStorageTtlDays' can't be more than %d!", maxStorageDays)
+	}
+	if wrong := checkOthers(c); wrong != nil {
+		err = wrong
+	}
+	return l, err
+}
+
+// ratesOf reads one limit over time; null is none.
+func ratesOf(raw json.RawMessage) ([]model.Rate, error) {
+	var text *string
+	if raw != nil && json.Unmarshal(raw, &text) != nil {
+		return nil, model.Invalidf("is no text")
+	}
+	if text == nil {
+		return nil, nil
+	}
+	return model.ParseRates(*text)
+}
+
+// checkOthers looks also at limits that are only kept for clients: what is impossible is a slip.
+func checkOthers(c map[string]json.RawMessage) error {
+	for name, raw := range c {
+		var v any
+		if json.Unmarshal(raw, &v) != nil {
+			continue
+		}
+		text, isText := v.(string)
+		number, isNumber := v.(float64)
+		if (strings.HasPrefix(name, "max") || strings.HasSuffix(name, "TtlDays")) && isNumber && number < 0 {
+			return model.Invalidf("Tenant profile: '%.64s' can't be negative!", name)
+		}
+		if strings.Contains(name, "RateLimit") && isText {
+			if _, err := model.ParseRates(text); err != nil {
+				return model.Invalidf("Tenant profile: '%.64s' %s!", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // SaveTenantProfile creates a tenant profile when its ID is zero and updates it otherwise.
@@ -264,21 +307,30 @@ func (r *Registry) loadTenantProfiles(ctx context.Context) error {
 }
 
 // TenantLimits returns, from memory, what the profile of a tenant allows. A tenant that does
-// not exist has no limits.
-func (r *Registry) TenantLimits(t model.TenantID) model.TenantLimits {
+// not exist has no limits. They are shared and must not be changed.
+func (r *Registry) TenantLimits(t model.TenantID) *model.TenantLimits {
 	e, ok := r.dir.entities.get(model.EntityID(t))
 	if !ok {
-		return model.TenantLimits{}
+		return noLimits
 	}
-	limits, _ := r.dir.limits.get(e.ProfileID)
-	return limits
+	if limits, ok := r.dir.limits.get(e.ProfileID); ok {
+		return limits
+	}
+	return noLimits
+}
+
+var noLimits = new(model.TenantLimits)
+
+// Count returns, from memory, how many entities of a type a tenant has.
+func (r *Registry) Count(t model.TenantID, typ model.EntityType) int64 {
+	return int64(len(r.dir.index(t, typ, false).list()))
 }
 
 // mayAdd refuses one entity more than a tenant's profile allows. Who has the turn to write
 // counts exactly.
 func (r *Registry) mayAdd(t model.TenantID, typ model.EntityType) error {
 	limit := r.TenantLimits(t).Of(typ)
-	if limit > 0 && int64(len(r.dir.index(t, typ, true).list())) >= limit {
+	if limit > 0 && r.Count(t, typ) >= limit {
 		return &model.LimitError{Type: typ, Limit: limit}
 	}
 	return nil

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,7 +13,7 @@ import (
 func TestTenantProfileComesBackAsSaved(t *testing.T) {
 	f := open(t)
 	p := &model.TenantProfile{Name: "Small", Description: "d", Isolated: true,
-		Data: []byte(`{"configuration":{"type":"DEFAULT","maxDevices":2,"defaultStorageTtlDays":30,"tenantServerRestLimitsConfiguration":"", "x":9007199254740993}}`)}
+		Data: []byte(`{"configuration":{"type":"DEFAULT","maxDevices":2,"defaultStorageTtlDays":30,"tenantServerRestLimitsConfiguration":"","customerServerRestLimitsConfiguration":null,"maxWsSessionsPerRegularUser":3,"transportDeviceMsgRateLimit":"10:1,100:60", "x":9007199254740993}}`)}
 	check(t, f.SaveTenantProfile(t.Context(), p))
 	tenant := &model.Tenant{Title: "Tiny", Region: "EU", Profile: p.ID}
 	check(t, f.SaveTenant(t.Context(), tenant))
@@ -22,11 +23,13 @@ func TestTenantProfileComesBackAsSaved(t *testing.T) {
 		if diff := cmp.Diff(p, got); diff != "" {
 			t.Errorf("-saved +found:\n%s", diff)
 		}
-		if l := f.TenantLimits(tenant.ID); l != (model.TenantLimits{Devices: 2, StorageTTLDays: 30}) {
-			t.Errorf("limits %+v", l)
+		want := &model.TenantLimits{Devices: 2, StorageTTLDays: 30, HasRates: true, Sessions: model.SocketLimits{User: 3}}
+		want.Rates[model.DeviceMessages] = []model.Rate{{Count: 10, Window: time.Second}, {Count: 100, Window: time.Minute}}
+		if diff := cmp.Diff(want, f.TenantLimits(tenant.ID)); diff != "" {
+			t.Errorf("limits: -wanted +found:\n%s", diff)
 		}
-		if l := f.TenantLimits(f.tenant); l != (model.TenantLimits{}) {
-			t.Errorf("limits of the default profile %+v", l)
+		if diff := cmp.Diff(new(model.TenantLimits), f.TenantLimits(f.tenant)); diff != "" {
+			t.Errorf("limits of the default profile: -wanted +found:\n%s", diff)
 		}
 		again, err := f.Tenant(t.Context(), tenant.ID)
 		check(t, err)
@@ -78,6 +81,11 @@ func TestTenantProfileRules(t *testing.T) {
 		refuse(data(`{"transportTenantMsgRateLimit":"`+limit+`"}`), model.Invalid,
 			"Tenant profile: 'transportTenantMsgRateLimit' is not of the form count:seconds,count:seconds!")
 	}
+	refuse(data(`{"tenantServerRestLimitsConfiguration":"10"}`), model.Invalid,
+		"Tenant profile: 'tenantServerRestLimitsConfiguration' is not of the form count:seconds,count:seconds!")
+	refuse(data(`{"tenantServerRestLimitsConfiguration":10}`), model.Invalid, "Tenant profile: 'tenantServerRestLimitsConfiguration' is no text!")
+	refuse(data(`{"transportGatewayMsgRateLimit":"1:1,1:1,1:1,1:1,1:1,1:1,1:1,1:1,1:1"}`), model.Invalid,
+		"Tenant profile: 'transportGatewayMsgRateLimit' has more than 8 windows!")
 	fine := data(`{"transportTenantMsgRateLimit":"100:1,2000:60","transportDeviceMsgRateLimit":""}`)
 	check(t, f.SaveTenantProfile(t.Context(), &fine))
 

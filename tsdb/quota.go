@@ -138,6 +138,14 @@ func putSeries(batch *pebble.Batch, rows map[model.TenantID]int64) (err error) {
 	return err
 }
 
+// TenantSeries returns how many keys all entities of a tenant have, and how many they may have.
+func (db *DB) TenantSeries(tenant model.TenantID) (have, most int64) {
+	return db.series.of(tenant), db.tenantLimit(tenant)
+}
+
+// DeviceSeries returns how many keys an entity may have in one scope.
+func (db *DB) DeviceSeries() int64 { return int64(db.options.Limits.DeviceSeries) }
+
 func (db *DB) tenantLimit(tenant model.TenantID) int64 {
 	if of := db.options.TenantSeries; of != nil {
 		if n := of(tenant); n > 0 {

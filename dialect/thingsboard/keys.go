@@ -12,14 +12,15 @@ const (
 	malformedKey = "Validation error: key is malformed"
 )
 
-const maxKeyLength = 255 // characters
+// MaxKeyLength is how many characters a key may have (contract 4.3).
+const MaxKeyLength = 255
 
 // checkKey holds key against the rules of 4.3.
 func checkKey(key string) error {
 	if strings.TrimSpace(key) == "" {
 		return &problem{badKey, blankKey}
 	}
-	if len(key) > maxKeyLength && utf8.RuneCountInString(key) > maxKeyLength {
+	if len(key) > MaxKeyLength && utf8.RuneCountInString(key) > MaxKeyLength {
 		return &problem{badKey, longKey}
 	}
 	if hasMarkup(key) {

@@ -51,7 +51,7 @@ func (p *HistoryParams) IsHistory() bool { return p.StartTS != nil && p.EndTS !=
 
 const (
 	defaultLimit      = 100
-	defaultMaxBuckets = 700
+	DefaultMaxBuckets = 700
 	minGuardStep      = 1000 // ms
 
 	hour = int64(3600 * 1000)
@@ -121,7 +121,7 @@ func (p *HistoryParams) RangeQuery(o QueryOptions) (model.RangeQuery, error) {
 		step = unit.step
 	}
 	n := span(q.From, q.To) / step
-	if n < 0 || n > cmp.Or(o.MaxBuckets, defaultMaxBuckets) {
+	if n < 0 || n > cmp.Or(o.MaxBuckets, DefaultMaxBuckets) {
 		return q, model.Invalidf("Incorrect TsKvQuery. Number of intervals is to high - %d. "+
 			"Please increase 'interval' parameter for your query or reduce the time range of the query.", n)
 	}

@@ -16,6 +16,7 @@ var Ours = map[string][]string{
 	"auth":                       {"model"},
 	"dialect/thingsboard":        {"model"},
 	"ingest":                     {"model"},
+	"ratelimit":                  {"model"},
 	"entityquery":                {"model"},
 	"views":                      {"model"},
 	"mail":                       {"model"},

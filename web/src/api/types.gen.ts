@@ -97,6 +97,10 @@ export type Error = {
      * With code 41 - how many are allowed.
      */
     limit?: number;
+    /**
+     * With code 33 - the limit that was met, by its name at `/api/limits`.
+     */
+    limitName?: string;
 };
 
 /**
@@ -1221,6 +1225,48 @@ export type BackupStatus = {
     error: string;
 };
 
+export type LimitList = {
+    limits: Array<LimitUse>;
+};
+
+/**
+ * A limit in force.
+ */
+export type LimitUse = {
+    /**
+     * Its name, also in errors and headers.
+     */
+    name: string;
+    /**
+     * Whose use counts together.
+     */
+    scope: 'SERVER' | 'TENANT' | 'CUSTOMER' | 'USER' | 'DEVICE' | 'SESSION';
+    /**
+     * What is counted.
+     */
+    unit: string;
+    /**
+     * How many are allowed.
+     */
+    limit: number;
+    /**
+     * Seconds in which so many are allowed; null when the limit is not over time.
+     */
+    window: number | null;
+    /**
+     * What counts at present; null when each request counts by itself.
+     */
+    used: number | null;
+    /**
+     * How many may follow at once.
+     */
+    remaining: number | null;
+    /**
+     * Seconds until all are there again; of limits over time.
+     */
+    reset: number | null;
+};
+
 export type SystemParams = {
     userTokenAccessEnabled: boolean;
     allowedDashboardIds: Array<string>;
@@ -1536,7 +1582,7 @@ export type LoginErrors = {
      */
     401: Error;
     /**
-     * Error code 33.
+     * Error code 33 - a limit over time was met, and nothing was done.
      */
     429: Error;
     /**
@@ -8187,6 +8233,56 @@ export type GetMaxDatapointsLimitResponses = {
 };
 
 export type GetMaxDatapointsLimitResponse = GetMaxDatapointsLimitResponses[keyof GetMaxDatapointsLimitResponses];
+
+export type GetLimitsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Adds the limits of a device the caller may read.
+         */
+        deviceId?: string;
+    };
+    url: '/api/limits';
+};
+
+export type GetLimitsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Error code 33 - a limit over time was met, and nothing was done.
+     */
+    429: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetLimitsError = GetLimitsErrors[keyof GetLimitsErrors];
+
+export type GetLimitsResponses = {
+    /**
+     * The limits.
+     */
+    200: LimitList;
+};
+
+export type GetLimitsResponse = GetLimitsResponses[keyof GetLimitsResponses];
 
 export type GetSystemParamsData = {
     body?: never;
