@@ -329,6 +329,36 @@ func (e IntervalType) Valid() bool {
 	}
 }
 
+// Defines values for LimitUseScope.
+const (
+	LimitUseScopeCUSTOMER LimitUseScope = "CUSTOMER"
+	LimitUseScopeDEVICE   LimitUseScope = "DEVICE"
+	LimitUseScopeSERVER   LimitUseScope = "SERVER"
+	LimitUseScopeSESSION  LimitUseScope = "SESSION"
+	LimitUseScopeTENANT   LimitUseScope = "TENANT"
+	LimitUseScopeUSER     LimitUseScope = "USER"
+)
+
+// Valid indicates whether the value is a known member of the LimitUseScope enum.
+func (e LimitUseScope) Valid() bool {
+	switch e {
+	case LimitUseScopeCUSTOMER:
+		return true
+	case LimitUseScopeDEVICE:
+		return true
+	case LimitUseScopeSERVER:
+		return true
+	case LimitUseScopeSESSION:
+		return true
+	case LimitUseScopeTENANT:
+		return true
+	case LimitUseScopeUSER:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProvisionType.
 const (
 	ProvisionTypeALLOWCREATENEWDEVICES      ProvisionType = "ALLOW_CREATE_NEW_DEVICES"
@@ -1344,6 +1374,41 @@ type FreeObject = json.RawMessage
 
 // IntervalType defines model for IntervalType.
 type IntervalType string
+
+// LimitList defines model for LimitList.
+type LimitList struct {
+	Limits []LimitUse `json:"limits"`
+}
+
+// LimitUse A limit in force.
+type LimitUse struct {
+	// Limit How many are allowed.
+	Limit int64 `json:"limit"`
+
+	// Name Its name, also in errors and headers.
+	Name string `json:"name"`
+
+	// Remaining How many may follow at once.
+	Remaining *int64 `json:"remaining"`
+
+	// Reset Seconds until all are there again; of limits over time.
+	Reset *int64 `json:"reset"`
+
+	// Scope Whose use counts together.
+	Scope LimitUseScope `json:"scope"`
+
+	// Unit What is counted.
+	Unit string `json:"unit"`
+
+	// Used What counts at present; null when each request counts by itself.
+	Used *int64 `json:"used"`
+
+	// Window Seconds in which so many are allowed; null when the limit is not over time.
+	Window *int64 `json:"window"`
+}
+
+// LimitUseScope Whose use counts together.
+type LimitUseScope string
 
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {
@@ -2491,6 +2556,12 @@ type FindEntityKeysParams struct {
 
 	// Scope The one scope of attributes to look at.
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
+}
+
+// GetLimitsParams defines parameters for GetLimits.
+type GetLimitsParams struct {
+	// DeviceID Adds the limits of a device the caller may read.
+	DeviceID *model.ID `form:"deviceId,omitempty" json:"deviceId,omitempty"`
 }
 
 // ActivateUserParams defines parameters for ActivateUser.
@@ -4297,6 +4368,14 @@ type ClientInterface interface {
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityView(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetLimits The limits in force for the caller, and what is used of them
+	//
+	// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
+	// server. A limit that is not set is not listed.
+	//
+	// Corresponds with GET /api/limits (the `GetLimits` operationId).
+	GetLimits(ctx context.Context, params *GetLimitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ActivateUserWithBody Set the first password of an invited user
 	//
 	// Takes any type of body and a specified content type.
@@ -4784,7 +4863,12 @@ type ClientInterface interface {
 	// SaveTenantProfileWithBody Create or update a tenant profile
 	//
 	// Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-	// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+	// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+	// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+	// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+	// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+	// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+	// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4794,7 +4878,12 @@ type ClientInterface interface {
 	// SaveTenantProfile Create or update a tenant profile
 	//
 	// Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-	// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+	// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+	// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+	// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+	// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+	// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+	// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6725,6 +6814,24 @@ func (c *Client) GetEntityView(ctx context.Context, entityViewID EntityViewID, r
 	return c.Client.Do(req)
 }
 
+// GetLimits The limits in force for the caller, and what is used of them
+//
+// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
+// server. A limit that is not set is not listed.
+//
+// Corresponds with GET /api/limits (the `GetLimits` operationId).
+func (c *Client) GetLimits(ctx context.Context, params *GetLimitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLimitsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ActivateUserWithBody Set the first password of an invited user
 //
 // Takes any type of body and a specified content type.
@@ -7852,7 +7959,12 @@ func (c *Client) GetTenantUsers(ctx context.Context, tenantID TenantID, params *
 // SaveTenantProfileWithBody Create or update a tenant profile
 //
 // Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7872,7 +7984,12 @@ func (c *Client) SaveTenantProfileWithBody(ctx context.Context, contentType stri
 // SaveTenantProfile Create or update a tenant profile
 //
 // Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13038,6 +13155,60 @@ func NewGetEntityViewRequest(server string, entityViewID EntityViewID) (*http.Re
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLimitsRequest constructs an http.Request for the GetLimits method
+func NewGetLimitsRequest(server string, params *GetLimitsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/limits")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DeviceID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "deviceId", *params.DeviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -18647,6 +18818,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityViewWithResponse(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*GetEntityViewResponse, error)
 
+	// GetLimitsWithResponse The limits in force for the caller, and what is used of them
+	//
+	// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
+	// server. A limit that is not set is not listed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/limits (the `GetLimits` operationId).
+	GetLimitsWithResponse(ctx context.Context, params *GetLimitsParams, reqEditors ...RequestEditorFn) (*GetLimitsResponse, error)
+
 	// ActivateUserWithBodyWithResponse Set the first password of an invited user
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19198,7 +19379,12 @@ type ClientWithResponsesInterface interface {
 	// SaveTenantProfileWithBodyWithResponse Create or update a tenant profile
 	//
 	// Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-	// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+	// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+	// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+	// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+	// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+	// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+	// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19208,7 +19394,12 @@ type ClientWithResponsesInterface interface {
 	// SaveTenantProfileWithResponse Create or update a tenant profile
 	//
 	// Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-	// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+	// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+	// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+	// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+	// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+	// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+	// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -22992,6 +23183,47 @@ func (r GetEntityViewResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetEntityViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLimitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LimitList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLimitsResponse) GetJSON200() *LimitList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLimitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLimitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLimitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLimitsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27347,6 +27579,22 @@ func (c *ClientWithResponses) GetEntityViewWithResponse(ctx context.Context, ent
 	return ParseGetEntityViewResponse(rsp)
 }
 
+// GetLimitsWithResponse The limits in force for the caller, and what is used of them
+//
+// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
+// server. A limit that is not set is not listed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/limits (the `GetLimits` operationId).
+func (c *ClientWithResponses) GetLimitsWithResponse(ctx context.Context, params *GetLimitsParams, reqEditors ...RequestEditorFn) (*GetLimitsResponse, error) {
+	rsp, err := c.GetLimits(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLimitsResponse(rsp)
+}
+
 // ActivateUserWithBodyWithResponse Set the first password of an invited user
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -28282,7 +28530,12 @@ func (c *ClientWithResponses) GetTenantUsersWithResponse(ctx context.Context, te
 // SaveTenantProfileWithBodyWithResponse Create or update a tenant profile
 //
 // Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -28298,7 +28551,12 @@ func (c *ClientWithResponses) SaveTenantProfileWithBodyWithResponse(ctx context.
 // SaveTenantProfileWithResponse Create or update a tenant profile
 //
 // Of `profileData.configuration` the server reads `maxDevices`, `maxAssets`, `maxCustomers`,
-// `maxUsers`, `maxDashboards` and `defaultStorageTtlDays`; 0 means no limit. It keeps the rest as sent.
+// `maxUsers`, `maxDashboards`, `defaultStorageTtlDays`, `maxWsSessionsPer…` and `maxWsSubscriptionsPer…` (`Tenant`,
+// `Customer`, `RegularUser`, `PublicUser`); 0 means no limit. Limits over time have the form `10:1,100:60`, ten a
+// second and a hundred a minute, and are empty for none: `tenantServerRestLimitsConfiguration`,
+// `customerServerRestLimitsConfiguration`, `userServerRestLimitsConfiguration`, `transportTenantMsgRateLimit`,
+// `transportTenantTelemetryMsgRateLimit`, `transportTenantTelemetryDataPointsRateLimit`, the same three with
+// `Device`, `wsUpdatesPerSessionRateLimit` and `wsCommandsPerSessionRateLimit`. It keeps the rest as sent.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -30919,6 +31177,32 @@ func ParseGetEntityViewResponse(rsp *http.Response) (*GetEntityViewResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest EntityView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLimitsResponse parses an HTTP response from a GetLimitsWithResponse call
+func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLimitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LimitList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
