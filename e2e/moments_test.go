@@ -336,6 +336,9 @@ func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
 	struck := map[tsdb.Moment]int{}
 	done := 0
 	for round := range each {
+		if each > 1 {
+			t.Logf("round %d of %d: %d kills struck so far", round, each, done)
+		}
 		for _, m := range tsdb.Moments {
 			n := 1 + r.rng.IntN(2) // most are rare
 			switch m {
@@ -371,6 +374,9 @@ func TestAcknowledgedPointsSurviveAKillAtEveryMoment(t *testing.T) {
 	for ; done < kills; done++ {
 		r.die("", 0, 1+r.rng.Int64N(600))
 		r.judge(fmt.Sprint("kill ", done), done%10 == 0)
+		if done%50 == 0 {
+			t.Logf("%d kills struck so far", done)
+		}
 	}
 	r.judge("at last", true)
 	for _, m := range tsdb.Moments {
