@@ -1263,6 +1263,30 @@ type LoginRequest struct {
 	Username string `json:"username"`
 }
 
+// Loss What may be missing. What stands there since may be older than it was: the last delete or
+// correction before the damage may be undone.
+type Loss struct {
+	// Cause What was damaged.
+	Cause string `json:"cause"`
+
+	// EndTS Exclusive.
+	EndTS    int64     `json:"endTs"`
+	EntityID *model.ID `json:"entityId"`
+
+	// FoundTS When it was found.
+	FoundTS int64 `json:"foundTs"`
+
+	// Keys Those that may lack something.
+	Keys []string `json:"keys"`
+
+	// Scope Null where it is not known.
+	Scope   *string `json:"scope"`
+	StartTS int64   `json:"startTs"`
+
+	// TenantID Null where it is not known whose it was.
+	TenantID *model.ID `json:"tenantId"`
+}
+
 // NullableEntityID A reference to an entity, or none.
 type NullableEntityID struct {
 	// EntityType Kind of an entity.
@@ -3574,6 +3598,9 @@ type ServerInterface interface {
 	// StartBackup Back up everything the server keeps
 	// (POST /api/system/backup)
 	StartBackup(ctx echo.Context) error
+	// GetLosses List what damage on disk has taken
+	// (GET /api/system/losses)
+	GetLosses(ctx echo.Context) error
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx echo.Context) error
@@ -6834,6 +6861,15 @@ func (w *ServerInterfaceWrapper) StartBackup(ctx echo.Context) error {
 	return err
 }
 
+// GetLosses converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLosses(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLosses(ctx)
+	return err
+}
+
 // GetSystemParams converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSystemParams(ctx echo.Context) error {
 	var err error
@@ -8157,6 +8193,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
 	router.GET(options.BaseURL+"/api/system/backup", wrapper.GetBackup, options.OperationMiddlewares["getBackup"]...)
 	router.POST(options.BaseURL+"/api/system/backup", wrapper.StartBackup, options.OperationMiddlewares["startBackup"]...)
+	router.GET(options.BaseURL+"/api/system/losses", wrapper.GetLosses, options.OperationMiddlewares["getLosses"]...)
 	router.GET(options.BaseURL+"/api/system/params", wrapper.GetSystemParams, options.OperationMiddlewares["getSystemParams"]...)
 	router.POST(options.BaseURL+"/api/tenant", wrapper.SaveTenant, options.OperationMiddlewares["saveTenant"]...)
 	router.DELETE(options.BaseURL+"/api/tenant/:tenantId", wrapper.DeleteTenant, options.OperationMiddlewares["deleteTenant"]...)
@@ -11082,6 +11119,27 @@ func (response StartBackup200JSONResponse) VisitStartBackupResponse(w http.Respo
 	return err
 }
 
+type GetLossesRequestObject struct {
+}
+
+type GetLossesResponseObject interface {
+	VisitGetLossesResponse(w http.ResponseWriter) error
+}
+
+type GetLosses200JSONResponse []Loss
+
+func (response GetLosses200JSONResponse) VisitGetLossesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSystemParamsRequestObject struct {
 }
 
@@ -12329,6 +12387,9 @@ type StrictServerInterface interface {
 	// StartBackup Back up everything the server keeps
 	// (POST /api/system/backup)
 	StartBackup(ctx context.Context, request StartBackupRequestObject) (StartBackupResponseObject, error)
+	// GetLosses List what damage on disk has taken
+	// (GET /api/system/losses)
+	GetLosses(ctx context.Context, request GetLossesRequestObject) (GetLossesResponseObject, error)
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx context.Context, request GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error)
@@ -16019,6 +16080,29 @@ func (sh *strictHandler) StartBackup(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(StartBackupResponseObject); ok {
 		return validResponse.VisitStartBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLosses operation middleware
+func (sh *strictHandler) GetLosses(ctx echo.Context) error {
+	var request GetLossesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLosses(ctx.Request().Context(), request.(GetLossesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLosses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLossesResponseObject); ok {
+		return validResponse.VisitGetLossesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

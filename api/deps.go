@@ -34,6 +34,7 @@ type Deps struct {
 
 	// Backups writes backups. Nil means that there are none.
 	Backups Backups
+	Losses  Losses // what damage has taken
 	// Mail carries messages to people.
 	Mail Mail
 
@@ -320,6 +321,12 @@ type Dashboards interface {
 	DeleteDashboard(context.Context, model.TenantID, model.EntityID) error
 	Dashboards(context.Context, model.TenantID, model.DashboardFilter, model.PageLink) (model.Page[model.DashboardRecord], error)
 	AssignDashboard(ctx context.Context, t model.TenantID, id model.EntityID, c model.CustomerID, assigned bool) (*model.DashboardRecord, error)
+}
+
+// Losses knows what damage on disk has taken.
+type Losses interface {
+	// Losses lists it, oldest first.
+	Losses() []model.Loss
 }
 
 // Backups writes copies of everything the server keeps.

@@ -182,6 +182,7 @@ var rows = map[string]row{
 	"GET /api/dashboard/maxDatapointsLimit": {"/api/dashboard/maxDatapointsLimit", "", 401, 200, 200},
 	"GET /api/limits":                       {"/api/limits?deviceId={owned}", "", 401, 404, 403},
 	"GET /api/system/params":                {"/api/system/params", "", 401, 200, 200},
+	"GET /api/system/losses":                {"/api/system/losses", "", 401, 403, 403},
 	"GET /api/system/backup":                {"/api/system/backup", "", 401, 403, 403},
 	"POST /api/system/backup":               {"/api/system/backup", "{}", 401, 403, 403},
 

@@ -154,7 +154,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	deps := api.Deps{
 		Mail: queue, LocalURL: "http://127.0.0.1:8080",
 		Auth: w.auth, Guard: auth.NewGuard(w.registry), Registry: w.registry,
-		Store: w.db, Writer: w.broken, Activity: w.pipeline, Quotas: w.rates,
+		Store: w.db, Losses: w.db, Writer: w.broken, Activity: w.pipeline, Quotas: w.rates,
 		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			http.Error(rw, "no handshake", http.StatusUpgradeRequired)
 		}),

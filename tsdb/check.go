@@ -96,7 +96,7 @@ func (c *checker) run() (err error) {
 			c.problem("unknown group %d is to be reclaimed", group)
 		}
 	}
-	if err := eachLoss(c.store, func(_ uint64, l Loss) error { c.report.Losses = append(c.report.Losses, l); return nil }); err != nil {
+	if err := eachLoss(c.store, func(_ uint64, l model.Loss) error { c.report.Losses = append(c.report.Losses, l); return nil }); err != nil {
 		return err
 	}
 	for _, step := range []func() error{c.checkNames, c.checkCatalog, c.checkStates, c.checkRowGroups, c.checkPages, c.checkRevisions} {
@@ -153,12 +153,12 @@ func (c *checker) walk(space byte, from []byte, fn func(key, value []byte) error
 		}
 	}
 	if err := iter.Error(); err != nil {
-		next, ok := c.beyond(space, at, err)
+		next, ok, failed := c.beyond(space, at, err)
 		closed := iter.Close() // says the same once more
 		if !ok {
 			return nil, errors.Join(err, closed)
 		}
-		return next, nil
+		return next, failed
 	}
 	return nil, iter.Close()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/entry"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
+	"github.com/tidewire/tidewire/tsdb/internal/scan"
 )
 
 // CheckDir verifies the store in dir, which nobody has open, without changing a byte of it: it
@@ -87,7 +88,7 @@ func (u unwritable) Lock(name string) (io.Closer, error) {
 func (unwritable) MkdirAll(string, os.FileMode) error { return nil }
 
 // lost reports what may have stood in a damaged span of a keyspace.
-func (c *checker) lost(space byte, span keySpan, cause error) {
+func (c *checker) lost(space byte, span keySpan, cause error) error {
 	c.torn = true
 	cause = fmt.Errorf("%w: %w", ErrCorrupt, cause)
 	switch space {
@@ -98,6 +99,10 @@ func (c *checker) lost(space byte, span keySpan, cause error) {
 				continue
 			}
 			if from, to, ok := span.instants(space, number); ok {
+				to, err := reach(c.store, number, to, c.damage)
+				if err != nil {
+					return err
+				}
 				c.place(number, from, to, cause)
 			}
 		}
@@ -111,6 +116,18 @@ func (c *checker) lost(space byte, span keySpan, cause error) {
 	default:
 		c.problem("keyspace %c from %x to %x: %w", space, span.start, span.end, cause)
 	}
+	return nil
+}
+
+// reach returns where row groups of a group end that start before an instant, of which the last
+// cannot be read.
+func reach(r pebble.Reader, group uint64, to int64, d *damages) (_ int64, err error) {
+	c, err := newCursor(r, scan.RowGroups, group, d)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return scan.Reach(c, to)
 }
 
 // place reports damage to the points of a group.
@@ -156,18 +173,17 @@ func rowGroupEnd(k rowgroup.Key) int64 { return partitionStart(k.Partition + 1) 
 
 // beyond returns where a walk of a keyspace that failed at key goes on, having reported what
 // lies between; false when the failure is none of damage.
-func (c *checker) beyond(space byte, at []byte, err error) (next []byte, ok bool) {
-	if c.damage == nil || pebble.ExtractDataCorruptionInfo(err) == nil {
-		return nil, false
+func (c *checker) beyond(space byte, at []byte, damage error) (next []byte, ok bool, err error) {
+	if c.damage == nil || pebble.ExtractDataCorruptionInfo(damage) == nil {
+		return nil, false, nil
 	}
-	c.damage.learn(err)
+	c.damage.learn(damage)
 	for _, s := range c.damage.spans() {
 		if bytes.Compare(s.end, at) > 0 {
-			c.lost(space, s, err)
-			return s.end, true
+			return s.end, true, c.lost(space, s, damage)
 		}
 	}
-	return nil, false
+	return nil, false, nil
 }
 
 // zeros is what a store would be named with that must not be made.

@@ -46,6 +46,7 @@ type DB struct {
 	bell      bell
 	cursors   cursors
 	series    census
+	losses    losses
 	floor     *floor
 	failures  *failures
 	warnings  warnings
@@ -128,7 +129,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	db.flushed.Store(uint64(flush.position))
 	db.options.LogMax = logMax(db.options, dir)
 	db.commit.gen, db.commit.nextGroup = 1, flush.nextGroup
-	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst), db.series.load(db)); err != nil {
+	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst), db.series.load(db), db.losses.load(db.store)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	db.columns = newColumns(db)
@@ -293,6 +294,9 @@ func (db *DB) Stats() Stats {
 	db.floor.look(written)
 	s.FreeBytes, s.NoSpace = db.floor.free.Load(), db.floor.low.Load()
 	s.Failures, _ = db.failures.so()
+	db.losses.mu.Lock()
+	s.Losses = int64(len(db.losses.rows))
+	db.losses.mu.Unlock()
 	s.Series, s.Near = db.series.count(), db.warnings.counts()
 	db.commit.Lock()
 	s.LogBytes = db.commit.logBytes

@@ -5,36 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
-
-// A Loss says what a repair could not bring back. What stands there since may be older than
-// it was: what was deleted or corrected last before the damage may be as it was before that.
-type Loss struct {
-	Tenant model.TenantID `json:"tenant"`
-	Entity model.EntityID `json:"entity"` // zero: it is not known whose it was
-	Scope  model.Scope    `json:"scope"`
-	Keys   []string       `json:"keys"` // those that may have lost something; none: all
-	From   int64          `json:"from"` // ms
-	To     int64          `json:"to"`   // ms, exclusive
-	Found  int64          `json:"found"`
-	Cause  string         `json:"cause"`
-}
-
-func (l Loss) String() string {
-	when := time.UnixMilli(l.Found).UTC().Format(time.RFC3339)
-	if l.Entity == (model.EntityID{}) {
-		return fmt.Sprintf("lost: %s (found %s)", l.Cause, when)
-	}
-	d := model.Damage{Tenant: l.Tenant, Entity: l.Entity, Scope: l.Scope, Keys: l.Keys, From: l.From, To: l.To}
-	return fmt.Sprintf("lost: %s, tenant %s (found %s; %s)", d, l.Tenant, when, l.Cause)
-}
 
 // metaLoss begins the name of the row of a loss, which ends with its number <8>: JSON of a Loss.
 const metaLoss = "loss/"
@@ -47,7 +26,7 @@ func lossKey(n uint64) []byte {
 }
 
 // eachLoss calls fn with the losses there are rows of, oldest first.
-func eachLoss(r pebble.Reader, fn func(n uint64, l Loss) error) (err error) {
+func eachLoss(r pebble.Reader, fn func(n uint64, l model.Loss) error) (err error) {
 	prefix := keys.AppendMeta(nil, metaLoss)
 	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: append(keys.AppendMeta(nil, strings.TrimSuffix(metaLoss, "/")), '/'+1)})
 	if err != nil {
@@ -55,7 +34,7 @@ func eachLoss(r pebble.Reader, fn func(n uint64, l Loss) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	for iter.First(); iter.Valid(); iter.Next() {
-		var l Loss
+		var l model.Loss
 		if err := json.Unmarshal(iter.Value(), &l); err != nil || len(iter.Key()) != len(prefix)+8 {
 			return fmt.Errorf("%w: loss %x", ErrCorrupt, iter.Key())
 		}
@@ -66,34 +45,82 @@ func eachLoss(r pebble.Reader, fn func(n uint64, l Loss) error) (err error) {
 	return iter.Error()
 }
 
-// putLosses adds rows of losses, found at now, ms, to a batch behind those in r.
-func putLosses(batch *pebble.Batch, r pebble.Reader, losses []Loss, now int64) error {
+// losses is what a running store knows of its losses: the rows, and what it adds to them.
+type losses struct {
+	mu sync.Mutex
+	// rows are those of the store, oldest first, by the number of each.
+	rows []lossRow
+}
+
+type lossRow struct {
+	number uint64
+	model.Loss
+}
+
+// load reads the rows.
+func (l *losses) load(r pebble.Reader) error {
+	l.rows = nil
+	err := eachLoss(r, func(n uint64, loss model.Loss) error {
+		l.rows = append(l.rows, lossRow{n, loss})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read what was lost: %w", err)
+	}
+	return nil
+}
+
+// put adds rows of what was lost, found at now, ms, to a batch, and returns them for
+// [losses.committed].
+func (l *losses) put(batch *pebble.Batch, lost []model.Loss, now int64) (rows []lossRow, err error) {
+	if n := len(lost); n > maxLosses {
+		lost = append(lost[:maxLosses:maxLosses], model.Loss{Cause: fmt.Sprintf("%d more places of the same repair", n-maxLosses)})
+	}
+	l.mu.Lock()
 	next := uint64(1)
-	if err := eachLoss(r, func(n uint64, _ Loss) error { next = n + 1; return nil }); err != nil {
-		return err
+	if n := len(l.rows); n > 0 {
+		next = l.rows[n-1].number + 1
 	}
-	if n := len(losses); n > maxLosses {
-		losses = append(losses[:maxLosses:maxLosses], Loss{Cause: fmt.Sprintf("%d more places of the same repair", n-maxLosses)})
+	l.mu.Unlock()
+	for i := range lost {
+		lost[i].Found = now
+		rows = append(rows, lossRow{next + uint64(i), lost[i]})
 	}
-	for i := range losses {
-		losses[i].Found = now
-		value, err := json.Marshal(&losses[i])
+	return rows, putLossRows(batch, rows)
+}
+
+func putLossRows(batch *pebble.Batch, rows []lossRow) error {
+	for i := range rows {
+		value, err := json.Marshal(&rows[i].Loss)
 		if err != nil {
 			return fmt.Errorf("write a loss: %w", err)
 		}
-		if err := batch.Set(lossKey(next+uint64(i)), value, nil); err != nil {
+		if err := batch.Set(lossKey(rows[i].number), value, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Losses returns what repairs of this store could not bring back, oldest first.
-func (db *DB) Losses() (all []Loss, err error) {
-	if err := db.enter(); err != nil {
-		return nil, err
+// committed takes over rows whose batch is in the store.
+func (l *losses) committed(rows []lossRow) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rows = append(l.rows, rows...)
+}
+
+// all returns the rows there are.
+func (l *losses) all() []lossRow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.rows)
+}
+
+// Losses returns what damage has taken from this store, oldest first.
+func (db *DB) Losses() []model.Loss {
+	all := []model.Loss{}
+	for _, r := range db.losses.all() {
+		all = append(all, r.Loss)
 	}
-	defer db.leave()
-	err = eachLoss(db.store, func(_ uint64, l Loss) error { all = append(all, l); return nil })
-	return all, err
+	return all
 }

@@ -15,7 +15,7 @@ import (
 // Mending makes a store agree with itself again after something of it was lost. It is done by
 // the flusher, for row groups and pages, and by [Repair], for everything, in this order: the
 // damaged blocks of tables are emptied ([patchTable]); what is lost becomes rows of the store
-// ([Loss]); and what depends on it is made anew from what is left, group by group ([mendGroup]).
+// ([model.Loss]); and what depends on it is made anew from what is left, group by group ([mendGroup]).
 
 // settleLatest makes the latest values of a state agree with the newest points there are: a
 // newer point is taken over, and where the newest one is lost the value is marked as one that
@@ -40,8 +40,8 @@ func settleLatest(s *catalog.State, newest []catalog.Latest) (touched uint32) {
 }
 
 // lossOf returns what was lost of a group.
-func lossOf(n *catalog.Names, from, to int64, cause error) Loss {
-	return Loss{
+func lossOf(n *catalog.Names, from, to int64, cause error) model.Loss {
+	return model.Loss{
 		Tenant: n.Series.Tenant, Entity: n.Series.Entity, Scope: n.Series.Scope, Keys: n.Columns,
 		From: from, To: to, Cause: cause.Error(),
 	}
@@ -49,7 +49,7 @@ func lossOf(n *catalog.Names, from, to int64, cause error) Loss {
 
 // mendGroup writes into w what makes the row groups and pages of a group whole, and its state,
 // which is s, of the store. It returns what was lost.
-func (w *flushWriter) mendGroup(group uint64, n *catalog.Names, p *blocks.Placer, s *catalog.State) (lost []Loss, touched uint32, err error) {
+func (w *flushWriter) mendGroup(group uint64, n *catalog.Names, p *blocks.Placer, s *catalog.State) (lost []model.Loss, touched uint32, err error) {
 	newest, err := p.Mend(func(from, to int64, cause error) {
 		lost = append(lost, lossOf(n, from, to, &CorruptionError{Group: group, From: from, Check: cause}))
 	})

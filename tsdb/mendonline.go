@@ -35,7 +35,7 @@ func (e *groupError) Unwrap() error { return e.err }
 func (f *flusher) mend(damage error) (mended bool, err error) {
 	db := f.db
 	groups := map[uint64]bool{}
-	var lost []Loss
+	var lost []model.Loss
 	var plan repairPlan
 	if info := pebble.ExtractDataCorruptionInfo(damage); info != nil {
 		if lost, err = f.empty(*info, &plan, groups); err != nil || len(groups) == 0 {
@@ -62,12 +62,14 @@ func (f *flusher) mend(damage error) (mended bool, err error) {
 			return false, err
 		}
 	}
-	if err := putLosses(w.batch, db.store, lost, db.options.Now().UnixMilli()); err != nil {
+	rows, err := db.losses.put(w.batch, lost, db.options.Now().UnixMilli())
+	if err != nil {
 		return false, err
 	}
 	if err := w.commit(&f.run.state, pebble.Sync); err != nil {
 		return false, fmt.Errorf("commit what was mended: %w", err)
 	}
+	db.losses.committed(rows)
 	for i := range lost {
 		l := &lost[i]
 		db.damage.once(model.Damage{
@@ -95,7 +97,7 @@ func (f *flusher) mendTorn(damage error) error {
 
 // empty empties the damaged blocks of a table that hold row groups or pages only, notes the
 // groups they may have been of, and returns what is lost.
-func (f *flusher) empty(info pebble.DataCorruptionInfo, plan *repairPlan, groups map[uint64]bool) (lost []Loss, err error) {
+func (f *flusher) empty(info pebble.DataCorruptionInfo, plan *repairPlan, groups map[uint64]bool) (lost []model.Loss, err error) {
 	db, fs := f.db, f.db.options.FS
 	torn, err := tornBlocks(fs, info.Path)
 	if err != nil {
@@ -141,7 +143,7 @@ func (s keySpan) ofBlocks() bool {
 }
 
 // mendHeld makes whole a group of a running store.
-func (w *flushWriter) mendHeld(number uint64) ([]Loss, error) {
+func (w *flushWriter) mendHeld(number uint64) ([]model.Loss, error) {
 	rec, g, err := w.hold(number)
 	if err != nil || g == nil {
 		return nil, err

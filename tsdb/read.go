@@ -110,9 +110,20 @@ func (db *DB) open(ctx context.Context, tenant model.TenantID, entity model.Enti
 	rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entity, Scope: scope})
 	if err != nil {
 		db.leave()
-		return nil, err
+		return nil, db.unreadable(tenant, entity, scope, err)
 	}
 	return rec, nil
+}
+
+// unreadable words the failure to read what there is of an entity: where that is damaged, it
+// is a place like any other, and told.
+func (db *DB) unreadable(tenant model.TenantID, entity model.EntityID, scope model.Scope, err error) error {
+	if !errors.Is(err, ErrCorrupt) && !pebble.IsCorruptionError(err) {
+		return err
+	}
+	place := model.Damage{Tenant: tenant, Entity: entity, Scope: scope, From: minInstant, To: math.MaxInt64, Cause: fmt.Errorf("%w: %w", ErrCorrupt, err)}
+	db.damage.once(place)
+	return &model.DamageError{Places: []model.Damage{place}}
 }
 
 func (db *DB) done(rec *head.Record) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
 
@@ -20,9 +21,9 @@ var ErrBeyondRepair = errors.New("tsdb: cannot be repaired: restore a backup")
 
 // A RepairReport says what a repair has done.
 type RepairReport struct {
-	Lost    []Loss   // what could not be brought back
-	Rebuilt []string // what was made anew from what is left
-	Report  Report   // of the check afterwards
+	Lost    []model.Loss // what could not be brought back
+	Rebuilt []string     // what was made anew from what is left
+	Report  Report       // of the check afterwards
 }
 
 // Repair makes the store in dir, which nobody has open, agree with itself: what is damaged
@@ -201,7 +202,7 @@ func (p *repairer) rebuilt(format string, args ...any) {
 
 // remove deletes a row, of which nothing can be made.
 func (p *repairer) remove(key []byte, cause string) error {
-	p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf("%s, row %x", cause, key)})
+	p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf("%s, row %x", cause, key)})
 	return p.w.batch.Delete(key, nil)
 }
 
@@ -218,7 +219,11 @@ func (p *repairer) losses() error {
 			return err
 		}
 	}
-	return putLosses(p.w.batch, p.db.store, p.report.Lost, p.db.options.Now().UnixMilli())
+	if err := p.db.losses.load(p.db.store); err != nil {
+		return err
+	}
+	_, err := p.db.losses.put(p.w.batch, p.report.Lost, p.db.options.Now().UnixMilli())
+	return err
 }
 
 // lostIn notes what may have stood in spans, and which groups have to be gone through.
@@ -226,7 +231,9 @@ func (p *repairer) lostIn(spans []keySpan) error {
 	for _, span := range spans {
 		for _, space := range []byte{keys.RowGroups, keys.Catalog, keys.Names, keys.Log, keys.Meta, keys.Pages, keys.Revisions, keys.States} {
 			if s, ok := span.within(keySpan{[]byte{space}, []byte{space + 1}}); ok {
-				p.lostOf(space, s)
+				if err := p.lostOf(space, s); err != nil {
+					return err
+				}
 			}
 		}
 	}

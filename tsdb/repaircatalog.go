@@ -206,7 +206,7 @@ func (p *repairer) orphans() error {
 			}
 			if !gone[number] {
 				gone[number] = true
-				p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf("everything of group %d: whose it was is not known any more", number)})
+				p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf("everything of group %d: whose it was is not known any more", number)})
 			}
 			return p.w.batch.Delete(key, nil)
 		})

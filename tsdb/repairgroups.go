@@ -19,7 +19,7 @@ import (
 )
 
 // lostOf notes what may have stood in a span of one keyspace.
-func (p *repairer) lostOf(space byte, span keySpan) {
+func (p *repairer) lostOf(space byte, span keySpan) error {
 	note := func(number uint64, from, to int64, what string) {
 		p.touched[number] = true
 		if what != "" {
@@ -36,6 +36,10 @@ func (p *repairer) lostOf(space byte, span keySpan) {
 		for _, number := range numbers {
 			if span.mayHold(space, number) {
 				from, to, _ := span.instants(space, number)
+				to, err := reach(p.db.store, number, to, p.db.damage)
+				if err != nil {
+					return err
+				}
 				note(number, from, to, what)
 			}
 		}
@@ -54,16 +58,17 @@ func (p *repairer) lostOf(space byte, span keySpan) {
 		lo, hi := groupAt(span.start, space), min(groupAt(span.end, space), p.next-1)
 		for number := lo; number <= hi; number++ {
 			if p.names[number] == nil {
-				p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf("everything of groups %d to %d that nothing names any more", lo, hi)})
+				p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf("everything of groups %d to %d that nothing names any more", lo, hi)})
 				break
 			}
 		}
 	case keys.Log:
-		p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf(
+		p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf(
 			"entries of the log from position %d to %d: what was not in row groups yet, and what consumers have not read", groupAt(span.start, space), groupAt(span.end, space))})
 	case keys.Meta:
-		p.report.Lost = append(p.report.Lost, Loss{Cause: fmt.Sprintf("rows of the store from %q to %q: where consumers were", span.start, span.end)})
+		p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf("rows of the store from %q to %q: where consumers were", span.start, span.end)})
 	}
+	return nil
 }
 
 // mayHold reports whether row groups or pages of a group may lie in a span.

@@ -16,8 +16,8 @@ type Report struct {
 	Tombs             int64 // which hide them
 	Bytes             int64 // of row groups and pages
 	Revisions         int64
-	RevisionBytes     int64  // of their keys and values
-	Losses            []Loss // what repairs could not bring back
+	RevisionBytes     int64        // of their keys and values
+	Losses            []model.Loss // what repairs could not bring back
 }
 
 // Stats are counters since Open, and gauges.
@@ -40,6 +40,7 @@ type Stats struct {
 	FreeBytes int64            // of the disk; zero when the file system does not tell
 	NoSpace   bool             // below Options.MinFree: sets are refused
 	Failures  int64            // of background work
+	Losses    int64            // what Losses lists
 	Series    int64            // keys of all entities
 	Near      map[string]int64 // how often Events.Near told of a limit, by its name
 	Consumers []ConsumerStats  // by name

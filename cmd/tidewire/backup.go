@@ -10,7 +10,7 @@ import (
 )
 
 type backupCmd struct {
-	To   string `help:"Directory that holds backups; each one gets a directory in it." required:"" type:"path"`
+	To   string `help:"Directory that holds backups; each one gets a directory in it. With --server it may be left out: the server's --backup-dir." type:"path"`
 	Data string `help:"Data directory of a stopped server." default:"data" type:"path"`
 
 	Server   string `help:"URL of a running server: it writes the backup itself, below its --backup-dir." placeholder:"URL"`
@@ -20,6 +20,9 @@ type backupCmd struct {
 
 // Validate implements kong's check of a parsed command.
 func (c *backupCmd) Validate() error {
+	if c.Server == "" && c.To == "" {
+		return errors.New("where to? Name a directory with --to, or a running server with --server")
+	}
 	if c.Server != "" && (c.Username == "" || c.Password == "") {
 		return errors.New("who asks the server? Set TIDEWIRE_USERNAME and TIDEWIRE_PASSWORD, or TIDEWIRE_PASSWORD_FILE, to a system administrator's")
 	}

@@ -3,6 +3,7 @@ package rowgroup
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // The limits of a row group.
@@ -29,6 +30,15 @@ func PartitionOf(ts int64) int64 {
 		p--
 	}
 	return p
+}
+
+// PartitionEnd returns the first instant behind the partition of ts, or the end of time.
+func PartitionEnd(ts int64) int64 {
+	p := PartitionOf(ts)
+	if p >= math.MaxInt64/PartitionMillis {
+		return math.MaxInt64
+	}
+	return (p + 1) * PartitionMillis
 }
 
 // ErrCorrupt marks bytes that are no row group or page, or one of another key.

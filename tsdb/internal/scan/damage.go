@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
 // A Gap is what a [Cursor] fails with where nothing can be read: items that start in
@@ -61,6 +63,40 @@ func (w *rowWalk) lost(from, to int64, err error) {
 		return
 	}
 	w.note(Damage{Group: w.group, From: from, To: to, Err: err})
+}
+
+// gone notes that row groups which start in a gap cannot be read. The last of them may reach
+// as far as the next one that can be, within its partition.
+func (w *rowWalk) gone(gap *Gap) error {
+	if gap.From >= gap.To {
+		return nil
+	}
+	end, err := Reach(w.cursor, gap.To)
+	if err != nil {
+		return err
+	}
+	w.lost(gap.From, end, gap)
+	return nil
+}
+
+// Reach returns where points end of row groups that start before an instant and behind which
+// there is none that starts before it: at the next one, or with the partition.
+func Reach(c Cursor, to int64) (int64, error) {
+	end := rowgroup.PartitionEnd(to - 1)
+	if to >= end {
+		return end, nil
+	}
+	next, b, err := c.SeekGE(to)
+	if gap, ok := asGap(err); ok {
+		return min(end, max(gap.From, to)), nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if b != nil {
+		end = min(end, next)
+	}
+	return end, nil
 }
 
 // notePage notes that pages cannot be read, for which row groups are read instead.

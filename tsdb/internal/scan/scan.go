@@ -73,7 +73,9 @@ func (w *rowWalk) first() (bool, error) {
 	for ts := w.from; ; {
 		first, b, err := w.cursor.SeekLE(ts)
 		if gap, ok := asGap(err); ok {
-			w.lost(gap.From, gap.To, gap)
+			if err := w.gone(gap); err != nil {
+				return false, err
+			}
 			if gap.From <= rowgroup.PartitionOf(w.from)*rowgroup.PartitionMillis || gap.From > ts {
 				return w.upper(w.from)
 			}
@@ -114,7 +116,9 @@ func (w *rowWalk) upper(ts int64) (bool, error) {
 	for ts < w.to {
 		first, b, err := w.cursor.SeekGE(ts)
 		if gap, ok := asGap(err); ok {
-			w.lost(gap.From, gap.To, gap)
+			if err := w.gone(gap); err != nil {
+				return false, err
+			}
 			ts = max(after(ts), gap.To)
 			continue
 		}
@@ -134,7 +138,9 @@ func (w *rowWalk) lower(ts int64) (bool, error) {
 	for {
 		first, b, err := w.cursor.SeekLE(ts)
 		if gap, ok := asGap(err); ok {
-			w.lost(gap.From, gap.To, gap)
+			if err := w.gone(gap); err != nil {
+				return false, err
+			}
 			if gap.From <= w.from {
 				return false, nil
 			}
@@ -166,15 +172,9 @@ func (w *rowWalk) load(first int64, b []byte) (ok bool, err error) {
 	if !errors.Is(err, rowgroup.ErrCorrupt) {
 		return false, fmt.Errorf("scan group %d, row group from %d: %w", w.group, first, err)
 	}
-	// Where it ends is not to be believed: at the next one, or with the partition.
-	end := (k.Partition + 1) * rowgroup.PartitionMillis
-	next, b, seek := w.cursor.SeekGE(first + 1)
-	if gap, ok := asGap(seek); ok {
-		end = min(end, max(gap.From, first+1))
-	} else if seek != nil {
-		return false, seek
-	} else if b != nil {
-		end = min(end, next)
+	end, failed := Reach(w.cursor, first+1) // what it says itself is not to be believed
+	if failed != nil {
+		return false, failed
 	}
 	w.lost(first, end, err)
 	return false, nil

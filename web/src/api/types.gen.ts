@@ -1267,6 +1267,40 @@ export type LimitUse = {
     reset: number | null;
 };
 
+/**
+ * What may be missing. What stands there since may be older than it was: the last delete or
+ * correction before the damage may be undone.
+ *
+ */
+export type Loss = {
+    /**
+     * Null where it is not known whose it was.
+     */
+    tenantId: string | null;
+    entityId: string | null;
+    /**
+     * Null where it is not known.
+     */
+    scope: string | null;
+    /**
+     * Those that may lack something.
+     */
+    keys: Array<string>;
+    startTs: number;
+    /**
+     * Exclusive.
+     */
+    endTs: number;
+    /**
+     * When it was found.
+     */
+    foundTs: number;
+    /**
+     * What was damaged.
+     */
+    cause: string;
+};
+
 export type SystemParams = {
     userTokenAccessEnabled: boolean;
     allowedDashboardIds: Array<string>;
@@ -8390,6 +8424,39 @@ export type StartBackupResponses = {
 };
 
 export type StartBackupResponse = StartBackupResponses[keyof StartBackupResponses];
+
+export type GetLossesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/system/losses';
+};
+
+export type GetLossesErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetLossesError = GetLossesErrors[keyof GetLossesErrors];
+
+export type GetLossesResponses = {
+    /**
+     * The losses; none is the rule.
+     */
+    200: Array<Loss>;
+};
+
+export type GetLossesResponse = GetLossesResponses[keyof GetLossesResponses];
 
 export type FindEntitiesData = {
     /**
