@@ -1418,6 +1418,30 @@ type LoginRequest struct {
 	Username string `json:"username"`
 }
 
+// Loss What may be missing. What stands there since may be older than it was: the last delete or
+// correction before the damage may be undone.
+type Loss struct {
+	// Cause What was damaged.
+	Cause string `json:"cause"`
+
+	// EndTS Exclusive.
+	EndTS    int64     `json:"endTs"`
+	EntityID *model.ID `json:"entityId"`
+
+	// FoundTS When it was found.
+	FoundTS int64 `json:"foundTs"`
+
+	// Keys Those that may lack something.
+	Keys []string `json:"keys"`
+
+	// Scope Null where it is not known.
+	Scope   *string `json:"scope"`
+	StartTS int64   `json:"startTs"`
+
+	// TenantID Null where it is not known whose it was.
+	TenantID *model.ID `json:"tenantId"`
+}
+
 // NullableEntityID A reference to an entity, or none.
 type NullableEntityID struct {
 	// EntityType Kind of an entity.
@@ -4755,6 +4779,16 @@ type ClientInterface interface {
 	// Corresponds with POST /api/system/backup (the `StartBackup` operationId).
 	StartBackup(ctx context.Context, body StartBackupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetLosses List what damage on disk has taken
+	//
+	// For system administrators. What could not be brought back after damage, oldest first: what
+	// `tidewire check --repair` had to leave out, and what the running server had to take away
+	// where damage was in its way. Damage that nothing has come across yet is not in it:
+	// `tidewire check` finds all.
+	//
+	// Corresponds with GET /api/system/losses (the `GetLosses` operationId).
+	GetLosses(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetSystemParams Switches of the user interface
 	//
 	// Corresponds with GET /api/system/params (the `GetSystemParams` operationId).
@@ -7671,6 +7705,26 @@ func (c *Client) StartBackupWithBody(ctx context.Context, contentType string, bo
 // Corresponds with POST /api/system/backup (the `StartBackup` operationId).
 func (c *Client) StartBackup(ctx context.Context, body StartBackupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStartBackupRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLosses List what damage on disk has taken
+//
+// For system administrators. What could not be brought back after damage, oldest first: what
+// `tidewire check --repair` had to leave out, and what the running server had to take away
+// where damage was in its way. Damage that nothing has come across yet is not in it:
+// `tidewire check` finds all.
+//
+// Corresponds with GET /api/system/losses (the `GetLosses` operationId).
+func (c *Client) GetLosses(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLossesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -15353,6 +15407,33 @@ func NewStartBackupRequestWithBody(server string, contentType string, body io.Re
 	return req, nil
 }
 
+// NewGetLossesRequest constructs an http.Request for the GetLosses method
+func NewGetLossesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/system/losses")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetSystemParamsRequest constructs an http.Request for the GetSystemParams method
 func NewGetSystemParamsRequest(server string) (*http.Request, error) {
 	var err error
@@ -19240,6 +19321,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/system/backup (the `StartBackup` operationId).
 	StartBackupWithResponse(ctx context.Context, body StartBackupJSONRequestBody, reqEditors ...RequestEditorFn) (*StartBackupResponse, error)
+
+	// GetLossesWithResponse List what damage on disk has taken
+	//
+	// For system administrators. What could not be brought back after damage, oldest first: what
+	// `tidewire check --repair` had to leave out, and what the running server had to take away
+	// where damage was in its way. Damage that nothing has come across yet is not in it:
+	// `tidewire check` finds all.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/system/losses (the `GetLosses` operationId).
+	GetLossesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLossesResponse, error)
 
 	// GetSystemParamsWithResponse Switches of the user interface
 	//
@@ -24465,6 +24558,47 @@ func (r StartBackupResponse) ContentType() string {
 	return ""
 }
 
+type GetLossesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]Loss
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLossesResponse) GetJSON200() *[]Loss {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLossesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLossesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLossesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLossesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetSystemParamsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -28290,6 +28424,24 @@ func (c *ClientWithResponses) StartBackupWithResponse(ctx context.Context, body 
 	return ParseStartBackupResponse(rsp)
 }
 
+// GetLossesWithResponse List what damage on disk has taken
+//
+// For system administrators. What could not be brought back after damage, oldest first: what
+// `tidewire check --repair` had to leave out, and what the running server had to take away
+// where damage was in its way. Damage that nothing has come across yet is not in it:
+// `tidewire check` finds all.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/system/losses (the `GetLosses` operationId).
+func (c *ClientWithResponses) GetLossesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLossesResponse, error) {
+	rsp, err := c.GetLosses(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLossesResponse(rsp)
+}
+
 // GetSystemParamsWithResponse Switches of the user interface
 //
 // Returns a wrapper object for the known response body format(s).
@@ -31925,6 +32077,32 @@ func ParseStartBackupResponse(rsp *http.Response) (*StartBackupResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest BackupStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLossesResponse parses an HTTP response from a GetLossesWithResponse call
+func ParseGetLossesResponse(rsp *http.Response) (*GetLossesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLossesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []Loss
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
