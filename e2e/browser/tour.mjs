@@ -2,7 +2,7 @@
 // lines (`ask post 21.5`), and go on when the test that runs this answers with a line.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))('playwright-core');
@@ -132,6 +132,42 @@ try {
   await shot('devices-phone');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   check(wide <= 0, 'nothing sticks out on a phone');
+
+  // An API token is shown once, lets a program in, and after it was revoked does not.
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 860 });
+  await page.goto(`${url}/tokens`);
+  await page.getByRole('button', { name: 'New token' }).click();
+  await page.getByLabel('Name', { exact: false }).first().fill('grafana');
+  await page.getByRole('button', { name: 'Create token' }).click();
+  const token = (await page.getByTestId('token-text').innerText()).trim();
+  await shot('token-text');
+  await page.getByRole('button', { name: 'Done' }).click();
+  const program = async () => {
+    const query = JSON.stringify({ entityFilter: { type: 'entityType', entityType: 'DEVICE' } });
+    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+    return (await fetch(`${url}/api/entitiesQuery/count`, { method: 'POST', headers, body: query })).status;
+  };
+  check((await program()) === 200, 'the token lets a program in');
+  await page.getByRole('cell', { name: 'grafana', exact: true }).waitFor();
+  await shot('tokens');
+  await page.getByRole('button', { name: 'Change grafana' }).click();
+  await page.getByRole('menuitem', { name: 'Revoke' }).click();
+  await page.getByRole('button', { name: 'Revoke token' }).click();
+  await page.getByText('No API tokens yet').waitFor();
+  check((await program()) === 401, 'a revoked token does not');
+
+  // What was done stands in the audit log, and can be taken along; the login is among the sessions.
+  await page.goto(`${url}/audit`);
+  await page.getByLabel('Search the audit log').fill('login');
+  await page.getByText('Failed').first().waitFor();
+  await shot('audit');
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
+  check(file.suggestedFilename() === 'audit.csv' && readFileSync(await file.path(), 'utf8').includes('LOGIN'), 'the audit log is downloaded');
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByRole('menuitem', { name: 'Your sessions' }).click();
+  await page.getByText('This one').waitFor();
+  await shot('sessions');
 
   // The setup link makes a tenant of one's own.
   const fresh = await (await browser.newContext()).newPage();

@@ -1,5 +1,8 @@
 import { lazy, Suspense } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
+import { AuditPage } from './access/AuditPage';
+import { SessionsPage } from './access/SessionsPage';
+import { TokensPage } from './access/TokensPage';
 import { CustomersPage } from './admin/CustomersPage';
 import { UsersPage } from './admin/UsersPage';
 import { useSession } from './backend/services';
@@ -67,6 +70,15 @@ function Inside() {
           </Route>
           <Route path="/users">
             <UsersPage />
+          </Route>
+          <Route path="/tokens">
+            <TokensPage />
+          </Route>
+          <Route path="/audit">
+            <AuditPage />
+          </Route>
+          <Route path="/sessions">
+            <SessionsPage />
           </Route>
           <Route>
             <Empty title="There is no such page" />

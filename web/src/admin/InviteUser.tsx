@@ -5,7 +5,7 @@ import { messageOf } from '../backend/errors';
 import { useCreateUser, type Customer } from '../backend/queries';
 import { Code } from '../ui/Code';
 
-/** Makes a user of a customer and shows the link to hand over: this server sends no mail. */
+/** Makes a user of a customer and shows the link to hand over. */
 export function InviteUser({ customers, onDone }: { customers: readonly Customer[]; onDone: () => void }) {
   const [email, setEmail] = useState('');
   const [firstName, setFirstName] = useState('');

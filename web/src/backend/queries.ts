@@ -25,7 +25,7 @@ export interface PageRequest {
   sortOrder?: 'ASC' | 'DESC';
 }
 
-const pageQuery = ({ page, pageSize, textSearch, sortProperty, sortOrder }: PageRequest) => ({
+export const pageQuery = ({ page, pageSize, textSearch, sortProperty, sortOrder }: PageRequest) => ({
   page,
   pageSize,
   ...(textSearch ? { textSearch } : {}),

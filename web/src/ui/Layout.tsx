@@ -4,13 +4,15 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useLiveStatus, useServices, useSession } from '../backend/services';
 import { ConnectionBanner } from './ConnectionBanner';
-import { AutoIcon, CustomersIcon, DashboardsIcon, DevicesIcon, Logo, LogoutIcon, MoonIcon, SunIcon, UsersIcon } from './icons';
+import { AutoIcon, ClockIcon, CustomersIcon, DashboardsIcon, DevicesIcon, KeyIcon, Logo, LogoutIcon, MoonIcon, SunIcon, UsersIcon } from './icons';
 
 const areas = [
   { href: '/devices', label: 'Devices', icon: <DevicesIcon />, for: ['TENANT_ADMIN', 'CUSTOMER_USER'] },
   { href: '/dashboards', label: 'Dashboards', icon: <DashboardsIcon />, for: ['TENANT_ADMIN', 'CUSTOMER_USER'] },
   { href: '/customers', label: 'Customers', icon: <CustomersIcon />, for: ['TENANT_ADMIN'] },
   { href: '/users', label: 'Users', icon: <UsersIcon />, for: ['TENANT_ADMIN'] },
+  { href: '/tokens', label: 'API tokens', icon: <KeyIcon />, for: ['TENANT_ADMIN'] },
+  { href: '/audit', label: 'Audit log', icon: <ClockIcon />, for: ['TENANT_ADMIN'] },
 ];
 
 export function Brand() {
@@ -80,6 +82,9 @@ function UserMenu() {
           </Text>
         </Box>
         <Menu.Divider />
+        <Menu.Item leftSection={<DevicesIcon size={16} />} component={Link} href="/sessions">
+          Your sessions
+        </Menu.Item>
         <Menu.Item leftSection={<LogoutIcon size={16} />} onClick={() => void session.logout()}>
           Log out
         </Menu.Item>

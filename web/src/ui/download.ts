@@ -1,0 +1,10 @@
+/** Has the browser save a file. */
+export function saveFile(content: Blob, name: string): void {
+  const url = URL.createObjectURL(content);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The click has begun the download; the browser holds what it needs.
+  URL.revokeObjectURL(url);
+}
