@@ -188,30 +188,6 @@ func (e EntityKeyType) Valid() bool {
 	}
 }
 
-// Defines values for EntityQueryKeyFiltersValueType.
-const (
-	EntityQueryKeyFiltersValueTypeBOOLEAN  EntityQueryKeyFiltersValueType = "BOOLEAN"
-	EntityQueryKeyFiltersValueTypeDATETIME EntityQueryKeyFiltersValueType = "DATE_TIME"
-	EntityQueryKeyFiltersValueTypeNUMERIC  EntityQueryKeyFiltersValueType = "NUMERIC"
-	EntityQueryKeyFiltersValueTypeSTRING   EntityQueryKeyFiltersValueType = "STRING"
-)
-
-// Valid indicates whether the value is a known member of the EntityQueryKeyFiltersValueType enum.
-func (e EntityQueryKeyFiltersValueType) Valid() bool {
-	switch e {
-	case EntityQueryKeyFiltersValueTypeBOOLEAN:
-		return true
-	case EntityQueryKeyFiltersValueTypeDATETIME:
-		return true
-	case EntityQueryKeyFiltersValueTypeNUMERIC:
-		return true
-	case EntityQueryKeyFiltersValueTypeSTRING:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for EntityQueryKeyFiltersOperation.
 const (
 	EntityQueryKeyFiltersOperationAND EntityQueryKeyFiltersOperation = "AND"
@@ -230,18 +206,18 @@ func (e EntityQueryKeyFiltersOperation) Valid() bool {
 	}
 }
 
-// Defines values for EntityQueryPageLinkSortOrderDirection.
+// Defines values for EntitySortOrderDirection.
 const (
-	EntityQueryPageLinkSortOrderDirectionASC  EntityQueryPageLinkSortOrderDirection = "ASC"
-	EntityQueryPageLinkSortOrderDirectionDESC EntityQueryPageLinkSortOrderDirection = "DESC"
+	EntitySortOrderDirectionASC  EntitySortOrderDirection = "ASC"
+	EntitySortOrderDirectionDESC EntitySortOrderDirection = "DESC"
 )
 
-// Valid indicates whether the value is a known member of the EntityQueryPageLinkSortOrderDirection enum.
-func (e EntityQueryPageLinkSortOrderDirection) Valid() bool {
+// Valid indicates whether the value is a known member of the EntitySortOrderDirection enum.
+func (e EntitySortOrderDirection) Valid() bool {
 	switch e {
-	case EntityQueryPageLinkSortOrderDirectionASC:
+	case EntitySortOrderDirectionASC:
 		return true
-	case EntityQueryPageLinkSortOrderDirectionDESC:
+	case EntitySortOrderDirectionDESC:
 		return true
 	default:
 		return false
@@ -323,6 +299,30 @@ func (e IntervalType) Valid() bool {
 	case IntervalTypeWEEKISO:
 		return true
 	case IntervalTypeYEAR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyFilterValueType.
+const (
+	KeyFilterValueTypeBOOLEAN  KeyFilterValueType = "BOOLEAN"
+	KeyFilterValueTypeDATETIME KeyFilterValueType = "DATE_TIME"
+	KeyFilterValueTypeNUMERIC  KeyFilterValueType = "NUMERIC"
+	KeyFilterValueTypeSTRING   KeyFilterValueType = "STRING"
+)
+
+// Valid indicates whether the value is a known member of the KeyFilterValueType enum.
+func (e KeyFilterValueType) Valid() bool {
+	switch e {
+	case KeyFilterValueTypeBOOLEAN:
+		return true
+	case KeyFilterValueTypeDATETIME:
+		return true
+	case KeyFilterValueTypeNUMERIC:
+		return true
+	case KeyFilterValueTypeSTRING:
 		return true
 	default:
 		return false
@@ -1203,6 +1203,18 @@ type EntityKeys struct {
 	Timeseries  []string     `json:"timeseries"`
 }
 
+// EntityPageLink Which page of the entities, in which order.
+type EntityPageLink struct {
+	// Dynamic Over WebSocket, ask again from time to time.
+	Dynamic   *bool            `json:"dynamic,omitempty"`
+	Page      *int             `json:"page,omitempty"`
+	PageSize  int              `json:"pageSize"`
+	SortOrder *EntitySortOrder `json:"sortOrder,omitempty"`
+
+	// TextSearch Part of a field or latest value shown, in any case.
+	TextSearch *string `json:"textSearch,omitempty"`
+}
+
 // EntityQuery defines model for EntityQuery.
 type EntityQuery struct {
 	EntityFields *[]EntityKey `json:"entityFields,omitempty"`
@@ -1210,29 +1222,13 @@ type EntityQuery struct {
 	// EntityFilter What to look at: `singleEntity`, `entityList`, `entityName`, `entityType`, `deviceType`,
 	// `assetType`, `entityViewType`, `relationsQuery`, `deviceSearchQuery`, `assetSearchQuery`
 	// or `entityViewSearchQuery`, each with its own members.
-	EntityFilter EntityQuery_EntityFilter `json:"entityFilter"`
-	KeyFilters   *[]struct {
-		Key       EntityKey                       `json:"key"`
-		Predicate map[string]interface{}          `json:"predicate"`
-		ValueType *EntityQueryKeyFiltersValueType `json:"valueType,omitempty"`
-	} `json:"keyFilters,omitempty"`
+	EntityFilter        EntityQuery_EntityFilter        `json:"entityFilter"`
+	KeyFilters          *[]KeyFilter                    `json:"keyFilters,omitempty"`
 	KeyFiltersOperation *EntityQueryKeyFiltersOperation `json:"keyFiltersOperation,omitempty"`
 	LatestValues        *[]EntityKey                    `json:"latestValues,omitempty"`
 
-	// PageLink Required where entities are asked for, not where they are counted.
-	PageLink *struct {
-		// Dynamic Over WebSocket, ask again from time to time.
-		Dynamic   *bool `json:"dynamic,omitempty"`
-		Page      *int  `json:"page,omitempty"`
-		PageSize  int   `json:"pageSize"`
-		SortOrder *struct {
-			Direction *EntityQueryPageLinkSortOrderDirection `json:"direction,omitempty"`
-			Key       *EntityKey                             `json:"key,omitempty"`
-		} `json:"sortOrder,omitempty"`
-
-		// TextSearch Part of a field or latest value shown, in any case.
-		TextSearch *string `json:"textSearch,omitempty"`
-	} `json:"pageLink,omitempty"`
+	// PageLink Which page of the entities, in which order.
+	PageLink             *EntityPageLink        `json:"pageLink,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
@@ -1244,14 +1240,17 @@ type EntityQuery_EntityFilter struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
-// EntityQueryKeyFiltersValueType defines model for EntityQuery.KeyFilters.ValueType.
-type EntityQueryKeyFiltersValueType string
-
 // EntityQueryKeyFiltersOperation defines model for EntityQuery.KeyFiltersOperation.
 type EntityQueryKeyFiltersOperation string
 
-// EntityQueryPageLinkSortOrderDirection defines model for EntityQuery.PageLink.SortOrder.Direction.
-type EntityQueryPageLinkSortOrderDirection string
+// EntitySortOrder defines model for EntitySortOrder.
+type EntitySortOrder struct {
+	Direction *EntitySortOrderDirection `json:"direction,omitempty"`
+	Key       *EntityKey                `json:"key,omitempty"`
+}
+
+// EntitySortOrderDirection defines model for EntitySortOrder.Direction.
+type EntitySortOrderDirection string
 
 // EntitySubtype defines model for EntitySubtype.
 type EntitySubtype struct {
@@ -1374,6 +1373,16 @@ type FreeObject = json.RawMessage
 
 // IntervalType defines model for IntervalType.
 type IntervalType string
+
+// KeyFilter A condition on a field, an attribute or a latest value.
+type KeyFilter struct {
+	Key       EntityKey              `json:"key"`
+	Predicate map[string]interface{} `json:"predicate"`
+	ValueType *KeyFilterValueType    `json:"valueType,omitempty"`
+}
+
+// KeyFilterValueType defines model for KeyFilter.ValueType.
+type KeyFilterValueType string
 
 // LimitList defines model for LimitList.
 type LimitList struct {

@@ -23,6 +23,7 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Import  importCmd  `cmd:"" help:"Load a CSV file into a running server."`
+	Token   tokenCmd   `cmd:"" help:"Manage the API tokens of a tenant."`
 	Backup  backupCmd  `cmd:"" help:"Copy everything, of a running server or a stopped one."`
 	Restore restoreCmd `cmd:"" help:"Make a data directory from a backup."`
 	Check   checkCmd   `cmd:"" help:"Verify the data directory of a stopped server."`

@@ -463,6 +463,39 @@ export type EntityKey = {
     key: string;
 };
 
+/**
+ * Which page of the entities, in which order.
+ */
+export type EntityPageLink = {
+    pageSize: number;
+    page?: number;
+    /**
+     * Part of a field or latest value shown, in any case.
+     */
+    textSearch?: string | null;
+    /**
+     * Over WebSocket, ask again from time to time.
+     */
+    dynamic?: boolean;
+    sortOrder?: EntitySortOrder | null;
+};
+
+export type EntitySortOrder = {
+    key?: EntityKey;
+    direction?: 'ASC' | 'DESC';
+};
+
+/**
+ * A condition on a field, an attribute or a latest value.
+ */
+export type KeyFilter = {
+    key: EntityKey;
+    valueType?: 'STRING' | 'NUMERIC' | 'BOOLEAN' | 'DATE_TIME';
+    predicate: {
+        [key: string]: unknown;
+    };
+};
+
 export type EntityQuery = {
     /**
      * What to look at: `singleEntity`, `entityList`, `entityName`, `entityType`, `deviceType`,
@@ -477,32 +510,11 @@ export type EntityQuery = {
     /**
      * Required where entities are asked for, not where they are counted.
      */
-    pageLink?: {
-        pageSize: number;
-        page?: number;
-        /**
-         * Part of a field or latest value shown, in any case.
-         */
-        textSearch?: string | null;
-        /**
-         * Over WebSocket, ask again from time to time.
-         */
-        dynamic?: boolean;
-        sortOrder?: {
-            key?: EntityKey;
-            direction?: 'ASC' | 'DESC';
-        } | null;
-    };
+    pageLink?: EntityPageLink;
     entityFields?: Array<EntityKey> | null;
     latestValues?: Array<EntityKey> | null;
     keyFiltersOperation?: 'AND' | 'OR';
-    keyFilters?: Array<{
-        key: EntityKey;
-        valueType?: 'STRING' | 'NUMERIC' | 'BOOLEAN' | 'DATE_TIME';
-        predicate: {
-            [key: string]: unknown;
-        };
-    }> | null;
+    keyFilters?: Array<KeyFilter> | null;
     [key: string]: unknown;
 };
 
