@@ -20,17 +20,23 @@ var errReached = errors.New("tsdb: reached")
 // position reached. It fails with a *BehindError when the log begins later. Of entities deleted
 // since, what came before is left out; their removal is a change a scope that has Deleted.
 func (db *DB) Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error) {
+	return db.FollowSome(ctx, from, func(model.TenantID, model.EntityID) bool { return true }, fn)
+}
+
+// FollowSome is Follow for the entities that want says yes to. What belongs to the others costs
+// a look at the head of its entry.
+func (db *DB) FollowSome(ctx context.Context, from model.Position, want func(model.TenantID, model.EntityID) bool, fn func(*model.Change) error) (model.Position, error) {
 	if err := db.enter(); err != nil {
 		return from, err
 	}
 	defer db.leave()
 	upto := db.Position()
 	snapshot := db.store.NewSnapshot()
-	reached, err := db.follow(ctx, snapshot, from, upto, fn)
+	reached, err := db.follow(ctx, snapshot, from, upto, &follower{db: db, want: want, fn: fn})
 	return reached, errors.Join(err, snapshot.Close())
 }
 
-func (db *DB) follow(ctx context.Context, snapshot pebble.Reader, from, upto model.Position, fn func(*model.Change) error) (_ model.Position, err error) {
+func (db *DB) follow(ctx context.Context, snapshot pebble.Reader, from, upto model.Position, f *follower) (_ model.Position, err error) {
 	state, err := readFlushState(snapshot)
 	if err != nil {
 		return from, err
@@ -48,7 +54,6 @@ func (db *DB) follow(ctx context.Context, snapshot pebble.Reader, from, upto mod
 		return from, err
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
-	f := follower{db: db, fn: fn}
 	if !iter.SeekLT(keys.AppendLog(nil, from+2)) {
 		iter.SeekGE(keys.AppendLog(nil, from+1))
 	}
@@ -85,14 +90,15 @@ func (db *DB) follow(ctx context.Context, snapshot pebble.Reader, from, upto mod
 
 // A follower turns entries back into changes.
 type follower struct {
-	db  *DB
-	fn  func(*model.Change) error
-	set entry.Set
+	db   *DB
+	want func(model.TenantID, model.EntityID) bool
+	fn   func(*model.Change) error
+	set  entry.Set
 }
 
 func (f *follower) entry(p model.Position, b []byte) error {
 	kind, series, err := entry.Head(b)
-	if err != nil {
+	if err != nil || !f.want(series.Tenant, series.Entity) {
 		return err
 	}
 	switch kind {
