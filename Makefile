@@ -36,13 +36,13 @@ test: lint web
 	@cd web && npm run --silent typecheck && npm run --silent lint && npm run --silent test
 	@$(MAKE) --no-print-directory unit canary e2e
 
-# The engine's proofs strike many faults, which the race detector makes ten times as slow: it
+# The proofs of the engine and of the hub strike many faults, which the race detector makes ten times as slow: it
 # sees every nth of them (tsdb/internal/twin.Thin), and they are all struck without it.
 unit:
 	@echo "==> Go: unit tests with the race detector"
 	@go test -race -timeout 15m $$(go list ./... | grep -v '/e2e$$')
-	@echo "==> Go: the engine's proofs in full"
-	@go test -timeout 10m ./tsdb
+	@echo "==> Go: the proofs of the engine and of the hub in full"
+	@go test -timeout 10m ./tsdb ./subscriptions
 
 canary:
 	@echo "==> planted bugs, which the proofs must find"

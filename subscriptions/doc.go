@@ -15,6 +15,8 @@
 //   - When a queue overflows, the hub reads the log from where it was. When the log no longer
 //     reaches back that far, the sink is told with Lost and has to start again.
 //   - After Unsubscribe returned, the sink hears nothing more of that subscription.
+//   - Who knows the Place of the last update it was told can come back with Resume, to this hub
+//     or to another one over the same log: it hears what it missed, then what is new.
 //
 // # How snapshot and stream meet
 //
@@ -23,6 +25,12 @@
 // read. Under the lock of the topic the first frame is delivered, then what was collected and
 // lies after those positions; from then on it is one of its view. A queue that lags behind
 // the snapshot is no problem: what lies before the position is skipped.
+//
+// # How somebody goes on
+//
+// A subscription that resumes is one whose first frame is read from the log: it is registered,
+// what lies behind its place is read up to the end of the log, and there stream and log meet as
+// above. All that wait for the log at one time share one reading of it.
 //
 // A Hub is safe for concurrent use. Sockets, users and query languages belong to the callers:
 // a Sink is whatever can take bytes without blocking, an Encoder makes them.

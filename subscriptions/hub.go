@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -14,9 +15,13 @@ import (
 // A Reader is the engine as the hub sees it: snapshots that know their position, and the log.
 type Reader interface {
 	Snapshots
-	// Follow calls fn with every change after from, up to now, in order. Its error means
-	// that the log cannot be read from there (any more).
-	Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error)
+	// FollowSome calls fn with every change after from, up to now, of the entities that want
+	// says yes to, in order. Its error means that the log cannot be read from there (any more).
+	FollowSome(ctx context.Context, from model.Position, want func(model.TenantID, model.EntityID) bool, fn func(*model.Change) error) (model.Position, error)
+	// Position is that of the last visible change: everything up to it was published.
+	Position() model.Position
+	// Epoch names the history that positions belong to.
+	Epoch() uint64
 }
 
 // Snapshots answers what a first frame shows. Each answer carries the position of the entity
@@ -39,6 +44,13 @@ type Options struct {
 	// JoinChanges bounds what one subscription collects while its first frame is read;
 	// beyond it the first frame is read again. Zero means 8,192.
 	JoinChanges int
+	// Page and Pass bound, in bytes of frames, what one subscription that resumes is told at
+	// once and what one reading of the log gathers for all that do. Zero means 256 KiB and
+	// 32 MiB.
+	Page, Pass int
+	// Mark is how often those who want to know where they are, are told when nothing has
+	// changed for them. Zero means a minute: less than the log is kept.
+	Mark time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -46,11 +58,15 @@ func (o Options) withDefaults() Options {
 	o.QueueChanges = cmp.Or(o.QueueChanges, 4096)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
 	o.JoinChanges = cmp.Or(o.JoinChanges, 8192)
+	o.Page = cmp.Or(o.Page, 256<<10)
+	o.Pass = cmp.Or(o.Pass, 32<<20)
+	o.Mark = cmp.Or(o.Mark, time.Minute)
 	return o
 }
 
 // A Hub connects the changes of the engine with the subscriptions to them. It owns one
-// goroutine for each shard, from Start until Close returns.
+// goroutine for each shard and, while somebody resumes, one that reads the log for them, from
+// Start until Close returns.
 type Hub struct {
 	options Options
 	shards  []*shard
@@ -64,6 +80,10 @@ type Hub struct {
 	delivered atomic.Int64
 	overflows atomic.Int64
 	lost      atomic.Int64
+	resumed   atomic.Int64
+	passes    atomic.Int64
+
+	replays replays
 }
 
 // New returns a hub that takes changes into its queues. Nothing is delivered, and Subscribe
@@ -93,6 +113,7 @@ func (h *Hub) Start(r Reader) {
 func (h *Hub) Close() {
 	h.started.Store(false)
 	h.stop()
+	h.replays.end()
 	h.done.Wait()
 }
 
@@ -130,6 +151,8 @@ type Stats struct {
 	Delivered     int64 // updates handed to sinks
 	Overflows     int64 // times a shard fell back to the log
 	Lost          int64 // subscriptions that had to start again
+	Resumed       int64 // subscriptions that went on from an old place
+	Passes        int64 // times the log was read for those
 }
 
 // Stats returns the counters.
@@ -139,6 +162,8 @@ func (h *Hub) Stats() Stats {
 		Delivered:     h.delivered.Load(),
 		Overflows:     h.overflows.Load(),
 		Lost:          h.lost.Load(),
+		Resumed:       h.resumed.Load(),
+		Passes:        h.passes.Load(),
 	}
 	for _, sh := range h.shards {
 		sh.topics.RLock()

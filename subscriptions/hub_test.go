@@ -2,7 +2,6 @@ package subscriptions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,11 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// lines is an encoder whose frames are lines of text: id position key=ts:value …
+// lines is an encoder whose frames are lines of text: id position/scope key=ts:value …
 type lines struct{}
 
 func (lines) Body(dst []byte, u *Update) []byte {
-	dst = strconv.AppendUint(append(dst, ' '), uint64(u.Position), 10)
+	dst = fmt.Appendf(dst, " %d/%d", u.Position, u.Scope)
+	if u.Place() == (Place{}) {
+		dst = append(dst, '?')
+	}
 	for _, p := range u.Points {
 		dst = fmt.Appendf(dst, " %s=%d:%#v", p.Key, p.TS, p.Value)
 	}
@@ -79,7 +81,7 @@ func entity(n int) model.EntityID { return model.EntityID{8: byte(n), 15: 1} }
 
 // openLatest reads a first frame the way the socket does: each scope at its own position.
 func openLatest(spec Spec, at *[model.State + 1]model.Position) Opener {
-	return func(ctx context.Context, r Snapshots) (o Opening, err error) {
+	return func(ctx context.Context, r Snapshots, o *Opening) error {
 		o.Frame = []byte("first\n")
 		for scope := model.Timeseries; scope <= model.State; scope++ {
 			if !spec.Scopes.Has(scope) {
@@ -87,12 +89,12 @@ func openLatest(spec Spec, at *[model.State + 1]model.Position) Opener {
 			}
 			snap, err := r.Latest(ctx, spec.Tenant, spec.Entity, scope, spec.Keys)
 			if err != nil {
-				return o, err
+				return err
 			}
 			o.Read(scope, snap.Position)
 		}
 		*at = o.after
-		return o, nil
+		return nil
 	}
 }
 
@@ -104,7 +106,7 @@ func expected(log []*model.Change, spec Spec, at [model.State + 1]model.Position
 			c.Position <= at[c.Scope] {
 			continue
 		}
-		u := Update{Position: c.Position, Points: filter(nil, appendPoints(nil, c), spec.Keys, spec.NewestOnly, spec.Window)}
+		u := Update{Position: c.Position, Scope: c.Scope, Points: filter(nil, appendPoints(nil, c), spec.Keys, spec.NewestOnly, spec.Window)}
 		if len(u.Points) > 0 {
 			text = lines{}.Frame(text, spec.ID, lines{}.Body(nil, &u))
 		}
@@ -139,110 +141,6 @@ func randomSpec(rng *rand.Rand) Spec {
 		spec.Keys = []string{"a", "c"}
 	}
 	return spec
-}
-
-// Whatever happens at the same time, and however short the queues are, a listener hears
-// exactly what came after its first frame, in order.
-func TestSnapshotAndStreamMeetWithoutHoleOrRepeat(t *testing.T) {
-	for seed := range uint64(2000) {
-		synctest.Test(t, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 0))
-			h := New(Options{
-				Shards: 1 + rng.IntN(2), QueueChanges: 1 + rng.IntN(6), JoinChanges: 1 + rng.IntN(20), QueueBytes: 1 << 20,
-			})
-			store := twin.New(h)
-			var pauses sync.Mutex
-			shuffle := rand.New(rand.NewPCG(seed, 1))
-			store.Pause = func() {
-				pauses.Lock()
-				d := time.Duration(max(0, shuffle.IntN(8)-4))
-				pauses.Unlock()
-				if d > 0 {
-					<-time.After(d)
-				}
-			}
-			h.Start(store)
-
-			var work sync.WaitGroup
-			for w := range uint64(2) {
-				rng := rand.New(rand.NewPCG(seed, 10+w))
-				work.Go(func() {
-					for range 20 {
-						switch rng.IntN(12) {
-						case 0:
-							store.Delete(tenant, entity(rng.IntN(2)), model.Timeseries, "a")
-						case 1:
-							store.DeleteEntity(tenant, entity(rng.IntN(2)))
-						default:
-							store.Append(randomSet(rng))
-						}
-						store.Pause()
-					}
-				})
-			}
-			type heard struct {
-				spec Spec
-				at   [model.State + 1]model.Position
-				l    listener
-				gone bool
-				size int // of the text when it left
-			}
-			all := make([]heard, 6)
-			for i := range all {
-				x := &all[i]
-				rng := rand.New(rand.NewPCG(seed, 100+uint64(i)))
-				x.spec = randomSpec(rng)
-				work.Go(func() {
-					<-time.After(time.Duration(rng.IntN(60)))
-					sub, err := h.Subscribe(t.Context(), x.spec, &x.l, openLatest(x.spec, &x.at))
-					if errors.Is(err, errBusy) {
-						x.gone = true
-						return
-					}
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if i == 0 {
-						<-time.After(time.Duration(rng.IntN(40)))
-						h.Unsubscribe(sub)
-						x.gone = true
-						x.l.mu.Lock()
-						x.size = x.l.text.Len()
-						x.l.mu.Unlock()
-					}
-				})
-			}
-			work.Wait()
-			synctest.Wait()
-			for range 3 { // the shard may still be pausing over the log
-				<-time.After(time.Millisecond)
-			}
-			for i := range all {
-				x := &all[i]
-				x.l.mu.Lock()
-				text := x.l.text.String()
-				x.l.mu.Unlock()
-				if len(x.l.bad) > 0 || x.l.lost > 0 {
-					t.Errorf("seed %d: %q, lost %d", seed, x.l.bad, x.l.lost)
-				}
-				want := expected(store.Log(), x.spec, x.at)
-				if x.gone {
-					if len(text) != x.size || !strings.HasPrefix(want, text) {
-						t.Fatalf("seed %d: heard %q, of it %d before leaving, of\n%s", seed, text, x.size, want)
-					}
-					continue
-				}
-				if diff := cmp.Diff(want, text); diff != "" {
-					t.Fatalf("seed %d, %+v from %v (-log +heard):\n%s", seed, x.spec, x.at, diff)
-				}
-			}
-			h.Close()
-		})
-		if t.Failed() {
-			return
-		}
-	}
 }
 
 // When the log no longer holds what a queue had no room for, nobody is left believing that
@@ -305,7 +203,7 @@ func TestAFirstFrameThatFailsLeavesNothingBehind(t *testing.T) {
 	h := New(Options{})
 	spec := Spec{Tenant: tenant, Entity: entity(0), Scopes: ScopesOf(model.Timeseries), Encoder: lines{}}
 	var l listener
-	fail := func(context.Context, Snapshots) (Opening, error) { return Opening{}, model.Invalidf("no") }
+	fail := func(context.Context, Snapshots, *Opening) error { return model.Invalidf("no") }
 	if _, err := h.Subscribe(t.Context(), spec, &l, fail); model.KindOf(err) != model.Overload {
 		t.Errorf("before Start: %v", err)
 	}
@@ -354,4 +252,80 @@ func TestMergedUpdatesKeepTheNewestAndCountTheRest(t *testing.T) {
 	if !slices.IsSortedFunc(u.Points, comparePoints) {
 		t.Error("points are not sorted")
 	}
+}
+
+// After an outage everybody comes back at once. The log is read for all who wait together.
+func TestThoseWhoComeBackTogetherShareTheReadingOfTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(Options{})
+		store := twin.New(h)
+		h.Start(store)
+		defer h.Close()
+		rng := rand.New(rand.NewPCG(1, 0))
+		for range 200 {
+			store.Append(randomSet(rng))
+		}
+		store.Pause = func() { <-time.After(time.Millisecond) }
+		const clients = 1000
+		var done sync.WaitGroup
+		for i := range clients {
+			c := &client{spec: randomSpec(rng)}
+			c.spec.ID, c.spec.Positions = int64(i), true
+			var from [model.State + 1]model.Position
+			for scope := range from {
+				from[scope] = model.Position(i % 100)
+			}
+			done.Go(func() {
+				c.connect(-1)
+				_, err := h.Resume(t.Context(), c.spec, c, Resumption{
+					From: through(model.Position(i % 100)),
+					Pace: func(context.Context) error { return nil },
+					Done: func(at Place, n int) []byte {
+						return fmt.Appendf(nil, "%d %d/%d missed %d\n", i, at.Position, at.Scope, n)
+					},
+				})
+				if want := expected(store.Log(), c.spec, from); err != nil || c.text.String() != want || len(c.bad) > 0 {
+					t.Errorf("client %d: %v, %q, heard\n%s, want\n%s", i, err, c.bad, &c.text, want)
+				}
+			})
+		}
+		done.Wait()
+		if s := h.Stats(); s.Resumed != clients || s.Passes > 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// Who waits long for a change would be left behind by the log: where a subscription is, is told
+// every minute.
+func TestWhoHearsNothingIsToldWhereItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(Options{})
+		store := twin.New(h)
+		h.Start(store)
+		defer h.Close()
+		all := make([]*client, 3)
+		for i := range all {
+			c := &client{spec: Spec{Tenant: tenant, Entity: entity(i % 2), Scopes: ScopesOf(model.Timeseries), Encoder: lines{}, Positions: i < 2}}
+			c.connect(-1)
+			if _, err := c.subscribe(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			all[i] = c
+		}
+		set := randomSet(rand.New(rand.NewPCG(1, 0)))
+		set.Entity, set.Scope = entity(1), model.Timeseries
+		for range 2 { // as one who joins, and as one of a view
+			store.Append(set)
+			<-time.After(time.Minute + time.Second)
+			for i, c := range all {
+				c.mu.Lock()
+				if told := c.place == through(store.Position()); told != (i < 2) {
+					t.Errorf("client %d is at %v, the log at %d", i, c.place, store.Position())
+				}
+				c.mu.Unlock()
+			}
+			set.Entity = entity(0)
+		}
+	})
 }

@@ -33,6 +33,8 @@ type shard struct {
 		from, to model.Position
 	}
 
+	due bool // those who want to know are to be told where they are
+
 	// Of the goroutine alone:
 	work   []*model.Change
 	last   model.Position // of the last change processed
@@ -138,25 +140,67 @@ func (s *shard) take() (from, to model.Position, overflow bool) {
 
 // loop is the goroutine of the shard.
 func (s *shard) loop(ctx context.Context) {
+	marks := time.NewTicker(s.hub.options.Mark)
+	defer marks.Stop()
 	for {
+		// What was visible before the queue is emptied was published, so it is in the queue or,
+		// when that has overflowed, in the log.
+		visible := s.hub.reader.Position()
 		from, to, overflow := s.take()
+		told := true
 		switch {
 		case overflow:
-			s.follow(ctx, from, to)
+			told = s.follow(ctx, from, to)
 		case len(s.work) > 0:
 			s.deliver(s.work)
 			clear(s.work) // the changes are free again, whenever the queue is used next
-		default:
+			told = !s.behind()
+		case !s.due:
 			select {
 			case <-s.wake:
+			case <-marks.C:
+				s.due = true
 			case <-ctx.Done():
 				return
 			}
+			told = false
 		}
 		if ctx.Err() != nil {
 			return
 		}
+		if s.due && told {
+			s.due = false
+			s.mark(visible)
+		}
 	}
+}
+
+// behind reports whether there are changes that are in the log only.
+func (s *shard) behind() bool {
+	s.queue.Lock()
+	defer s.queue.Unlock()
+	return s.queue.overflow
+}
+
+// mark tells those who want to know that everything up to visible was told.
+func (s *shard) mark(visible model.Position) {
+	at := through(visible)
+	if n := len(s.at); n > 0 { // more may have been told than was visible then
+		at = later(at, Place{s.last, s.at[n-1].scope})
+	}
+	for _, t := range s.allTopics() {
+		t.mark(at, &s.batch)
+	}
+}
+
+func (s *shard) allTopics() []*topic {
+	s.topics.RLock()
+	defer s.topics.RUnlock()
+	topics := make([]*topic, 0, len(s.topics.m))
+	for _, t := range s.topics.m {
+		topics = append(topics, t)
+	}
+	return topics
 }
 
 // followPause is how long follow waits for a log that does not show yet what was published:
@@ -165,45 +209,43 @@ const followPause = time.Millisecond
 
 // follow reads from the log what the queue had no room for: the positions from to to, and
 // whatever else is there. What is published meanwhile is queued again, so at its end some of
-// it comes twice and is skipped by position.
-func (s *shard) follow(ctx context.Context, from, to model.Position) {
+// it comes twice and is skipped by position. It reports whether all of it was told.
+func (s *shard) follow(ctx context.Context, from, to model.Position) bool {
 	var one [1]*model.Change
 	for reached := max(from, 1) - 1; reached < to; {
 		var err error
-		reached, err = s.hub.reader.Follow(ctx, reached, func(c *model.Change) error {
-			if s.hub.shard(c.Entity) == s && s.topic(c.Tenant, c.Entity) != nil {
-				one[0] = c
-				s.deliver(one[:])
-			}
+		reached, err = s.hub.reader.FollowSome(ctx, reached, s.wants, func(c *model.Change) error {
+			one[0] = c
+			s.deliver(one[:])
 			return ctx.Err()
 		})
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		if err != nil {
 			s.loseAll()
-			return
+			return false
 		}
 		if reached < to {
 			select {
 			case <-time.After(followPause):
 			case <-ctx.Done():
-				return
+				return false
 			}
 		}
 	}
+	return true
+}
+
+// wants reports whether the entity is of this shard and somebody listens to it.
+func (s *shard) wants(t model.TenantID, e model.EntityID) bool {
+	return s.hub.shard(e) == s && s.topic(t, e) != nil
 }
 
 // loseAll tells every subscription of the shard that it has to start again, because changes
 // it should have heard of cannot be read any more.
 func (s *shard) loseAll() {
-	s.topics.RLock()
-	topics := make([]*topic, 0, len(s.topics.m))
-	for _, t := range s.topics.m {
-		topics = append(topics, t)
-	}
-	s.topics.RUnlock()
-	for _, t := range topics {
+	for _, t := range s.allTopics() {
 		t.lose()
 	}
 }

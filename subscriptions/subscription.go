@@ -2,6 +2,7 @@ package subscriptions
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -35,6 +36,9 @@ type Spec struct {
 	// frames of one view differ.
 	ID      int64
 	Encoder Encoder
+	// Positions asks to be told from time to time where the subscription is, in an update
+	// without points, when nothing changes for it.
+	Positions bool
 }
 
 // An Encoder makes the bytes of one wire form. Encoders are compared with ==: subscriptions
@@ -50,8 +54,9 @@ type Encoder interface {
 // held: they must not block and must not call the hub. The bytes and updates belong to the
 // hub again when they return; texts and values inside them may be kept.
 type Sink interface {
-	// Open takes the first frame of s.
-	Open(s *Subscription, frame []byte)
+	// Open takes the first frame of s. Of one that resumes it takes the frames of what was
+	// missed, in one or more calls, and then the one that says that this was all.
+	Open(s *Subscription, frames []byte)
 	// Update takes one or more frames that stand for updates, of which there is one a frame.
 	Update(s *Subscription, frames []byte, updates []Update)
 	// Lost says that changes cannot be told any more: the subscription has to start again.
@@ -61,15 +66,32 @@ type Sink interface {
 // An Opening is the first frame of a subscription and where it was read.
 type Opening struct {
 	Frame []byte
-	after [model.State + 1]model.Position
+	after lasts
+	base  model.Position // visible before anything was read
+	reads int
 }
 
 // Read notes that the frame holds every change of scope up to position p.
-func (o *Opening) Read(scope model.Scope, p model.Position) { o.after[scope] = p }
+func (o *Opening) Read(scope model.Scope, p model.Position) {
+	o.after[scope] = p
+	o.reads++
+}
 
-// An Opener reads the first frame. It may be called more than once, and must call
-// Opening.Read for each scope of the subscription.
-type Opener func(ctx context.Context, r Snapshots) (Opening, error)
+// Place returns where what was read stands: everything up to there is in it and nothing behind
+// it. It is none when there were changes between the reading of several scopes.
+func (o *Opening) Place() Place {
+	switch last := slices.Max(o.after[:]); {
+	case last <= o.base:
+		return through(o.base)
+	case o.reads == 1:
+		return through(last)
+	}
+	return Place{}
+}
+
+// An Opener reads the first frame into an empty opening. It may be called more than once, and
+// must call Opening.Read for each scope of the subscription, after reading it.
+type Opener func(ctx context.Context, r Snapshots, o *Opening) error
 
 // A Subscription is one client's interest in one entity. Its fields are guarded by the lock
 // of its topic.
@@ -97,8 +119,8 @@ type join struct {
 	overrun   bool
 	// open is set once the first frame was delivered: changes up to after are part of it.
 	open  bool
-	after [model.State + 1]model.Position
-	last  model.Position // the greatest of after
+	after lasts
+	last  model.Position // the greatest of after, and what was visible before
 }
 
 // Subscribe registers, reads the first frame with open, hands it to the sink and then every
@@ -113,8 +135,8 @@ func (h *Hub) Subscribe(ctx context.Context, spec Spec, sink Sink, open Opener) 
 	h.shard(spec.Entity).enter(s)
 	h.count.Add(1)
 	for range 4 {
-		o, err := open(ctx, r)
-		if err != nil {
+		o := Opening{base: r.Position()}
+		if err := open(ctx, r, &o); err != nil {
 			h.Unsubscribe(s)
 			return nil, err
 		}

@@ -30,6 +30,7 @@ type view struct {
 type viewKey struct {
 	scopes     Scopes
 	newestOnly bool
+	positions  bool
 	window     *model.Window
 	keys       string // joined; "" means all
 	encoder    Encoder
@@ -50,9 +51,11 @@ type batch struct {
 	all     []Point       // all its points
 	points  []Point       // of the view at hand, all updates one after the other
 	updates []Update
-	bodies  []byte
-	ends    []int // of each body in bodies
-	frames  []byte
+	// unsettled is what the updates are.
+	unsettled bool
+	bodies    []byte
+	ends      []int // of each body in bodies
+	frames    []byte
 }
 
 // deliver tells the members of t what changes did, in order.
@@ -112,7 +115,9 @@ func (t *topic) tellLocked(s *Subscription, changes []*model.Change, b *batch) i
 		if int(c.Scope) < len(s.join.after) && c.Position <= s.join.after[c.Scope] {
 			continue
 		}
-		b.fill([]*model.Change{c}, &view{key: s.viewKey(), keys: s.spec.Keys})
+		b.unsettled = Place{c.Position, c.Scope}.misses(&s.join.after)
+		b.fill([]*model.Change{c}, &view{key: s.spec.viewKey(), keys: s.spec.Keys})
+		b.unsettled = false
 		if len(b.updates) > 0 {
 			b.frame(s.spec.Encoder, s.spec.ID)
 			s.sink.Update(s, b.frames, b.updates)
@@ -134,6 +139,39 @@ func (t *topic) endJoinsLocked(p model.Position) {
 	m.joining = slices.DeleteFunc(m.joining, func(s *Subscription) bool { return s.join == nil })
 }
 
+// mark tells those who want to know that they have heard everything up to at.
+func (t *topic) mark(at Place, b *batch) {
+	m := &t.members
+	m.Lock()
+	defer m.Unlock()
+	for _, s := range m.joining {
+		if j := s.join; s.spec.Positions && j.open && at.Position > j.last {
+			b.mark(at, s.spec.Encoder)
+			b.frame(s.spec.Encoder, s.spec.ID)
+			s.sink.Update(s, b.frames, b.updates)
+		}
+	}
+	for _, v := range m.views {
+		if !v.key.positions {
+			continue
+		}
+		b.mark(at, v.key.encoder)
+		for _, g := range v.groups {
+			b.frame(v.key.encoder, g.id)
+			for _, s := range g.subs {
+				s.sink.Update(s, b.frames, b.updates)
+			}
+		}
+	}
+}
+
+// mark makes an update without points.
+func (b *batch) mark(at Place, e Encoder) {
+	b.updates = append(b.updates[:0], Update{Position: at.Position, Scope: at.Scope})
+	b.bodies = e.Body(b.bodies[:0], &b.updates[0])
+	b.ends = append(b.ends[:0], len(b.bodies))
+}
+
 // open delivers the first frame of s and what was collected since. It reports false when
 // that was too much: the first frame has to be read again.
 func (t *topic) open(s *Subscription, o *Opening) bool {
@@ -146,9 +184,7 @@ func (t *topic) open(s *Subscription, o *Opening) bool {
 		return false
 	}
 	j.open, j.after = true, o.after
-	for _, p := range o.after {
-		j.last = max(j.last, p)
-	}
+	j.last = max(o.base, slices.Max(o.after[:]))
 	s.sink.Open(s, o.Frame)
 	if len(j.collected) > 0 {
 		var b batch
@@ -164,7 +200,7 @@ func (t *topic) open(s *Subscription, o *Opening) bool {
 func (t *topic) settleLocked(s *Subscription) {
 	m := &t.members
 	s.join = nil
-	key := s.viewKey()
+	key := s.spec.viewKey()
 	i := slices.IndexFunc(m.views, func(v *view) bool { return v.key == key })
 	if i < 0 {
 		i = len(m.views)
@@ -234,13 +270,14 @@ func (t *topic) lose() {
 	}
 }
 
-func (s *Subscription) viewKey() viewKey {
+func (s *Spec) viewKey() viewKey {
 	return viewKey{
-		scopes:     s.spec.Scopes,
-		newestOnly: s.spec.NewestOnly,
-		window:     s.spec.Window,
-		keys:       strings.Join(s.spec.Keys, "\x00"),
-		encoder:    s.spec.Encoder,
+		scopes:     s.Scopes,
+		newestOnly: s.NewestOnly,
+		positions:  s.Positions,
+		window:     s.Window,
+		keys:       strings.Join(s.Keys, "\x00"),
+		encoder:    s.Encoder,
 	}
 }
 
@@ -266,7 +303,7 @@ func (b *batch) fill(changes []*model.Change, v *view) int {
 		}
 		// A later append may move points; the updates made so far keep the old array, whose
 		// content stays what it is until the next fill.
-		b.updates = append(b.updates, Update{Position: c.Position, Scope: c.Scope, Points: b.points[start:len(b.points):len(b.points)]})
+		b.updates = append(b.updates, Update{Position: c.Position, Scope: c.Scope, Points: b.points[start:len(b.points):len(b.points)], Unsettled: b.unsettled})
 		b.bodies = v.key.encoder.Body(b.bodies, &b.updates[len(b.updates)-1])
 		b.ends = append(b.ends, len(b.bodies))
 		if len(b.bodies) >= batchBytes {

@@ -13,11 +13,22 @@ type Update struct {
 	Position model.Position
 	Scope    model.Scope
 	// Points are sorted by key, those of a key by time. A removed key has TS 0 and a Value
-	// of TypeNone.
+	// of TypeNone. There are none where the subscriber is only told where it is.
 	Points []Point
 	// Coalesced counts the points that were left out because newer ones, in this update,
 	// superseded them before they could be sent.
 	Coalesced int
+	// Unsettled says that the first frame, read scope by scope, holds changes behind this one.
+	Unsettled bool
+}
+
+// Place returns how far a subscriber has heard who is told u. It is none right after a first
+// frame that had none, until that is behind.
+func (u *Update) Place() Place {
+	if u.Unsettled {
+		return Place{}
+	}
+	return Place{u.Position, u.Scope}
 }
 
 // A Point is one value of an update.
@@ -111,7 +122,7 @@ func filter(dst, points []Point, keys []string, newestOnly bool, w *model.Window
 // Merge adds a later update of the same view to u, keeping one point for each key: the
 // newest. It is what a reader that cannot keep up is sent in place of every point.
 func (u *Update) Merge(later *Update) {
-	u.Position = max(u.Position, later.Position)
+	u.Position, u.Scope, u.Unsettled = later.Position, later.Scope, later.Unsettled
 	u.Coalesced += later.Coalesced
 	for i := range later.Points {
 		p := &later.Points[i]

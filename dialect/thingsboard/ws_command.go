@@ -73,6 +73,11 @@ type WSCommand struct {
 	Limit       int64
 	Agg         string
 	Unsubscribe bool
+
+	// Positions asks that frames say where they are, and Resume for what came after such a
+	// place in place of a first frame. Both are ours.
+	Positions bool
+	Resume    string
 }
 
 // errWSParse is the answer to everything that is no message of contract 11.3.
@@ -149,9 +154,10 @@ var wsLists = []string{"authCmd", "cmds", "attrSubCmds", "tsSubCmds", "historyCm
 
 // wsMembers names the members of the commands.
 var wsMembers = map[string][]string{
-	WSAttributes: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "unsubscribe"},
+	WSAttributes: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "unsubscribe",
+		"positions", "resume"},
 	WSTimeseries: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "timeWindow", "interval",
-		"limit", "agg", "unsubscribe"},
+		"limit", "agg", "unsubscribe", "positions", "resume"},
 	WSHistory: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "endTs", "interval", "limit",
 		"agg", "unsubscribe"},
 	WSEntityData:         {"type", "cmdId", "query", "latestCmd", "tsCmd", "historyCmd", "aggHistoryCmd", "aggTsCmd"},
@@ -213,6 +219,8 @@ func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
 		Limit       wsInt  `json:"limit"`
 		Agg         string `json:"agg"`
 		Unsubscribe bool   `json:"unsubscribe"`
+		Positions   bool   `json:"positions"`
+		Resume      string `json:"resume"`
 	}
 	if wsMembers[kind] == nil || json.Unmarshal(raw, &c) != nil || !knownMembers(raw, wsMembers[kind]) {
 		return WSCommand{Type: kind, ID: 1, Err: errWSParse}
@@ -221,7 +229,7 @@ func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
 		Type: kind, ID: int64(c.ID), EntityType: model.EntityType(c.EntityType), EntityID: c.EntityID,
 		Keys: splitWSKeys(c.Keys), Scope: c.Scope, StartTS: int64(c.StartTS), EndTS: int64(c.EndTS),
 		TimeWindow: int64(c.TimeWindow), Interval: int64(c.Interval), Limit: int64(c.Limit), Agg: c.Agg,
-		Unsubscribe: c.Unsubscribe,
+		Unsubscribe: c.Unsubscribe, Positions: c.Positions || c.Resume != "", Resume: c.Resume,
 	}
 	w.Err = w.check()
 	return w

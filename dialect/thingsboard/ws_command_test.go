@@ -86,7 +86,7 @@ func TestFramesAreExact(t *testing.T) {
 		t.Helper()
 		w.Begin(AppendWSID(nil, 5))
 		fill()
-		got := w.End(coalesced)
+		got := w.End(&WSNote{Coalesced: coalesced})
 		if string(got) != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -175,18 +175,14 @@ func BeginWSUpdate(dst []byte, ref model.EntityRef, kind model.KeyKind) []byte {
 	return append(dst, `":{`...)
 }
 
-// EndWSUpdate ends what BeginWSUpdate began. A coalesced count above zero is told as
-// [WSData.End] does.
-func EndWSUpdate(dst []byte, kind model.KeyKind, coalesced int) []byte {
+// EndWSUpdate ends what BeginWSUpdate began.
+func EndWSUpdate(dst []byte, kind model.KeyKind, n *WSNote) []byte {
 	if kind == 0 {
 		dst = append(dst, `},"aggLatest":null}]`...)
 	} else {
 		dst = append(dst, `}},"timeseries":null,"aggLatest":null}]`...)
 	}
-	if coalesced > 0 {
-		dst = strconv.AppendInt(append(dst, `,"coalesced":`...), int64(coalesced), 10)
-	}
-	return append(dst, '}')
+	return n.append(dst)
 }
 
 // AppendWSCount adds the reply to ENTITY_COUNT or ALARM_COUNT (contract 11.9).

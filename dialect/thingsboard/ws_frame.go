@@ -81,20 +81,46 @@ func (w *WSData) endKey() {
 	w.latest = strconv.AppendInt(w.latest, w.ts, 10)
 }
 
-// End returns dst with the complete body. A coalesced count above zero is told in a member
-// of that name, which clients of the protocol do not know and pass over: that many points
-// were left out because newer ones in this frame superseded them.
-func (w *WSData) End(coalesced int) []byte {
+// A WSNote is what we add to frames, in members that clients of the protocol do not know and
+// pass over. The zero WSNote adds nothing.
+type WSNote struct {
+	// Coalesced is how many points were left out because newer ones in this frame superseded
+	// them.
+	Coalesced int
+	// Resumed says that the client has been told all it missed, which was Missed updates.
+	Resumed bool
+	Missed  int
+	// Resync is why what it missed cannot be told: this is a first frame again.
+	Resync string
+	// Position is where the client can go on; see the command's Resume. It is the last member.
+	Position []byte
+}
+
+// append adds the members, and the end of the frame.
+func (n *WSNote) append(dst []byte) []byte {
+	if n.Coalesced > 0 {
+		dst = strconv.AppendInt(append(dst, `,"coalesced":`...), int64(n.Coalesced), 10)
+	}
+	if n.Resumed {
+		dst = strconv.AppendInt(append(dst, `,"resumed":`...), int64(n.Missed), 10)
+	}
+	if n.Resync != "" {
+		dst = AppendString(append(dst, `,"resync":`...), n.Resync)
+	}
+	if len(n.Position) > 0 {
+		dst = append(append(append(dst, wsPosition...), n.Position...), '"')
+	}
+	return append(dst, '}')
+}
+
+const wsPosition = `,"position":"`
+
+// End returns dst with the complete body.
+func (w *WSData) End(n *WSNote) []byte {
 	w.endKey()
 	w.dst = append(w.dst, `},"latestValues":{`...)
 	w.dst = append(w.dst, w.latest...)
-	w.dst = append(w.dst, '}')
-	if coalesced > 0 {
-		w.dst = append(w.dst, `,"coalesced":`...)
-		w.dst = strconv.AppendInt(w.dst, int64(coalesced), 10)
-	}
-	w.dst = append(w.dst, '}')
-	dst := w.dst
+	dst := n.append(append(w.dst, '}'))
 	w.dst = nil
 	return dst
 }

@@ -220,13 +220,13 @@ func (a *answering) latest(ctx context.Context, found *model.Entity, kind model.
 	if f == nil {
 		return nil
 	}
-	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 		r = throughView(r, f.window)
 		clear(f.last)
 		for _, scope := range scopesOf(kind) {
 			snap, err := r.Latest(ctx, found.Tenant, found.ID, scope, keys)
 			if err != nil {
-				return o, err
+				return err
 			}
 			o.Read(scope, snap.Position)
 			for i := range snap.Points {
@@ -239,7 +239,7 @@ func (a *answering) latest(ctx context.Context, found *model.Entity, kind model.
 		for _, key := range keys {
 			show(e, model.EntityKey{Kind: kind, Key: key}, f.last[key])
 		}
-		return o, nil
+		return nil
 	})
 }
 
@@ -268,20 +268,20 @@ func (a *answering) series(ctx context.Context, found *model.Entity, e *thingsbo
 		return err
 	}
 	budget := a.points
-	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 		r = throughView(r, f.window)
 		a.points = budget
 		clear(f.last)
 		snap, err := r.Latest(ctx, found.Tenant, found.ID, model.Timeseries, keys)
 		if err != nil {
-			return o, err
+			return err
 		}
 		for i := range snap.Points {
 			f.last[snap.Points[i].Key] = snap.Points[i].Point
 		}
 		p, err := a.ranges(ctx, r, found, e)
 		o.Read(model.Timeseries, p)
-		return o, err
+		return err
 	})
 }
 

@@ -26,6 +26,10 @@ func (s *session) command(c *thingsboard.WSCommand) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.server.ctx, commandTimeout)
+	if c.Resume != "" { // takes as long as the client takes to read it
+		cancel()
+		ctx, cancel = context.WithCancel(s.server.ctx)
+	}
 	defer s.stoppable(cancel)()
 	var err error
 	switch {
@@ -88,20 +92,52 @@ func (s *session) allow(c *thingsboard.WSCommand, a Access) (*model.Entity, erro
 	return s.server.deps.Allow(p, a, ref)
 }
 
+// A first reads what a first frame shows, and notes in o where it was read.
+type first func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) error
+
 // subscribe replaces what the id stood for by a subscription to e.
-func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Access, e *model.Entity, spec subscriptions.Spec, open subscriptions.Opener) error {
+func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Access, e *model.Entity, spec subscriptions.Spec, read first) error {
+	from, resync, err := s.resumption(c)
+	if err != nil { // before the old subscription goes
+		return err
+	}
 	s.drop(c.ID)
 	if s.count() >= s.server.limits.Subscriptions {
 		s.close(codePolicy, "Max subscriptions limit reached!")
 		return nil
 	}
-	spec.Tenant, spec.Entity, spec.ID, spec.Encoder, spec.Keys = e.Tenant, e.ID, c.ID, encoder{}, c.Keys
+	spec.Tenant, spec.Entity, spec.ID, spec.Keys, spec.Positions = e.Tenant, e.ID, c.ID, c.Keys, c.Positions
 	if spec.Window != nil {
 		spec.Entity = spec.Window.Source.ID
 	}
-	h, err := s.hub().Subscribe(ctx, spec, s, open)
+	enc, err := s.encoder(c)
 	if err != nil {
 		return err
+	}
+	spec.Encoder = enc
+	var h *subscriptions.Subscription
+	if from != (subscriptions.Place{}) {
+		if h, err = s.resume(ctx, spec, enc, from); err != nil {
+			if resync = resyncOf(err); resync == "" {
+				return err
+			}
+		}
+	}
+	if h == nil {
+		ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+		defer cancel()
+		h, err = s.hub().Subscribe(ctx, spec, s, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
+			var w thingsboard.WSData
+			w.Begin(nil)
+			if err := read(ctx, throughView(r, spec.Window), &w, o); err != nil {
+				return err
+			}
+			o.Frame = enc.Frame(nil, c.ID, w.End(&thingsboard.WSNote{Resync: resync, Position: enc.position(o.Place())}))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	x := &subscription{hub: h, ref: e.Ref(), access: a, window: spec.Window}
 	if !s.put(x) {
@@ -116,36 +152,32 @@ func (s *session) timeseries(ctx context.Context, c *thingsboard.WSCommand) erro
 	if err != nil {
 		return err
 	}
-	w := s.server.window(e.ID)
-	open := func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
-		r = throughView(r, w)
+	read := func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) (err error) {
 		var p model.Position
 		if c.TimeWindow > 0 && len(c.Keys) > 0 {
-			o.Frame, p, err = s.window(ctx, r, c, e)
+			p, err = s.window(ctx, r, c, e, w)
 		} else {
-			o.Frame, p, err = s.latest(ctx, r, c, e)
+			p, err = s.latest(ctx, r, c, e, w)
 		}
 		o.Read(model.Timeseries, p)
-		return o, err
+		return err
 	}
 	if c.TimeWindow > 0 && len(c.Keys) > 0 {
 		if _, err := s.windowQuery(c, e); err != nil { // before the old subscription goes
 			return err
 		}
 	}
-	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly(), Window: w}
-	return s.subscribe(ctx, c, ReadTelemetry, e, spec, open)
+	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly(), Window: s.server.window(e.ID)}
+	return s.subscribe(ctx, c, ReadTelemetry, e, spec, read)
 }
 
-// latest makes a first frame of the newest values. Keys that were asked for and have none
+// latest fills a first frame with the newest values. Keys that were asked for and have none
 // are null at the time of asking.
-func (s *session) latest(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity) ([]byte, model.Position, error) {
+func (s *session) latest(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity, w *thingsboard.WSData) (model.Position, error) {
 	snap, err := r.Latest(ctx, e.Tenant, e.ID, model.Timeseries, c.Keys)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	var w thingsboard.WSData
-	w.Begin(nil)
 	points, now := snap.Points, s.now().UnixMilli()
 	if c.Keys == nil {
 		for i := range points {
@@ -162,7 +194,7 @@ func (s *session) latest(ctx context.Context, r subscriptions.Snapshots, c *thin
 			w.Point(now, model.Null())
 		}
 	}
-	return encoder{}.Frame(nil, c.ID, w.End(0)), snap.Position, nil
+	return snap.Position, nil
 }
 
 // query checks a range as REST does (contract 8.3) and applies the same bounds.
@@ -189,12 +221,12 @@ func (s *session) windowQuery(c *thingsboard.WSCommand, e *model.Entity) (*model
 	return s.query(c, e, from, to)
 }
 
-func (s *session) window(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity) ([]byte, model.Position, error) {
+func (s *session) window(ctx context.Context, r subscriptions.Snapshots, c *thingsboard.WSCommand, e *model.Entity, w *thingsboard.WSData) (model.Position, error) {
 	q, err := s.windowQuery(c, e)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	return s.read(ctx, r, c.ID, q)
+	return s.read(ctx, r, q, w)
 }
 
 // history carries out TIMESERIES_HISTORY (contract 11.6).
@@ -211,17 +243,16 @@ func (s *session) history(ctx context.Context, c *thingsboard.WSCommand) error {
 	if err != nil {
 		return err
 	}
-	frame, _, err := s.read(ctx, throughView(r, s.server.window(e.ID)), c.ID, q)
-	if err == nil {
-		s.conn.send(frame)
+	var w thingsboard.WSData
+	w.Begin(nil)
+	if _, err = s.read(ctx, throughView(r, s.server.window(e.ID)), q, &w); err == nil {
+		s.conn.send(encoder{}.Frame(nil, c.ID, w.End(&thingsboard.WSNote{})))
 	}
 	return err
 }
 
-// read makes a frame of history: raw points newest first, aggregates oldest first.
-func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64, q *model.RangeQuery) ([]byte, model.Position, error) {
-	var w thingsboard.WSData
-	w.Begin(nil)
+// read fills a frame with history: raw points newest first, aggregates oldest first.
+func (s *session) read(ctx context.Context, r subscriptions.Snapshots, q *model.RangeQuery, w *thingsboard.WSData) (model.Position, error) {
 	last, first := "", true
 	begin := func(key string) {
 		if first || key != last {
@@ -257,12 +288,9 @@ func (s *session) read(ctx context.Context, r subscriptions.Snapshots, id int64,
 		})
 	}
 	if b, ok := errors.AsType[*model.BudgetError](err); ok && b.Kind == model.BudgetPoints {
-		return nil, 0, &model.Error{Kind: model.TooLarge, Message: fmt.Sprintf("Result has more than %d points!", b.Limit), Err: err}
+		return 0, &model.Error{Kind: model.TooLarge, Message: fmt.Sprintf("Result has more than %d points!", b.Limit), Err: err}
 	}
-	if err != nil {
-		return nil, 0, err
-	}
-	return encoder{}.Frame(nil, id, w.End(0)), p, nil
+	return p, err
 }
 
 // attributes carries out ATTRIBUTES (contract 11.7).
@@ -272,12 +300,12 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 		return err
 	}
 	scopes, _ := c.AttributeScopes()
-	open := func(ctx context.Context, r subscriptions.Snapshots) (o subscriptions.Opening, err error) {
+	read := func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) error {
 		var points []model.KeyPoint
 		for _, scope := range scopes {
 			snap, err := r.Latest(ctx, e.Tenant, e.ID, scope, c.Keys)
 			if err != nil {
-				return o, err
+				return err
 			}
 			o.Read(scope, snap.Position)
 			points = append(points, snap.Points...)
@@ -285,16 +313,13 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 		slices.SortFunc(points, func(a, b model.KeyPoint) int {
 			return cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.TS, b.TS))
 		})
-		var w thingsboard.WSData
-		w.Begin(nil)
 		for i := range points {
 			if i == 0 || points[i].Key != points[i-1].Key {
 				w.Key(points[i].Key)
 			}
 			w.Point(points[i].TS, points[i].Value)
 		}
-		o.Frame = encoder{}.Frame(nil, c.ID, w.End(0))
-		return o, nil
+		return nil
 	}
-	return s.subscribe(ctx, c, ReadAttributes, e, subscriptions.Spec{Scopes: subscriptions.ScopesOf(scopes...)}, open)
+	return s.subscribe(ctx, c, ReadAttributes, e, subscriptions.Spec{Scopes: subscriptions.ScopesOf(scopes...)}, read)
 }

@@ -17,6 +17,12 @@
 // how many points it stands for in the member "coalesced". A reader that takes nothing for
 // five seconds, or does not answer pings for thirty, is closed with 4500.
 //
+// # Going on
+//
+// A command that says "positions" gets frames that name the place in the log they stand at, and
+// one that says "resume" goes on from there: the hub reads what was missed, and the session sends
+// it unmerged, a page at a time, as fast as the client reads.
+//
 // # Queries
 //
 // An ENTITY_DATA query is a page of entities and what its parts ask of each. One answer is one

@@ -208,7 +208,7 @@ func (e entityEncoder) Body(dst []byte, u *subscriptions.Update) []byte {
 			dst = append(dst, ']')
 		}
 	}
-	return thingsboard.EndWSUpdate(dst, e.kind, u.Coalesced)
+	return thingsboard.EndWSUpdate(dst, e.kind, &thingsboard.WSNote{Coalesced: u.Coalesced})
 }
 
 // Frame implements subscriptions.Encoder.

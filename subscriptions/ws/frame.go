@@ -34,10 +34,12 @@ func appendText(dst, payload []byte) []byte {
 
 // An encoder makes the frames of TIMESERIES and ATTRIBUTES subscriptions. Each is a whole
 // WebSocket frame, ready for the socket; only the subscription id tells those of a view apart.
-type encoder struct{}
+type encoder struct {
+	epoch uint64 // of the positions in the frames; 0 where there are none
+}
 
 // Body implements subscriptions.Encoder.
-func (encoder) Body(dst []byte, u *subscriptions.Update) []byte {
+func (e encoder) Body(dst []byte, u *subscriptions.Update) []byte {
 	var w thingsboard.WSData
 	w.Begin(dst)
 	for i := range u.Points {
@@ -47,11 +49,19 @@ func (encoder) Body(dst []byte, u *subscriptions.Update) []byte {
 		}
 		w.Point(p.TS, p.Value)
 	}
-	return w.End(u.Coalesced)
+	return w.End(&thingsboard.WSNote{Coalesced: u.Coalesced, Position: e.position(u.Place())})
+}
+
+// position is how a place stands in a frame; nothing where there is none.
+func (e encoder) position(at subscriptions.Place) []byte {
+	if e.epoch == 0 || at == (subscriptions.Place{}) {
+		return nil
+	}
+	return appendPosition(nil, e.epoch, at)
 }
 
 // Frame implements subscriptions.Encoder.
-func (encoder) Frame(dst []byte, id int64, body []byte) []byte {
+func (e encoder) Frame(dst []byte, id int64, body []byte) []byte {
 	var scratch [48]byte
 	prefix := thingsboard.AppendWSID(scratch[:0], id)
 	dst = appendHeader(dst, len(prefix)+len(body))

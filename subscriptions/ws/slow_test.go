@@ -23,6 +23,9 @@ type told struct {
 	ID        int64              `json:"subscriptionId"`
 	Data      map[string][][]any `json:"data"`
 	Coalesced int                `json:"coalesced"`
+	Resumed   *int               `json:"resumed"`
+	Resync    string             `json:"resync"`
+	Position  string             `json:"position"`
 }
 
 func parse(t testing.TB, text string) told {

@@ -40,6 +40,9 @@ type Store struct {
 	cut      model.Position
 	log      []*model.Change
 	series   map[seriesKey]*series
+	// last is where an entity and scope was changed last: what the engine answers who reads
+	// its latest values.
+	last map[seriesKey]model.Position
 }
 
 type seriesKey struct {
@@ -56,7 +59,7 @@ type series struct {
 
 // New returns an empty store that tells sink.
 func New(sink Sink) *Store {
-	return &Store{Sink: sink, commit: make(chan struct{}, 1), series: make(map[seriesKey]*series)}
+	return &Store{Sink: sink, commit: make(chan struct{}, 1), series: make(map[seriesKey]*series), last: make(map[seriesKey]model.Position)}
 }
 
 func (s *Store) pause() {
@@ -90,6 +93,7 @@ func (s *Store) Append(w *model.WriteSet) model.Position {
 		}
 	}
 	s.log = append(s.log, c)
+	s.last[seriesKey{c.Tenant, c.Entity, c.Scope, ""}] = s.pos
 	s.mu.Unlock()
 	s.tell(c)
 	s.end()
@@ -105,6 +109,7 @@ func (s *Store) Delete(t model.TenantID, e model.EntityID, scope model.Scope, ke
 	c := &model.Change{Position: s.pos, Tenant: t, Entity: e, Scope: scope, Deleted: []model.KeyPoint{{Key: key}}}
 	delete(s.series, seriesKey{t, e, scope, key})
 	s.log = append(s.log, c)
+	s.last[seriesKey{c.Tenant, c.Entity, c.Scope, ""}] = s.pos
 	s.mu.Unlock()
 	s.tell(c)
 	s.end()
@@ -129,6 +134,7 @@ func (s *Store) DeleteEntity(t model.TenantID, e model.EntityID) {
 		if len(c.Deleted) > 0 {
 			changes = append(changes, c)
 		}
+		s.last[seriesKey{t, e, scope, ""}] = s.pos
 	}
 	s.log = append(s.log, changes...)
 	s.mu.Unlock()
@@ -136,6 +142,13 @@ func (s *Store) DeleteEntity(t model.TenantID, e model.EntityID) {
 		s.tell(c)
 	}
 	s.end()
+}
+
+// Restart lets nothing happen while another sink takes the place of the one there is.
+func (s *Store) Restart(other func() Sink) {
+	s.commit <- struct{}{}
+	defer func() { <-s.commit }()
+	s.Sink = other()
 }
 
 // end lets Follow see what was published.
@@ -183,7 +196,7 @@ func (s *Store) Latest(_ context.Context, t model.TenantID, e model.EntityID, sc
 	defer s.pause()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	snap := model.Snapshot{Position: s.pos}
+	snap := model.Snapshot{Position: s.last[seriesKey{t, e, scope, ""}]}
 	for k, x := range s.series {
 		if k.tenant != t || k.entity != e || k.scope != scope || keys != nil && !slices.Contains(keys, k.key) {
 			continue
@@ -274,8 +287,18 @@ func (s *Store) Aggregate(_ context.Context, q *model.RangeQuery, yield func(str
 	return s.pos, nil
 }
 
-// Follow is the engine's.
-func (s *Store) Follow(ctx context.Context, from model.Position, fn func(*model.Change) error) (model.Position, error) {
+// Position is that of the last change Follow shows.
+func (s *Store) Position() model.Position {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.followed
+}
+
+// Epoch is the same for all twins.
+func (s *Store) Epoch() uint64 { return 1 }
+
+// FollowSome is the engine's.
+func (s *Store) FollowSome(ctx context.Context, from model.Position, want func(model.TenantID, model.EntityID) bool, fn func(*model.Change) error) (model.Position, error) {
 	s.pause()
 	s.mu.RLock()
 	log, pos, cut := s.log, s.followed, s.cut
@@ -284,7 +307,7 @@ func (s *Store) Follow(ctx context.Context, from model.Position, fn func(*model.
 		return cut, ErrBehind
 	}
 	for _, c := range log {
-		if c.Position > from && c.Position <= pos {
+		if c.Position > from && c.Position <= pos && want(c.Tenant, c.Entity) {
 			if err := fn(c); err != nil {
 				return c.Position, err
 			}

@@ -1,0 +1,81 @@
+package ws
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/subscriptions"
+)
+
+// Why a client that wanted to go on has to begin anew.
+const (
+	resyncTooOld   = "TOO_OLD"  // the log does not reach back that far
+	resyncRestored = "RESTORED" // the position is of another history: a backup was restored
+)
+
+// encoder returns what makes the frames of a command's subscription.
+func (s *session) encoder(c *thingsboard.WSCommand) (encoder, error) {
+	if !c.Positions {
+		return encoder{}, nil
+	}
+	r, err := s.hub().Reader()
+	if err != nil {
+		return encoder{}, err
+	}
+	return encoder{epoch: r.Epoch()}, nil
+}
+
+// resumption reads where a command wants to go on: none where it does not, or cannot for the
+// reason returned.
+func (s *session) resumption(c *thingsboard.WSCommand) (from subscriptions.Place, resync string, err error) {
+	if c.Resume == "" {
+		return from, "", nil
+	}
+	r, err := s.hub().Reader()
+	if err != nil {
+		return from, "", err
+	}
+	epoch, from, err := parsePosition(c.Resume)
+	if err == nil && epoch != r.Epoch() {
+		return subscriptions.Place{}, resyncRestored, nil
+	}
+	return from, "", err
+}
+
+// resume goes on from a place. What was missed is sent unmerged, as fast as the client reads.
+func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encoder, from subscriptions.Place) (*subscriptions.Subscription, error) {
+	return s.hub().Resume(ctx, spec, s, subscriptions.Resumption{
+		From: from,
+		Pace: s.pace,
+		Done: func(at subscriptions.Place, n int) []byte {
+			var w thingsboard.WSData
+			w.Begin(nil)
+			return enc.Frame(nil, spec.ID, w.End(&thingsboard.WSNote{Resumed: true, Missed: n, Position: enc.position(at)}))
+		},
+	})
+}
+
+// resyncOf is why somebody who could not go on has to begin anew; nothing where err is something
+// else.
+func resyncOf(err error) (why string) {
+	switch {
+	case errors.Is(err, subscriptions.ErrBehind):
+		return resyncTooOld
+	case errors.Is(err, subscriptions.ErrAhead):
+		return resyncRestored
+	}
+	return ""
+}
+
+// pace waits until the client has room for more.
+func (s *session) pace(ctx context.Context) error {
+	for room := s.conn.room(); room != nil; room = s.conn.room() {
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
