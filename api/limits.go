@@ -80,7 +80,10 @@ func wireLimit(l *model.LimitUse) LimitUse {
 		w.Used, w.Remaining = new(l.Used), new(l.Remaining())
 	}
 	if l.Window > 0 {
-		w.Window, w.Reset = new(seconds(l.Window)), new(seconds(l.Reset))
+		w.Window = new(seconds(l.Window))
+	}
+	if l.Window > 0 && l.Used >= 0 {
+		w.Reset = new(seconds(l.Reset))
 	}
 	return w
 }

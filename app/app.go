@@ -224,7 +224,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 
 	p.finder = api.NewFinder(p.registry, p.guard, p.db, cfg.Now)
 	p.live = ws.New(ws.Deps{
-		Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, Window: p.registry.Window,
+		Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, TenantLimits: p.registry.TenantLimits, Window: p.registry.Window,
 		Entities: p.finder, Now: cfg.Now, Log: log, Limits: ws.Limits{Buckets: cfg.MaxBuckets},
 	})
 	p.serving.Store(true)
@@ -335,7 +335,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 	}
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline, Finder: p.finder,
-		Backups: p.backups, Losses: p.db, Quotas: p.rates, Counted: []api.Counted{seriesCount{p.db}},
+		Backups: p.backups, Losses: p.db, Quotas: p.rates, Counted: []api.Counted{seriesCount{p.db}, p.live},
 		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies, CORSOrigins: cfg.CORSOrigins,
 		Ready: func() error {

@@ -11,6 +11,7 @@ const (
 	WSInternal     = 1
 	WSBadRequest   = 2
 	WSUnauthorized = 3
+	WSTooMany      = 34 // updates: some are kept back
 )
 
 // A WSData writes the part of a TIMESERIES or ATTRIBUTES frame behind the subscription id

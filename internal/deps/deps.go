@@ -23,7 +23,7 @@ var Ours = map[string][]string{
 	"mail/mailtest":              {},
 	"subscriptions/internal/...": {"model", "subscriptions"},
 	"subscriptions":              {"model"},
-	"subscriptions/ws":           {"model", "subscriptions", "views", "dialect/thingsboard"},
+	"subscriptions/ws":           {"model", "subscriptions", "views", "ratelimit", "dialect/thingsboard"},
 	"api":                        {".", "model", "auth", "entityquery", "views", "dialect/thingsboard", "api/..."},
 	"api/...":                    {"model"},
 	"web":                        {},

@@ -21,8 +21,8 @@ const commandTimeout = 30 * time.Second
 // command carries out one command. Whatever is wrong with it is answered in a frame of its
 // own; the session goes on.
 func (s *session) command(c *thingsboard.WSCommand) {
-	if c.Err != nil {
-		s.fail(c, c.Err)
+	if err := cmp.Or(c.Err, s.mayCommand(c)); err != nil {
+		s.fail(c, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.server.ctx, commandTimeout)
@@ -102,8 +102,7 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 		return err
 	}
 	s.drop(c.ID)
-	if s.count() >= s.server.limits.Subscriptions {
-		s.close(codePolicy, "Max subscriptions limit reached!")
+	if !s.mayHoldMore() {
 		return nil
 	}
 	spec.Tenant, spec.Entity, spec.ID, spec.Keys, spec.Positions = e.Tenant, e.ID, c.ID, c.Keys, c.Positions

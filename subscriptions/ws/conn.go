@@ -23,6 +23,7 @@ type conn struct {
 	mu struct {
 		sync.Mutex
 		out    *outbox // nil while the socket takes everything
+		held   *outbox // nil while updates are sent as they come
 		room   chan struct{}
 		last   bool // the close frame is on its way: nothing may follow it
 		closed bool // nothing is written any more
@@ -35,6 +36,8 @@ type owner interface {
 	spawn(func())
 	stuck()  // the reader took nothing for writeTimeout
 	broken() // writing failed
+	// mayUpdate counts updates and reports whether they may be sent now. It must not block.
+	mayUpdate(n int) bool
 }
 
 // An attempt is one write that does not park. Its function is made once for a connection,
@@ -84,8 +87,44 @@ func (c *conn) sendLocked(frames []byte) {
 func (c *conn) update(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch out := c.mu.out; {
+	switch {
 	case c.mu.closed || c.mu.last:
+	case c.mu.held != nil:
+		c.mu.held.merge(s, updates)
+	case !c.owner.mayUpdate(len(updates)):
+		c.mu.held = new(outbox)
+		c.mu.held.merge(s, updates)
+		c.sendLocked(tooManyUpdates(s))
+	default:
+		c.updateLocked(s, frames, updates)
+	}
+}
+
+// release sends of the updates that were kept back as many as the limit allows, merged into one
+// for each subscription. They come back through it one second after the other.
+func (c *conn) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for held := c.mu.held; held != nil && !c.mu.closed && !c.mu.last; {
+		if len(held.order) == 0 {
+			c.mu.held = nil
+			return
+		}
+		s := held.order[0]
+		u := held.merged[s]
+		if u != nil && !c.owner.mayUpdate(1) {
+			return
+		}
+		held.order = held.order[1:]
+		delete(held.merged, s)
+		if u != nil { // its subscription has not ended
+			c.updateLocked(s, s.Encoder().Frame(nil, s.ID(), s.Encoder().Body(nil, u)), []subscriptions.Update{*u})
+		}
+	}
+}
+
+func (c *conn) updateLocked(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+	switch out := c.mu.out; {
 	case out == nil:
 		if n := c.writeLocked(frames); n < len(frames) {
 			c.spillLocked(frames[n:])
@@ -103,6 +142,9 @@ func (c *conn) forget(s *subscriptions.Subscription) {
 	defer c.mu.Unlock()
 	if c.mu.out != nil {
 		delete(c.mu.out.merged, s)
+	}
+	if c.mu.held != nil {
+		delete(c.mu.held.merged, s)
 	}
 }
 

@@ -56,8 +56,7 @@ func (s *session) queryOf(kind string, id int64) *query {
 
 // newQuery notes a query. It is nil when the session has ended or holds too many.
 func (s *session) newQuery(c *thingsboard.WSCommand) *query {
-	if s.count() >= s.server.limits.Subscriptions {
-		s.close(codePolicy, "Max subscriptions limit reached!")
+	if !s.mayHoldMore() {
 		return nil
 	}
 	q := &query{session: s, command: *c}

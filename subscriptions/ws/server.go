@@ -43,9 +43,12 @@ type Deps struct {
 	// now, or an error when its session was revoked or its user is gone. Nil keeps what
 	// Verify said: an open session outlives its token (contract 11.1).
 	Current func(p model.Principal) (model.Principal, error)
-	Now     func() time.Time // nil means time.Now
-	Log     *slog.Logger     // nil means none
-	Limits  Limits
+	// TenantLimits returns what a tenant's profile allows. It must be fast and do no I/O. Nil
+	// means that there are no limits but Limits.
+	TenantLimits func(model.TenantID) *model.TenantLimits
+	Now          func() time.Time // nil means time.Now
+	Log          *slog.Logger     // nil means none
+	Limits       Limits
 }
 
 // Limits bounds what clients may take. Zero fields mean what their comments say.
@@ -103,8 +106,10 @@ type Server struct {
 		closing  bool
 		sessions map[*session]struct{}
 		waiting  int // not authenticated yet
-		tenants  map[model.TenantID]int
-		holders  map[model.ID]int // of users, and of API tokens
+		// Open sockets of each:
+		tenants   map[model.TenantID]int
+		customers map[model.CustomerID]int
+		holders   map[model.ID]int
 	}
 }
 
@@ -119,6 +124,7 @@ func New(d Deps) *Server {
 	}
 	s.mu.sessions = make(map[*session]struct{})
 	s.mu.tenants = make(map[model.TenantID]int)
+	s.mu.customers = make(map[model.CustomerID]int)
 	s.mu.holders = make(map[model.ID]int)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.done.Go(s.sweep)
@@ -206,26 +212,16 @@ func (s *Server) enter(x *session) {
 func (s *Server) admit(x *session, p model.Principal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := &s.limits
-	if l.SessionsPerTenant > 0 && s.mu.tenants[p.Tenant] >= l.SessionsPerTenant ||
-		l.SessionsPerUser > 0 && s.mu.holders[holder(p)] >= l.SessionsPerUser {
-		return model.Errorf(model.TooMany, "Max sessions limit reached!")
+	if err := s.mayOpenLocked(p); err != nil {
+		return err
 	}
 	s.mu.waiting--
-	s.mu.tenants[p.Tenant]++
-	s.mu.holders[holder(p)]++
+	s.countLocked(p, 1)
 	x.mu.Lock()
 	x.mu.authenticated, x.mu.principal = true, p
 	x.mu.Unlock()
+	x.meter()
 	return nil
-}
-
-// holder is whose sockets count together: those of a user, or of an API token.
-func holder(p model.Principal) model.ID {
-	if p.Grant != nil {
-		return p.Grant.Token
-	}
-	return model.ID(p.User)
 }
 
 // leave counts a socket out; it is the last thing done for it.
@@ -235,18 +231,13 @@ func (s *Server) leave(x *session) {
 	defer s.mu.Unlock()
 	delete(s.mu.sessions, x)
 	x.mu.Lock()
-	authenticated, tenant, who := x.mu.authenticated, x.mu.principal.Tenant, holder(x.mu.principal)
+	authenticated, p := x.mu.authenticated, x.mu.principal
 	x.mu.Unlock()
 	if !authenticated {
 		s.mu.waiting--
 		return
 	}
-	if s.mu.tenants[tenant]--; s.mu.tenants[tenant] == 0 {
-		delete(s.mu.tenants, tenant)
-	}
-	if s.mu.holders[who]--; s.mu.holders[who] == 0 {
-		delete(s.mu.holders, who)
-	}
+	s.countLocked(p, -1)
 }
 
 // all returns the open sessions.

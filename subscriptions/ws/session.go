@@ -19,6 +19,7 @@ import (
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/ratelimit"
 	"github.com/tidewire/tidewire/subscriptions"
 )
 
@@ -48,6 +49,8 @@ type session struct {
 	pingedAt int64        // ms; of the sweeper alone
 	verdict  atomic.Pointer[verdict]
 	followed atomic.Int64 // followers of all queries
+	updates  atomic.Pointer[meter]
+	commands *ratelimit.Bucket
 
 	mu struct {
 		sync.Mutex
@@ -385,6 +388,7 @@ func (s *session) recheck() {
 		p, s.mu.principal = now, now
 		s.mu.Unlock()
 	}
+	s.meter()
 	s.recheckQueries(p)
 	for _, x := range subs {
 		_, err := s.server.deps.Allow(p, x.access, x.ref)

@@ -44,6 +44,7 @@ func (s *session) sweep(now int64) {
 		s.close(codePolicy, "Auth timeout")
 		return
 	}
+	s.conn.release()
 	if s.busy.Load() {
 		return
 	}
