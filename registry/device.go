@@ -79,26 +79,58 @@ func (r *Registry) CreateDevice(ctx context.Context, d *model.Device, token stri
 
 // CreateDeviceWithCredentials creates a device with the credentials c, which it fills too.
 func (r *Registry) CreateDeviceWithCredentials(ctx context.Context, d *model.Device, c *model.Credentials) error {
-	if err := checkDevice(d); err != nil {
-		return err
-	}
-	if c.Type == model.AccessToken && c.Key == "" {
-		token, err := r.randomToken()
-		if err != nil {
+	return r.CreateDevices(ctx, []NewDevice{{d, c}})
+}
+
+// A NewDevice is a device to be created, with what lets it in.
+type NewDevice struct {
+	Device      *model.Device
+	Credentials *model.Credentials
+}
+
+// CreateDevices creates devices in one commit, all of them or none. What it fills is as in
+// CreateDeviceWithCredentials.
+func (r *Registry) CreateDevices(ctx context.Context, list []NewDevice) error {
+	made := make([]struct {
+		device      model.Device
+		credentials model.Credentials
+	}, len(list))
+	for i, n := range list {
+		if err := checkDevice(n.Device); err != nil {
 			return err
 		}
-		c = &model.Credentials{Type: c.Type, Key: token}
+		made[i].device, made[i].credentials = *n.Device, *n.Credentials
+		if c := &made[i].credentials; c.Type == model.AccessToken && c.Key == "" {
+			token, err := r.randomToken()
+			if err != nil {
+				return err
+			}
+			*c = model.Credentials{Type: c.Type, Key: token}
+		}
 	}
-	next, creds := *d, *c
 	err := r.write(ctx, func(tx *tx) error {
-		if err := r.insertDevice(tx, &next); err != nil {
-			return err
+		more := make(map[model.TenantID]int) // those before are not counted until they are committed
+		for i := range made {
+			d, c := &made[i].device, &made[i].credentials
+			if more[d.Tenant]++; more[d.Tenant] > 1 {
+				if err := r.mayAddMany(d.Tenant, model.EntityDevice, more[d.Tenant]); err != nil {
+					return err
+				}
+			}
+			if err := r.insertDevice(tx, d); err != nil {
+				return err
+			}
+			c.Tenant, c.Device = d.Tenant, d.ID
+			if err := r.insertCredentials(tx, c); err != nil {
+				return err
+			}
 		}
-		creds.Tenant, creds.Device = next.Tenant, next.ID
-		return r.insertCredentials(tx, &creds)
+		return nil
 	})
 	if err == nil {
-		*d, *c = next, creds
+		for i, n := range list {
+			*n.Device, *n.Credentials = made[i].device, made[i].credentials
+		}
 	}
 	return err
 }

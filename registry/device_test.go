@@ -283,3 +283,28 @@ func TestRenamedProfileRenamesTheType(t *testing.T) {
 		t.Errorf("the directory says %+v", e)
 	}
 }
+
+func TestDevicesOfOneCommitAreMadeAllOrNone(t *testing.T) {
+	f := open(t)
+	list := func(names ...string) (all []NewDevice) {
+		for _, n := range names {
+			all = append(all, NewDevice{&model.Device{Tenant: f.tenant, Name: n}, &model.Credentials{Type: model.AccessToken, Key: "token of " + n}})
+		}
+		return all
+	}
+	made := list("a", "b", "c")
+	check(t, f.CreateDevices(t.Context(), made))
+	for _, n := range made {
+		e, ok := f.DeviceByToken("token of " + n.Device.Name)
+		if !ok || e.ID != n.Device.ID || n.Credentials.Device != n.Device.ID {
+			t.Errorf("%s: found %+v, want %+v", n.Device.Name, e, n)
+		}
+	}
+	if err := f.CreateDevices(t.Context(), list("d", "a")); err == nil {
+		t.Error("a name was given twice")
+	}
+	if _, ok := f.DeviceByToken("token of d"); ok {
+		t.Error("a device was made although the other one could not be")
+	}
+	check(t, f.CreateDevices(t.Context(), nil))
+}

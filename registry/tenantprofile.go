@@ -329,8 +329,13 @@ func (r *Registry) Count(t model.TenantID, typ model.EntityType) int64 {
 // mayAdd refuses one entity more than a tenant's profile allows. Who has the turn to write
 // counts exactly.
 func (r *Registry) mayAdd(t model.TenantID, typ model.EntityType) error {
+	return r.mayAddMany(t, typ, 1)
+}
+
+// mayAddMany is mayAdd of n entities.
+func (r *Registry) mayAddMany(t model.TenantID, typ model.EntityType, n int) error {
 	limit := r.TenantLimits(t).Of(typ)
-	if limit > 0 && r.Count(t, typ) >= limit {
+	if limit > 0 && r.Count(t, typ)+int64(n) > limit {
 		return &model.LimitError{Type: typ, Limit: limit}
 	}
 	return nil

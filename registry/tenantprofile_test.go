@@ -114,6 +114,12 @@ func TestATenantGrowsToItsLimits(t *testing.T) {
 	p := &model.TenantProfile{Name: "Small", Data: []byte(`{"configuration":{"maxDevices":1,"maxAssets":1,"maxCustomers":1,"maxUsers":1,"maxDashboards":1}}`)}
 	check(t, f.SaveTenantProfile(t.Context(), p))
 	check(t, f.SaveTenant(t.Context(), &model.Tenant{ID: f.tenant, Title: "Acme", Profile: p.ID}))
+	if _, ok := errors.AsType[*model.LimitError](f.CreateDevices(t.Context(), []NewDevice{
+		{&model.Device{Tenant: f.tenant, Name: "a"}, &model.Credentials{Type: model.AccessToken}},
+		{&model.Device{Tenant: f.tenant, Name: "b"}, &model.Credentials{Type: model.AccessToken}},
+	})); !ok {
+		t.Error("two at once were one too many, and were made")
+	}
 	for name, add := range map[model.EntityType]func(string) error{
 		model.EntityDevice:   func(s string) error { return f.SaveDevice(t.Context(), &model.Device{Tenant: f.tenant, Name: s}) },
 		model.EntityAsset:    func(s string) error { return f.SaveAsset(t.Context(), &model.Asset{Tenant: f.tenant, Name: s}) },
