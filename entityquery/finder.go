@@ -69,8 +69,8 @@ func (f *Finder) Find(ctx context.Context, who model.Principal, q *model.FindQue
 	if err != nil {
 		return model.Page[model.EntityData]{}, err
 	}
-	page := model.Page[model.EntityData]{Total: len(r.entities)}
-	if page.Data, err = f.show(ctx, who, q, r.page(q)); err != nil {
+	page := model.Page[model.EntityData]{Total: r.total}
+	if page.Data, err = f.show(ctx, who, q, r.page); err != nil {
 		return model.Page[model.EntityData]{}, err
 	}
 	return page, nil
@@ -79,18 +79,13 @@ func (f *Finder) Find(ctx context.Context, who model.Principal, q *model.FindQue
 // Count returns how many entities q asks for.
 func (f *Finder) Count(ctx context.Context, who model.Principal, q *model.FindQuery) (int, error) {
 	r, err := f.run(ctx, who, q)
-	return len(r.entities), err
+	return r.total, err
 }
 
-// A result is the entities that passed, in order.
-type result struct{ entities []*model.Entity }
-
-func (r *result) page(q *model.FindQuery) []*model.Entity {
-	from := min(q.Page*q.Size, len(r.entities))
-	if q.Page > 0 && q.Page > len(r.entities)/q.Size {
-		return nil
-	}
-	return r.entities[from:min(from+q.Size, len(r.entities))]
+// A result is how many entities passed, and those of the page asked for, in order.
+type result struct {
+	total int
+	page  []*model.Entity
 }
 
 func (f *Finder) run(ctx context.Context, who model.Principal, q *model.FindQuery) (r result, err error) {
@@ -106,16 +101,25 @@ func (f *Finder) run(ctx context.Context, who model.Principal, q *model.FindQuer
 	if err != nil {
 		return r, err
 	}
+	var passed []ranked
 	for i, e := range candidates {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return r, ctx.Err()
 		}
-		if where.holds(v, e) && v.found(e) {
-			r.entities = append(r.entities, e)
+		if !where.holds(v, e) || !v.found(e) {
+			continue
+		}
+		if r.total++; q.Size > 0 {
+			p, _ := v.get(q.Sort, e)
+			passed = append(passed, ranked{e, p.Value})
 		}
 	}
-	if q.Size > 0 {
-		v.sort(r.entities, q)
+	if q.Size == 0 || q.Page > len(passed)/q.Size {
+		return r, nil
+	}
+	from := min(q.Page*q.Size, len(passed))
+	for _, p := range first(passed, min(from+q.Size, len(passed)), order(q))[from:] {
+		r.page = append(r.page, p.e)
 	}
 	return r, nil
 }

@@ -23,7 +23,7 @@ func (f *Finder) Keys(ctx context.Context, who model.Principal, q *model.FindQue
 	if err != nil {
 		return k, err
 	}
-	page := r.page(q)
+	page := r.page
 	for _, e := range page[:min(len(page), keysOf)] {
 		if !slices.Contains(k.Types, e.Type) {
 			k.Types = append(k.Types, e.Type)

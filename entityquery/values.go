@@ -1,9 +1,11 @@
 package entityquery
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -20,6 +22,11 @@ type values struct {
 	latest  []model.EntityKey
 	text    []byte
 	now     int64
+	// at is the entity asked about last, whose row in view was looked for: conditions, search
+	// and order ask about one after the other, and finding it costs more than all else.
+	at  *model.Entity
+	row int32
+	has bool
 }
 
 // attributes are the scopes an AttributeKey may come from.
@@ -88,15 +95,18 @@ func (v *values) get(k model.EntityKey, e *model.Entity) (best model.Point, foun
 	if v.view == nil {
 		return best, false
 	}
-	row, ok := v.view.Row(e.ID)
-	if !ok {
+	if v.at != e {
+		v.at = e
+		v.row, v.has = v.view.Row(e.ID)
+	}
+	if !v.has {
 		return best, false
 	}
 	for i, s := range v.series {
 		if s.Key != k.Key || !slices.Contains(scopesOf(k.Kind), s.Scope) {
 			continue
 		}
-		if p := v.view.Point(i, row); p.Value.Type() > model.TypeNull && (!found || p.TS > best.TS) {
+		if p := v.view.Point(i, v.row); p.Value.Type() > model.TypeNull && (!found || p.TS > best.TS) {
 			best, found = p, true
 		}
 	}
@@ -111,8 +121,7 @@ func (v *values) found(e *model.Entity) bool {
 	for _, keys := range [...][]model.EntityKey{v.fields, v.latest} {
 		for _, k := range keys {
 			if p, ok := v.get(k, e); ok {
-				v.text = v.f.Text(v.text[:0], p.Value)
-				if strings.Contains(strings.ToLower(string(v.text)), v.search) {
+				if v.text = v.f.Text(v.text[:0], p.Value); v.contains() {
 					return true
 				}
 			}
@@ -121,40 +130,72 @@ func (v *values) found(e *model.Entity) bool {
 	return false
 }
 
-// sort orders entities as q asks, by id where that says nothing. Without an order it is by
-// creation, newest first.
-func (v *values) sort(entities []*model.Entity, q *model.FindQuery) {
+// contains reports whether text has what is searched for, in upper or lower case. It may change
+// text.
+func (v *values) contains() bool {
+	for i, c := range v.text {
+		switch {
+		case c >= utf8.RuneSelf:
+			return strings.Contains(strings.ToLower(string(v.text)), v.search)
+		case 'A' <= c && c <= 'Z':
+			v.text[i] = c | 0x20
+		}
+	}
+	return bytes.Contains(v.text, []byte(v.search))
+}
+
+// A ranked is an entity with the value that places it in the order.
+type ranked struct {
+	e     *model.Entity
+	value model.Value
+}
+
+// order returns how q orders entities: by id where that says nothing. Without an order it is
+// by creation, newest first.
+func order(q *model.FindQuery) func(a, b ranked) int {
+	if q.Sort.Kind == 0 {
+		return func(a, b ranked) int {
+			if c := compare(b.e.Created, a.e.Created); c != 0 {
+				return c
+			}
+			return compareID(a.e.ID, b.e.ID)
+		}
+	}
 	direction := 1
 	if q.Descending {
 		direction = -1
 	}
-	if q.Sort.Kind == 0 {
-		slices.SortFunc(entities, func(a, b *model.Entity) int {
-			if c := compare(b.Created, a.Created); c != 0 {
-				return c
-			}
-			return compareID(a.ID, b.ID)
-		})
-		return
-	}
-	type row struct {
-		e     *model.Entity
-		value model.Value
-	}
-	rows := make([]row, len(entities))
-	for i, e := range entities {
-		p, _ := v.get(q.Sort, e)
-		rows[i] = row{e, p.Value}
-	}
-	slices.SortFunc(rows, func(a, b row) int {
+	return func(a, b ranked) int {
 		if c := compareValues(a.value, b.value); c != 0 {
 			return c * direction
 		}
 		return compareID(a.e.ID, b.e.ID)
-	})
-	for i := range rows {
-		entities[i] = rows[i].e
 	}
+}
+
+// first brings the first n of list to its front, in order. Pages are short and lists long:
+// most of a list is only compared with the last of the page.
+func first(list []ranked, n int, by func(a, b ranked) int) []ranked {
+	if n == 0 {
+		return nil
+	}
+	if n >= len(list)/4 {
+		slices.SortFunc(list, by)
+		return list[:min(n, len(list))]
+	}
+	// page grows to twice its size before what does not belong to it is dropped again.
+	page := make([]ranked, 0, 2*n)
+	for _, r := range list {
+		if len(page) >= n && by(r, page[n-1]) > 0 {
+			continue
+		}
+		if page = append(page, r); len(page) == cap(page) || len(page) == n {
+			slices.SortFunc(page, by)
+			page = page[:n]
+		}
+	}
+	slices.SortFunc(page, by)
+	return page[:n]
 }
 
 // rank puts numbers, booleans among them, before texts before what is missing.
