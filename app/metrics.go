@@ -47,6 +47,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_losses", db.Losses},
 			{"tidewire_store_series", db.Series},
 			{"tidewire_store_catalog_bytes", db.CatalogBytes},
+			{"tidewire_store_latest_columns_bytes", db.ColumnsBytes},
 			{"tidewire_store_entities_in_memory", db.Entities},
 			{"tidewire_store_disk_bytes", db.DiskBytes},
 			{"tidewire_live_subscriptions", hub.Subscriptions},

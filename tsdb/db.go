@@ -287,6 +287,7 @@ func (db *DB) Stats() Stats {
 		HeadBytes:    db.stats.head.Load(),
 		Entities:     db.records.count.Load(),
 		CatalogBytes: db.records.bytes.Load(),
+		ColumnsBytes: db.columns.bytes.Load(),
 	}
 	db.commit.Lock()
 	written := db.commit.log.total

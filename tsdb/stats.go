@@ -35,6 +35,7 @@ type Stats struct {
 	LogKept      int64 // of the log that can be followed
 	Entities     int64 // records in memory
 	CatalogBytes int64 // memory of these records
+	ColumnsBytes int64 // memory of latest columns
 	DiskBytes    int64 // of the store, the log of Pebble included
 
 	FreeBytes int64            // of the disk; zero when the file system does not tell
