@@ -148,7 +148,7 @@ func (b *bench) rowIngest(ctx context.Context) error {
 	if wait.ours, err = idleWait(s.addr, oneByOne(set, func() string { return "/api/v1/" + devices[0].token + "/telemetry" })); err != nil {
 		return err
 	}
-	sink, err := b.startRole(ctx, "sink")
+	sink, err := b.startRole(ctx, nil, "sink")
 	if err != nil {
 		return err
 	}

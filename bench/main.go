@@ -1,5 +1,5 @@
-// Command bench measures Tidewire and, in the same run, its peers: VictoriaMetrics, built
-// from its module, and PostgreSQL with ThingsBoard's tables.
+// Command bench measures Tidewire and, in the same run, its peers: VictoriaMetrics and centrifuge,
+// built from their modules, and PostgreSQL with ThingsBoard's tables.
 //
 // Everything runs on this machine over loopback, client and server on the same cores, one
 // thing at a time. Machines drift, so figures of two runs do not compare: what counts is
@@ -33,8 +33,9 @@ type bench struct {
 	scale float64 // 1 is the size described
 	full  bool    // the sizes that take long, too
 
-	victoria bool      // measure VictoriaMetrics
-	postgres *postgres // nil when it is not measured
+	victoria   bool      // measure VictoriaMetrics
+	centrifuge bool      // and centrifuge
+	postgres   *postgres // nil when it is not measured
 }
 
 func main() {
@@ -49,7 +50,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "comma list of engine, bulk, rows, query, live, start, wide, growth; empty runs all")
+	only := flags.String("only", "", "comma list of engine, bulk, rows, query, entities, live, start, wide, growth; empty runs all")
 	scale := flags.Float64("scale", 1, "fraction of the data size")
 	full := flags.Bool("full", false, "the large sizes too: takes about an hour")
 	runs := flags.Int("runs", 1, "how often each part runs; of each line the run nearest to its goal is kept")
@@ -72,21 +73,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(data)
-	b := &bench{report: report{out: out, part: *scale != 1}, dir: data, scale: *scale, full: *full, victoria: *peers}
+	b := &bench{report: report{out: out, part: *scale != 1}, dir: data, scale: *scale, full: *full, victoria: *peers, centrifuge: *peers}
 	if b.bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
 	preamble := b.preamble()
 	fmt.Fprint(out, preamble)
 	if *peers {
-		b.startPeers(ctx)
+		b.startPeers(ctx, *only)
 		defer b.postgres.stop()
 	}
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
-		{"engine", b.engineAlone}, {"bulk", b.bulk}, {"rows", b.rowIngest}, {"query", b.query}, {"live", b.live},
+		{"engine", b.engineAlone}, {"bulk", b.bulk}, {"rows", b.rowIngest}, {"query", b.query}, {"entities", b.entities}, {"live", b.live},
 		{"start", b.startUp}, {"wide", b.wide}, {"growth", b.growth},
 	} {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
@@ -123,11 +124,14 @@ func play(ctx context.Context, role string, out io.Writer) error {
 }
 
 // startPeers makes the peers ready. One that cannot be had is said so and left out.
-func (b *bench) startPeers(ctx context.Context) {
+func (b *bench) startPeers(ctx context.Context, only string) {
 	if err := buildPeers(ctx); err != nil {
-		b.victoria = false
-		b.say("NOT MEASURED: VictoriaMetrics and PostgreSQL, since the peers' programs cannot be built: %v", err)
+		b.victoria, b.centrifuge = false, false
+		b.say("NOT MEASURED: VictoriaMetrics, PostgreSQL and centrifuge, since the peers' programs cannot be built: %v", err)
 		return
+	}
+	if only == "live" || only == "entities" {
+		return // PostgreSQL has no part in them
 	}
 	var err error
 	if b.postgres, err = b.startPostgres(ctx); err != nil {

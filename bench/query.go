@@ -356,15 +356,11 @@ func (b *bench) loadedServer(ctx context.Context, month, year fleet.Set) (s *ser
 	if deep, err = s.devices(ctx, "deep", 1); err != nil {
 		return nil, nil, nil, err
 	}
-	var who struct{ TenantID struct{ ID string } }
-	if err := s.json(ctx, "GET", "/api/auth/user", nil, &who); err != nil {
+	tenant, err := s.tenant(ctx)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	if err := s.stop(); err != nil {
-		return nil, nil, nil, err
-	}
-	tenant, err := model.ParseID(who.TenantID.ID)
-	if err != nil {
 		return nil, nil, nil, err
 	}
 	db, err := tsdb.Open(filepath.Join(dir, "tsdb"), tsdb.Options{})
@@ -384,7 +380,7 @@ func (b *bench) loadedServer(ctx context.Context, month, year fleet.Set) (s *ser
 			entities[i] = model.EntityID(id)
 		}
 		l := newLoader(load.set, 1000, 2)
-		l.tenant, l.entity = model.TenantID(tenant), func(n int) model.EntityID { return entities[n] }
+		l.tenant, l.entity = tenant, func(n int) model.EntityID { return entities[n] }
 		err := l.run(false, func(s *model.WriteSet) error {
 			_, err := db.Append(ctx, s)
 			return err

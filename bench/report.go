@@ -14,13 +14,14 @@ type unit struct {
 }
 
 var (
-	pointsPerSecond = unit{name: "points/s"}
-	cpuPerMillion   = unit{"CPU s per million points", true}
-	bytesPerPoint   = unit{"bytes/point", true}
-	milliseconds    = unit{"ms", true}
-	mebibytes       = unit{"MiB", true}
-	deliveries      = unit{name: "deliveries/s"}
-	kibibytes       = unit{"KiB", true}
+	pointsPerSecond  = unit{name: "points/s"}
+	cpuPerMillion    = unit{"CPU s per million points", true}
+	bytesPerPoint    = unit{"bytes/point", true}
+	milliseconds     = unit{"ms", true}
+	mebibytes        = unit{"MiB", true}
+	deliveries       = unit{name: "deliveries/s"}
+	updatesPerSecond = unit{name: "updates/s"}
+	kibibytes        = unit{"KiB", true}
 )
 
 // A figure is one measured number, with what is to be said beside it. Zero stands for none.
@@ -59,25 +60,42 @@ type line struct {
 	unit       unit
 	ours       figure
 	bare       figure // the least any server does for it: no storage, no product
+	centrifuge figure
 	victoria   figure
 	postgres   figure
 	goal       goal
+	also       goal   // of another peer; its value is a ratio to it
 	durable    string // ours, VictoriaMetrics and PostgreSQL when they answer
+}
+
+// A beside is a peer's figure on a line.
+type beside struct {
+	name   string
+	figure figure
+}
+
+func (l *line) peers() []beside {
+	return []beside{{"bare", l.bare}, {"centrifuge", l.centrifuge}, {"VictoriaMetrics", l.victoria}, {"PostgreSQL", l.postgres}}
 }
 
 // reached returns how much of its goal a line has reached, 1 being all; ok is false when it
 // has none.
-func (l *line) reached() (share float64, ok bool) {
-	if l.goal.value == 0 || l.ours.value == 0 {
+func (l *line) reached() (share float64, ok bool) { return l.share(l.goal) }
+
+// share returns how much of g a line has reached.
+func (l *line) share(g goal) (share float64, ok bool) {
+	if g.value == 0 || l.ours.value == 0 {
 		return 0, false
 	}
 	peer := l.victoria
-	if l.goal.of != nil {
-		peer = l.goal.of(l)
+	if g.of != nil {
+		peer = g.of(l)
 	}
-	want := l.goal.value
-	if l.goal.peer != 0 && peer.value != 0 {
-		want *= peer.value / l.goal.peer
+	want := g.value
+	if g.peer != 0 && peer.value != 0 {
+		want *= peer.value / g.peer
+	} else if g.peer == 1 {
+		return 0, false // a ratio to a peer that was not measured
 	}
 	if l.unit.less {
 		return want / l.ours.value, true
@@ -114,19 +132,19 @@ type report struct {
 // add prints a line and keeps it; of several runs the one that came nearest to the goal.
 func (r *report) add(l line) {
 	if r.part {
-		l.goal = goal{}
+		l.goal, l.also = goal{}, goal{}
 	}
 	fmt.Fprintf(r.out, "  %-50s %s", l.name, l.ours.text(l.unit)+" "+l.unit.name)
-	for _, p := range []struct {
-		name   string
-		figure figure
-	}{{"bare", l.bare}, {"VictoriaMetrics", l.victoria}, {"PostgreSQL", l.postgres}} {
+	for _, p := range l.peers() {
 		if p.figure != (figure{}) {
 			fmt.Fprintf(r.out, " | %s %s %s", p.name, p.figure.text(l.unit), l.ratio(p.figure))
 		}
 	}
 	if share, ok := l.reached(); ok {
 		fmt.Fprintf(r.out, " | goal %s: %s", number(l.goal.value, l.unit), verdict(share))
+	}
+	if share, ok := l.share(l.also); ok {
+		fmt.Fprintf(r.out, " | goal %.1fx: %s", l.also.value, verdict(share))
 	}
 	fmt.Fprintln(r.out)
 	for i, old := range r.lines {
@@ -162,23 +180,50 @@ func verdict(share float64) string {
 // markdown writes everything as tables.
 func (r *report) markdown(w io.Writer) {
 	part := ""
+	var columns []bool // of the peers, those that the part has figures of
 	for _, l := range r.lines {
 		if l.part != part {
 			part = l.part
-			fmt.Fprintf(w, "\n### %s\n\n", part)
-			fmt.Fprintln(w, "| what | Tidewire | goal | reached | bare | VictoriaMetrics | | PostgreSQL | | durable when answered (Tidewire / VM / PG) |")
-			fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+			columns = r.measured(part)
+			fmt.Fprintf(w, "\n### %s\n\n| what | Tidewire | goal | reached |", part)
+			rule := "|---|---|---|---|"
+			for i, p := range l.peers() {
+				if columns[i] {
+					fmt.Fprintf(w, " %s | |", p.name)
+					rule += "---|---|"
+				}
+			}
+			fmt.Fprintf(w, " durable when answered (Tidewire / peers) |\n%s---|\n", rule)
 		}
 		want, share := "", ""
 		if s, ok := l.reached(); ok {
 			want, share = number(l.goal.value, l.unit), verdict(s)
 		}
-		fmt.Fprintf(w, "| %s, %s | **%s** | %s | %s | %s | %s | %s | %s | %s | %s |\n", l.name, l.unit.name, l.ours.text(l.unit), want, share,
-			orNothing(l.bare, l.unit), orNothing(l.victoria, l.unit), l.ratio(l.victoria), orNothing(l.postgres, l.unit), l.ratio(l.postgres), l.durable)
+		if s, ok := l.share(l.also); ok {
+			want, share = fmt.Sprintf("%s; %.1fx centrifuge", want, l.also.value), share+"; "+verdict(s)
+		}
+		fmt.Fprintf(w, "| %s, %s | **%s** | %s | %s |", l.name, l.unit.name, l.ours.text(l.unit), want, share)
+		for i, p := range l.peers() {
+			if columns[i] {
+				fmt.Fprintf(w, " %s | %s |", orNothing(p.figure, l.unit), l.ratio(p.figure))
+			}
+		}
+		fmt.Fprintf(w, " %s |\n", l.durable)
 	}
 	for _, t := range r.tail {
 		fmt.Fprintf(w, "\n%s\n", t)
 	}
+}
+
+// measured says which peers a part has figures of.
+func (r *report) measured(part string) []bool {
+	columns := make([]bool, len((&line{}).peers()))
+	for _, l := range r.lines {
+		for i, p := range l.peers() {
+			columns[i] = columns[i] || l.part == part && p.figure != (figure{})
+		}
+	}
+	return columns
 }
 
 func orNothing(f figure, u unit) string {
@@ -191,7 +236,7 @@ func orNothing(f figure, u unit) string {
 // number writes a figure the way people read it.
 func number(v float64, u unit) string {
 	switch u {
-	case pointsPerSecond, deliveries:
+	case pointsPerSecond, deliveries, updatesPerSecond:
 		return short(v)
 	case mebibytes, kibibytes:
 		return fmt.Sprintf("%.1f", v)
