@@ -28,11 +28,17 @@ const (
 
 // send sends part of a longer answer.
 func (s *sender) send(b []byte) error {
+	// Not every writer has deadlines; the server's own stands then.
+	control := http.NewResponseController(s.w)
 	if !s.started {
 		s.start(len(b))
+		// The time for reading the request would end the answer too: it has been read.
+		_ = control.SetReadDeadline(time.Time{})
 	}
-	// Not every writer has deadlines; the server's own stands then.
-	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(chunkTimeout))
+	_ = control.SetWriteDeadline(time.Now().Add(chunkTimeout))
+	if s.request != nil {
+		s.request.wait.pause()
+	}
 	var err error
 	if s.pack != nil {
 		_, err = s.pack.Write(b)
@@ -43,6 +49,16 @@ func (s *sender) send(b []byte) error {
 		s.request.wait.more(s.request.server.Limits.Timeout)
 	}
 	return err
+}
+
+// flush sends what lower layers gather.
+func (s *sender) flush() error {
+	if s.pack != nil {
+		if err := s.pack.Flush(); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(s.w).Flush()
 }
 
 // finish sends the rest, or all, of the answer.

@@ -1624,6 +1624,31 @@ type RetentionRule struct {
 	Versions *int32 `json:"versions,omitempty"`
 }
 
+// SeriesTable defines model for SeriesTable.
+type SeriesTable struct {
+	// Columns What a row holds: `ts` and `value`, or `ts` and the aggregates.
+	Columns []string `json:"columns"`
+
+	// Cursor Where the next page begins.
+	Cursor *string `json:"cursor"`
+	Series []struct {
+		// Entity A reference to an entity.
+		Entity     *EntityID `json:"entity,omitempty"`
+		EntityName *string   `json:"entityName,omitempty"`
+		Key        *string   `json:"key,omitempty"`
+
+		// Truncated There are more points than were told.
+		Truncated bool    `json:"truncated"`
+		Type      *string `json:"type,omitempty"`
+
+		// Values Rows, oldest first unless asked otherwise. A result that does not exist, such as the average of texts, is null.
+		Values [][]*Value `json:"values"`
+	} `json:"series"`
+
+	// Truncated There are more points than the page holds.
+	Truncated bool `json:"truncated"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// Address Where the login came from.
@@ -1982,6 +2007,9 @@ type AuditLogs = PageAuditLog
 
 // KeyList defines model for KeyList.
 type KeyList = []string
+
+// SeriesAnswer defines model for SeriesAnswer.
+type SeriesAnswer = SeriesTable
 
 // TimeseriesAnswer Points by key.
 type TimeseriesAnswer = Timeseries
@@ -3604,6 +3632,9 @@ type ServerInterface interface {
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx echo.Context) error
+	// QuerySeries History of many series
+	// (POST /api/telemetry/query)
+	QuerySeries(ctx echo.Context) error
 	// SaveTenant Create or update a tenant
 	// (POST /api/tenant)
 	SaveTenant(ctx echo.Context) error
@@ -6879,6 +6910,15 @@ func (w *ServerInterfaceWrapper) GetSystemParams(ctx echo.Context) error {
 	return err
 }
 
+// QuerySeries converts echo context to params.
+func (w *ServerInterfaceWrapper) QuerySeries(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.QuerySeries(ctx)
+	return err
+}
+
 // SaveTenant converts echo context to params.
 func (w *ServerInterfaceWrapper) SaveTenant(ctx echo.Context) error {
 	var err error
@@ -8195,6 +8235,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/system/backup", wrapper.StartBackup, options.OperationMiddlewares["startBackup"]...)
 	router.GET(options.BaseURL+"/api/system/losses", wrapper.GetLosses, options.OperationMiddlewares["getLosses"]...)
 	router.GET(options.BaseURL+"/api/system/params", wrapper.GetSystemParams, options.OperationMiddlewares["getSystemParams"]...)
+	router.POST(options.BaseURL+"/api/telemetry/query", wrapper.QuerySeries, options.OperationMiddlewares["querySeries"]...)
 	router.POST(options.BaseURL+"/api/tenant", wrapper.SaveTenant, options.OperationMiddlewares["saveTenant"]...)
 	router.DELETE(options.BaseURL+"/api/tenant/:tenantId", wrapper.DeleteTenant, options.OperationMiddlewares["deleteTenant"]...)
 	router.GET(options.BaseURL+"/api/tenant/:tenantId", wrapper.GetTenant, options.OperationMiddlewares["getTenant"]...)
@@ -8284,6 +8325,8 @@ type PageEntityViewInfoJSONResponse PageEntityViewInfo
 type PageUserJSONResponse PageUser
 
 type RetentionPolicyJSONResponse RetentionPolicy
+
+type SeriesAnswerJSONResponse SeriesTable
 
 type TenantJSONResponse Tenant
 
@@ -11161,6 +11204,29 @@ func (response GetSystemParams200JSONResponse) VisitGetSystemParamsResponse(w ht
 	return err
 }
 
+type QuerySeriesRequestObject struct {
+	ContentType string
+	Body        io.Reader
+}
+
+type QuerySeriesResponseObject interface {
+	VisitQuerySeriesResponse(w http.ResponseWriter) error
+}
+
+type QuerySeries200JSONResponse struct{ SeriesAnswerJSONResponse }
+
+func (response QuerySeries200JSONResponse) VisitQuerySeriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SaveTenantRequestObject struct {
 	Body *SaveTenantJSONRequestBody
 }
@@ -12393,6 +12459,9 @@ type StrictServerInterface interface {
 	// GetSystemParams Switches of the user interface
 	// (GET /api/system/params)
 	GetSystemParams(ctx context.Context, request GetSystemParamsRequestObject) (GetSystemParamsResponseObject, error)
+	// QuerySeries History of many series
+	// (POST /api/telemetry/query)
+	QuerySeries(ctx context.Context, request QuerySeriesRequestObject) (QuerySeriesResponseObject, error)
 	// SaveTenant Create or update a tenant
 	// (POST /api/tenant)
 	SaveTenant(ctx context.Context, request SaveTenantRequestObject) (SaveTenantResponseObject, error)
@@ -16126,6 +16195,33 @@ func (sh *strictHandler) GetSystemParams(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSystemParamsResponseObject); ok {
 		return validResponse.VisitGetSystemParamsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// QuerySeries operation middleware
+func (sh *strictHandler) QuerySeries(ctx echo.Context) error {
+	var request QuerySeriesRequestObject
+
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.QuerySeries(ctx.Request().Context(), request.(QuerySeriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "QuerySeries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(QuerySeriesResponseObject); ok {
+		return validResponse.VisitQuerySeriesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -114,6 +114,13 @@ type Store interface {
 	Latest(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, keys []string) (model.Snapshot, error)
 	Raw(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.Position, error)
 	Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error)
+	// RawPage is Raw for pages: what has more, and a cursor to go on.
+	RawPage(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.RawPage, error)
+	// RawMany and AggregateMany answer queries one after the other, AggregateGroups adds their
+	// series up. The budget is that of the whole call.
+	RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error)
+	AggregateMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, buckets []model.Bucket) error) ([]model.Position, error)
+	AggregateGroups(ctx context.Context, b model.Budget, over *model.RangeQuery, qs []model.RangeQuery, n int, group func(i, key int) int, yield func(group int, buckets []model.Bucket) error) ([]model.Position, error)
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
 	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 	// Forecast tells what retention would delete now of the entities of a tenant.

@@ -58,6 +58,7 @@ var rows = map[string]row{
 	"GET /api/tenantProfileInfo/default":               {"/api/tenantProfileInfo/default", "", 401, 403, 403},
 	"GET /api/retention":                               {"/api/retention", "", 401, 200, 403},
 	"POST /api/retention":                              {"/api/retention", `{}`, 401, 200, 403},
+	"POST /api/telemetry/query":                        {"/api/telemetry/query", `{"entities":[` + entity("DEVICE", "owned") + `],"startTs":0,"endTs":1}`, 401, 404, 403},
 	"POST /api/retention/preview":                      {"/api/retention/preview", `{}`, 401, 200, 403},
 	"POST /api/customer":                               {"/api/customer", `{"id":` + entity("CUSTOMER", "one") + `,"title":"Mine"}`, 401, 404, 403},
 	"GET /api/customer/:customerId":                    {"/api/customer/{one}", "", 401, 404, 403},

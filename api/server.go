@@ -26,7 +26,8 @@ type Server struct {
 	echo  *echo.Echo
 	ui    *ui
 
-	giants giants
+	giants  giants
+	exports exports
 
 	setup struct {
 		sync.Mutex
@@ -44,6 +45,7 @@ func New(d Deps) (*Server, error) {
 	s.setup.token = d.SetupToken
 	s.Store = viewStore{d.Store, d.Registry}
 	s.giants = make(giants, maxGiants)
+	s.exports.running = map[model.TenantID]int{}
 	var err error
 	if s.ui, err = newUI(d.Assets); err != nil {
 		return nil, fmt.Errorf("read the web app: %w", err)

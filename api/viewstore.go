@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/views"
@@ -55,6 +56,70 @@ func (s viewStore) Aggregate(ctx context.Context, q *model.RangeQuery, yield fun
 		return 0, nil
 	}
 	return s.Store.Aggregate(ctx, clipped, yield)
+}
+
+// RawPage implements Store.
+func (s viewStore) RawPage(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.RawPage, error) {
+	clipped, some := s.clip(q)
+	if !some {
+		return model.RawPage{}, nil
+	}
+	return s.Store.RawPage(ctx, clipped, yield)
+}
+
+// RawMany implements Store.
+func (s viewStore) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error) {
+	clipped, _ := s.clipMany(qs)
+	return s.Store.RawMany(ctx, b, clipped, yield)
+}
+
+// AggregateMany implements Store. Buckets begin where those of the query do, whatever part of
+// its range a view shows.
+func (s viewStore) AggregateMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, buckets []model.Bucket) error) ([]model.Position, error) {
+	clipped, _ := s.clipMany(qs)
+	for i := range clipped {
+		if every := &clipped[i].Every; clipped[i].From != qs[i].From && every.Unit == model.Fixed {
+			every.Unit, every.Offset = model.Aligned, qs[i].From
+		}
+	}
+	return s.Store.AggregateMany(ctx, b, clipped, yield)
+}
+
+// AggregateGroups implements Store.
+func (s viewStore) AggregateGroups(ctx context.Context, b model.Budget, over *model.RangeQuery, qs []model.RangeQuery, n int, group func(i, key int) int, yield func(group int, buckets []model.Bucket) error) ([]model.Position, error) {
+	clipped, kept := s.clipMany(qs)
+	return s.Store.AggregateGroups(ctx, b, over, clipped, n, func(i, key int) int {
+		if kept[i] != nil {
+			key = kept[i][key]
+		}
+		return group(i, key)
+	}, yield)
+}
+
+// clipMany returns the queries of the sources where qs ask views, without keys where there can
+// be no answer; kept says of those which keys are left, by their index.
+func (s viewStore) clipMany(qs []model.RangeQuery) (clipped []model.RangeQuery, kept map[int][]int) {
+	clipped, kept = qs, map[int][]int{}
+	for i := range qs {
+		w, ok := s.windows.Window(qs[i].Entity)
+		if !ok || qs[i].Scope != model.Timeseries {
+			continue
+		}
+		if len(kept) == 0 {
+			clipped = slices.Clone(qs)
+		}
+		kept[i] = []int{}
+		if !w.Clip(&clipped[i]) {
+			clipped[i].Keys = nil
+			continue
+		}
+		for k, key := range qs[i].Keys {
+			if w.HasKey(key) {
+				kept[i] = append(kept[i], k)
+			}
+		}
+	}
+	return clipped, kept
 }
 
 // clip returns the query of the source where q asks a view, and whether it can have an answer.

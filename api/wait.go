@@ -45,6 +45,15 @@ func (w *wait) first() bool {
 	return first
 }
 
+// pause stops the time: it is the client's turn. more goes on.
+func (w *wait) pause() {
+	w.Lock()
+	defer w.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
 // more begins the wait anew: part of the answer has left.
 func (w *wait) more(limit time.Duration) {
 	w.Lock()

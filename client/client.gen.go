@@ -401,6 +401,180 @@ func (e RelationsQueryParametersDirection) Valid() bool {
 	}
 }
 
+// Defines values for SeriesQueryAggregates.
+const (
+	SeriesQueryAggregatesAVG   SeriesQueryAggregates = "AVG"
+	SeriesQueryAggregatesCOUNT SeriesQueryAggregates = "COUNT"
+	SeriesQueryAggregatesFIRST SeriesQueryAggregates = "FIRST"
+	SeriesQueryAggregatesLAST  SeriesQueryAggregates = "LAST"
+	SeriesQueryAggregatesMAX   SeriesQueryAggregates = "MAX"
+	SeriesQueryAggregatesMIN   SeriesQueryAggregates = "MIN"
+	SeriesQueryAggregatesSUM   SeriesQueryAggregates = "SUM"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryAggregates enum.
+func (e SeriesQueryAggregates) Valid() bool {
+	switch e {
+	case SeriesQueryAggregatesAVG:
+		return true
+	case SeriesQueryAggregatesCOUNT:
+		return true
+	case SeriesQueryAggregatesFIRST:
+		return true
+	case SeriesQueryAggregatesLAST:
+		return true
+	case SeriesQueryAggregatesMAX:
+		return true
+	case SeriesQueryAggregatesMIN:
+		return true
+	case SeriesQueryAggregatesSUM:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryGroupBy.
+const (
+	SeriesQueryGroupByEntity SeriesQueryGroupBy = "entity"
+	SeriesQueryGroupByKey    SeriesQueryGroupBy = "key"
+	SeriesQueryGroupByType   SeriesQueryGroupBy = "type"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryGroupBy enum.
+func (e SeriesQueryGroupBy) Valid() bool {
+	switch e {
+	case SeriesQueryGroupByEntity:
+		return true
+	case SeriesQueryGroupByKey:
+		return true
+	case SeriesQueryGroupByType:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryIntervalType.
+const (
+	SeriesQueryIntervalTypeALIGNED      SeriesQueryIntervalType = "ALIGNED"
+	SeriesQueryIntervalTypeDAY          SeriesQueryIntervalType = "DAY"
+	SeriesQueryIntervalTypeHOUR         SeriesQueryIntervalType = "HOUR"
+	SeriesQueryIntervalTypeMILLISECONDS SeriesQueryIntervalType = "MILLISECONDS"
+	SeriesQueryIntervalTypeMONTH        SeriesQueryIntervalType = "MONTH"
+	SeriesQueryIntervalTypeQUARTER      SeriesQueryIntervalType = "QUARTER"
+	SeriesQueryIntervalTypeWEEK         SeriesQueryIntervalType = "WEEK"
+	SeriesQueryIntervalTypeWEEKISO      SeriesQueryIntervalType = "WEEK_ISO"
+	SeriesQueryIntervalTypeYEAR         SeriesQueryIntervalType = "YEAR"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryIntervalType enum.
+func (e SeriesQueryIntervalType) Valid() bool {
+	switch e {
+	case SeriesQueryIntervalTypeALIGNED:
+		return true
+	case SeriesQueryIntervalTypeDAY:
+		return true
+	case SeriesQueryIntervalTypeHOUR:
+		return true
+	case SeriesQueryIntervalTypeMILLISECONDS:
+		return true
+	case SeriesQueryIntervalTypeMONTH:
+		return true
+	case SeriesQueryIntervalTypeQUARTER:
+		return true
+	case SeriesQueryIntervalTypeWEEK:
+		return true
+	case SeriesQueryIntervalTypeWEEKISO:
+		return true
+	case SeriesQueryIntervalTypeYEAR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryKeyFiltersOperation.
+const (
+	SeriesQueryKeyFiltersOperationAND SeriesQueryKeyFiltersOperation = "AND"
+	SeriesQueryKeyFiltersOperationOR  SeriesQueryKeyFiltersOperation = "OR"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryKeyFiltersOperation enum.
+func (e SeriesQueryKeyFiltersOperation) Valid() bool {
+	switch e {
+	case SeriesQueryKeyFiltersOperationAND:
+		return true
+	case SeriesQueryKeyFiltersOperationOR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryOrderBy.
+const (
+	SeriesQueryOrderByASC  SeriesQueryOrderBy = "ASC"
+	SeriesQueryOrderByDESC SeriesQueryOrderBy = "DESC"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryOrderBy enum.
+func (e SeriesQueryOrderBy) Valid() bool {
+	switch e {
+	case SeriesQueryOrderByASC:
+		return true
+	case SeriesQueryOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryScope.
+const (
+	SeriesQueryScopeCLIENTSCOPE SeriesQueryScope = "CLIENT_SCOPE"
+	SeriesQueryScopeSERVERSCOPE SeriesQueryScope = "SERVER_SCOPE"
+	SeriesQueryScopeSHAREDSCOPE SeriesQueryScope = "SHARED_SCOPE"
+	SeriesQueryScopeTIMESERIES  SeriesQueryScope = "TIMESERIES"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryScope enum.
+func (e SeriesQueryScope) Valid() bool {
+	switch e {
+	case SeriesQueryScopeCLIENTSCOPE:
+		return true
+	case SeriesQueryScopeSERVERSCOPE:
+		return true
+	case SeriesQueryScopeSHAREDSCOPE:
+		return true
+	case SeriesQueryScopeTIMESERIES:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SeriesQueryStamp.
+const (
+	SeriesQueryStampEND    SeriesQueryStamp = "END"
+	SeriesQueryStampMIDDLE SeriesQueryStamp = "MIDDLE"
+	SeriesQueryStampSTART  SeriesQueryStamp = "START"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryStamp enum.
+func (e SeriesQueryStamp) Valid() bool {
+	switch e {
+	case SeriesQueryStampEND:
+		return true
+	case SeriesQueryStampMIDDLE:
+		return true
+	case SeriesQueryStampSTART:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TransportType.
 const (
 	TransportTypeCOAP    TransportType = "COAP"
@@ -1788,6 +1962,152 @@ type RetentionRule struct {
 	Versions *int32 `json:"versions,omitempty"`
 }
 
+// SeriesQuery defines model for SeriesQuery.
+type SeriesQuery struct {
+	// Aggregates Unset means points.
+	Aggregates *[]SeriesQueryAggregates `json:"aggregates,omitempty"`
+
+	// Cursor Where the page begins: that of the page before.
+	Cursor *string `json:"cursor,omitempty"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS int64 `json:"endTs"`
+
+	// Entities Entities, in the order of the answer.
+	Entities *[]EntityID `json:"entities,omitempty"`
+
+	// EntityFilter In place of `entities`, a filter as in entity queries.
+	EntityFilter *SeriesQuery_EntityFilter `json:"entityFilter,omitempty"`
+
+	// GroupBy What tells series apart: `type` is the name of the profile. Unset means `[entity, key]`.
+	GroupBy *[]SeriesQueryGroupBy `json:"groupBy,omitempty"`
+
+	// Interval Width of the buckets, ms.
+	Interval *int64 `json:"interval,omitempty"`
+
+	// IntervalType ALIGNED where `interval` is set.
+	IntervalType *SeriesQueryIntervalType `json:"intervalType,omitempty"`
+
+	// KeyFilters What the entities of the filter must meet, as in entity queries.
+	KeyFilters          *[]map[string]interface{}       `json:"keyFilters,omitempty"`
+	KeyFiltersOperation *SeriesQueryKeyFiltersOperation `json:"keyFiltersOperation,omitempty"`
+
+	// Keys Unset means every key that has a latest value.
+	Keys *[]string `json:"keys,omitempty"`
+
+	// Limit Most points of a series.
+	Limit *int `json:"limit,omitempty"`
+
+	// OrderBy Order of points by time.
+	OrderBy *SeriesQueryOrderBy `json:"orderBy,omitempty"`
+
+	// PageSize Most points of the answer.
+	PageSize *int              `json:"pageSize,omitempty"`
+	Scope    *SeriesQueryScope `json:"scope,omitempty"`
+	Stamp    *SeriesQueryStamp `json:"stamp,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS int64 `json:"startTs"`
+
+	// TimeZone IANA name or offset, for calendar units. Unset means the zone of the server.
+	TimeZone *string `json:"timeZone,omitempty"`
+}
+
+// SeriesQueryAggregates defines model for SeriesQuery.Aggregates.
+type SeriesQueryAggregates string
+
+// SeriesQuery_EntityFilter In place of `entities`, a filter as in entity queries.
+type SeriesQuery_EntityFilter struct {
+	Type                 string                 `json:"type"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// SeriesQueryGroupBy defines model for SeriesQuery.GroupBy.
+type SeriesQueryGroupBy string
+
+// SeriesQueryIntervalType ALIGNED where `interval` is set.
+type SeriesQueryIntervalType string
+
+// SeriesQueryKeyFiltersOperation defines model for SeriesQuery.KeyFiltersOperation.
+type SeriesQueryKeyFiltersOperation string
+
+// SeriesQueryOrderBy Order of points by time.
+type SeriesQueryOrderBy string
+
+// SeriesQueryScope defines model for SeriesQuery.Scope.
+type SeriesQueryScope string
+
+// SeriesQueryStamp defines model for SeriesQuery.Stamp.
+type SeriesQueryStamp string
+
+// SeriesRow A row, or in the last line what kept the answer from being completed.
+type SeriesRow struct {
+	union json.RawMessage
+}
+
+// SeriesRow0 defines model for SeriesRow.0.
+type SeriesRow0 struct {
+	// Avg A value of any type. A string unless types were asked for.
+	Avg *Value `json:"avg,omitempty"`
+
+	// Count A value of any type. A string unless types were asked for.
+	Count      *Value    `json:"count,omitempty"`
+	EntityID   *model.ID `json:"entityId,omitempty"`
+	EntityName *string   `json:"entityName,omitempty"`
+	EntityType *string   `json:"entityType,omitempty"`
+
+	// First A value of any type. A string unless types were asked for.
+	First *Value  `json:"first,omitempty"`
+	Key   *string `json:"key,omitempty"`
+
+	// Last A value of any type. A string unless types were asked for.
+	Last *Value `json:"last,omitempty"`
+
+	// Max A value of any type. A string unless types were asked for.
+	Max *Value `json:"max,omitempty"`
+
+	// Min A value of any type. A string unless types were asked for.
+	Min *Value `json:"min,omitempty"`
+
+	// Sum A value of any type. A string unless types were asked for.
+	Sum  *Value  `json:"sum,omitempty"`
+	TS   int64   `json:"ts"`
+	Type *string `json:"type,omitempty"`
+
+	// Value A value of any type. A string unless types were asked for.
+	Value *Value `json:"value,omitempty"`
+}
+
+// SeriesRow1 defines model for SeriesRow.1.
+type SeriesRow1 struct {
+	Error string `json:"error"`
+}
+
+// SeriesTable defines model for SeriesTable.
+type SeriesTable struct {
+	// Columns What a row holds: `ts` and `value`, or `ts` and the aggregates.
+	Columns []string `json:"columns"`
+
+	// Cursor Where the next page begins.
+	Cursor *string `json:"cursor"`
+	Series []struct {
+		// Entity A reference to an entity.
+		Entity     *EntityID `json:"entity,omitempty"`
+		EntityName *string   `json:"entityName,omitempty"`
+		Key        *string   `json:"key,omitempty"`
+
+		// Truncated There are more points than were told.
+		Truncated bool    `json:"truncated"`
+		Type      *string `json:"type,omitempty"`
+
+		// Values Rows, oldest first unless asked otherwise. A result that does not exist, such as the average of texts, is null.
+		Values [][]*Value `json:"values"`
+	} `json:"series"`
+
+	// Truncated There are more points than the page holds.
+	Truncated bool `json:"truncated"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// Address Where the login came from.
@@ -2150,6 +2470,9 @@ type AuditLogs = PageAuditLog
 // KeyList defines model for KeyList.
 type KeyList = []string
 
+// SeriesAnswer defines model for SeriesAnswer.
+type SeriesAnswer = SeriesTable
+
 // TimeseriesAnswer Points by key.
 type TimeseriesAnswer = Timeseries
 
@@ -2158,6 +2481,9 @@ type AttributesPayload = AttributesBody
 
 // EntityQueryPayload defines model for EntityQueryPayload.
 type EntityQueryPayload = EntityQuery
+
+// SeriesQueryPayload defines model for SeriesQueryPayload.
+type SeriesQueryPayload = SeriesQuery
 
 // TelemetryPayload Telemetry in any of its forms.
 type TelemetryPayload = TelemetryBody
@@ -3235,6 +3561,9 @@ type PreviewRetentionJSONRequestBody = RetentionPolicy
 // StartBackupJSONRequestBody defines body for StartBackup for application/json ContentType.
 type StartBackupJSONRequestBody = BackupRequest
 
+// QuerySeriesJSONRequestBody defines body for QuerySeries for application/json ContentType.
+type QuerySeriesJSONRequestBody = SeriesQuery
+
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
 
@@ -3458,6 +3787,134 @@ func (a EntityQuery_EntityFilter) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(object)
+}
+
+// Getter for additional properties for SeriesQuery_EntityFilter. Returns the specified
+// element and whether it was found
+func (a SeriesQuery_EntityFilter) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for SeriesQuery_EntityFilter
+func (a *SeriesQuery_EntityFilter) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for SeriesQuery_EntityFilter to handle AdditionalProperties
+func (a *SeriesQuery_EntityFilter) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for SeriesQuery_EntityFilter to handle AdditionalProperties
+func (a SeriesQuery_EntityFilter) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsSeriesRow0 returns the union data inside the SeriesRow as a SeriesRow0
+func (t SeriesRow) AsSeriesRow0() (SeriesRow0, error) {
+	var body SeriesRow0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSeriesRow0 overwrites any union data inside the SeriesRow as the provided SeriesRow0
+func (t *SeriesRow) FromSeriesRow0(v SeriesRow0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeSeriesRow0 performs a merge with any union data inside the SeriesRow, using the provided SeriesRow0
+func (t *SeriesRow) MergeSeriesRow0(v SeriesRow0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsSeriesRow1 returns the union data inside the SeriesRow as a SeriesRow1
+func (t SeriesRow) AsSeriesRow1() (SeriesRow1, error) {
+	var body SeriesRow1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSeriesRow1 overwrites any union data inside the SeriesRow as the provided SeriesRow1
+func (t *SeriesRow) FromSeriesRow1(v SeriesRow1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeSeriesRow1 performs a merge with any union data inside the SeriesRow, using the provided SeriesRow1
+func (t *SeriesRow) MergeSeriesRow1(v SeriesRow1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t SeriesRow) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *SeriesRow) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // AsPageAsset returns the union data inside the GetTenantAssets200JSONResponseBody as a PageAsset
@@ -4802,6 +5259,70 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/system/params (the `GetSystemParams` operationId).
 	GetSystemParams(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuerySeriesWithBody History of many series
+	//
+	// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+	// listed, where one that cannot be read fails the call, or chosen by the filter and key
+	// filters of entity queries, where it is left out; these come in the order of their ids.
+	//
+	// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+	// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+	// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+	// says. Buckets without points are left out.
+	//
+	// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+	// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+	// over everything. Of points of one instant, those of the entity that stands first are first.
+	//
+	// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+	// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+	// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+	// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+	// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+	// the connection is cut.
+	//
+	// Entity views show what they show, in buckets of the whole range. Damage is told as by
+	// the history of one entity. Members it does not know are refused.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+	QuerySeriesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuerySeries History of many series
+	//
+	// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+	// listed, where one that cannot be read fails the call, or chosen by the filter and key
+	// filters of entity queries, where it is left out; these come in the order of their ids.
+	//
+	// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+	// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+	// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+	// says. Buckets without points are left out.
+	//
+	// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+	// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+	// over everything. Of points of one instant, those of the entity that stands first are first.
+	//
+	// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+	// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+	// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+	// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+	// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+	// the connection is cut.
+	//
+	// Entity views show what they show, in buckets of the whole range. Damage is told as by
+	// the history of one entity. Members it does not know are refused.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+	QuerySeries(ctx context.Context, body QuerySeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SaveTenantWithBody Create or update a tenant
 	//
@@ -7749,6 +8270,90 @@ func (c *Client) GetLosses(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Corresponds with GET /api/system/params (the `GetSystemParams` operationId).
 func (c *Client) GetSystemParams(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSystemParamsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuerySeriesWithBody History of many series
+//
+// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+// listed, where one that cannot be read fails the call, or chosen by the filter and key
+// filters of entity queries, where it is left out; these come in the order of their ids.
+//
+// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+// says. Buckets without points are left out.
+//
+// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+// over everything. Of points of one instant, those of the entity that stands first are first.
+//
+// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+// the connection is cut.
+//
+// Entity views show what they show, in buckets of the whole range. Damage is told as by
+// the history of one entity. Members it does not know are refused.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+func (c *Client) QuerySeriesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuerySeriesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuerySeries History of many series
+//
+// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+// listed, where one that cannot be read fails the call, or chosen by the filter and key
+// filters of entity queries, where it is left out; these come in the order of their ids.
+//
+// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+// says. Buckets without points are left out.
+//
+// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+// over everything. Of points of one instant, those of the entity that stands first are first.
+//
+// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+// the connection is cut.
+//
+// Entity views show what they show, in buckets of the whole range. Damage is told as by
+// the history of one entity. Members it does not know are refused.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+func (c *Client) QuerySeries(ctx context.Context, body QuerySeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuerySeriesRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15470,6 +16075,46 @@ func NewGetSystemParamsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewQuerySeriesRequest calls the generic QuerySeries builder with application/json body
+func NewQuerySeriesRequest(server string, body QuerySeriesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewQuerySeriesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewQuerySeriesRequestWithBody constructs an http.Request for the QuerySeries method, with any body, and a specified content type
+func NewQuerySeriesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/telemetry/query")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSaveTenantRequest calls the generic SaveTenant builder with application/json body
 func NewSaveTenantRequest(server string, body SaveTenantJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -19349,6 +19994,70 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/system/params (the `GetSystemParams` operationId).
 	GetSystemParamsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSystemParamsResponse, error)
+
+	// QuerySeriesWithBodyWithResponse History of many series
+	//
+	// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+	// listed, where one that cannot be read fails the call, or chosen by the filter and key
+	// filters of entity queries, where it is left out; these come in the order of their ids.
+	//
+	// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+	// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+	// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+	// says. Buckets without points are left out.
+	//
+	// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+	// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+	// over everything. Of points of one instant, those of the entity that stands first are first.
+	//
+	// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+	// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+	// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+	// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+	// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+	// the connection is cut.
+	//
+	// Entity views show what they show, in buckets of the whole range. Damage is told as by
+	// the history of one entity. Members it does not know are refused.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+	QuerySeriesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QuerySeriesResponse, error)
+
+	// QuerySeriesWithResponse History of many series
+	//
+	// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+	// listed, where one that cannot be read fails the call, or chosen by the filter and key
+	// filters of entity queries, where it is left out; these come in the order of their ids.
+	//
+	// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+	// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+	// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+	// says. Buckets without points are left out.
+	//
+	// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+	// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+	// over everything. Of points of one instant, those of the entity that stands first are first.
+	//
+	// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+	// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+	// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+	// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+	// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+	// the connection is cut.
+	//
+	// Entity views show what they show, in buckets of the whole range. Damage is told as by
+	// the history of one entity. Members it does not know are refused.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+	QuerySeriesWithResponse(ctx context.Context, body QuerySeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*QuerySeriesResponse, error)
 
 	// SaveTenantWithBodyWithResponse Create or update a tenant
 	//
@@ -24649,6 +25358,47 @@ func (r GetSystemParamsResponse) ContentType() string {
 	return ""
 }
 
+type QuerySeriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SeriesAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QuerySeriesResponse) GetJSON200() *SeriesAnswer {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r QuerySeriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QuerySeriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QuerySeriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QuerySeriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SaveTenantResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -28464,6 +29214,82 @@ func (c *ClientWithResponses) GetSystemParamsWithResponse(ctx context.Context, r
 	return ParseGetSystemParamsResponse(rsp)
 }
 
+// QuerySeriesWithBodyWithResponse History of many series
+//
+// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+// listed, where one that cannot be read fails the call, or chosen by the filter and key
+// filters of entity queries, where it is left out; these come in the order of their ids.
+//
+// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+// says. Buckets without points are left out.
+//
+// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+// over everything. Of points of one instant, those of the entity that stands first are first.
+//
+// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+// the connection is cut.
+//
+// Entity views show what they show, in buckets of the whole range. Damage is told as by
+// the history of one entity. Members it does not know are refused.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+func (c *ClientWithResponses) QuerySeriesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QuerySeriesResponse, error) {
+	rsp, err := c.QuerySeriesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuerySeriesResponse(rsp)
+}
+
+// QuerySeriesWithResponse History of many series
+//
+// Points, or aggregates by bucket, of the series of many entities in one call. Entities are
+// listed, where one that cannot be read fails the call, or chosen by the filter and key
+// filters of entity queries, where it is left out; these come in the order of their ids.
+//
+// With `aggregates` the range is cut into buckets: of `interval` ms, which begin at multiples
+// of it since the epoch (`ALIGNED`) or at `startTs` (`MILLISECONDS`), or of calendar units in
+// `timeZone`; with neither it is one bucket. `ts` is the start of the bucket, or what `stamp`
+// says. Buckets without points are left out.
+//
+// `groupBy` says what tells series apart; series that it does not are added up, exactly as if
+// their points were those of one. `[key]` gives one series a key over all entities, `[]` one
+// over everything. Of points of one instant, those of the entity that stands first are first.
+//
+// Points come series by series, at most `limit` of each and `pageSize` in all. Where there
+// are more, `truncated` says so and `cursor`, sent with the same query, goes on exactly there.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams everything, without a cap of rows: a
+// header and a line a row, or an object a row. In CSV a text that begins with `=`, `+`, `-`,
+// `@` or a tab has an apostrophe before it, so that no table calculator runs it. Where such
+// an answer cannot be completed, its last line says why (`#error,…` or `{"error": …}`) and
+// the connection is cut.
+//
+// Entity views show what they show, in buckets of the whole range. Damage is told as by
+// the history of one entity. Members it does not know are refused.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/telemetry/query (the `QuerySeries` operationId).
+func (c *ClientWithResponses) QuerySeriesWithResponse(ctx context.Context, body QuerySeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*QuerySeriesResponse, error) {
+	rsp, err := c.QuerySeries(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQuerySeriesResponse(rsp)
+}
+
 // SaveTenantWithBodyWithResponse Create or update a tenant
 //
 // For system administrators.
@@ -32142,6 +32968,35 @@ func ParseGetSystemParamsResponse(rsp *http.Response) (*GetSystemParamsResponse,
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQuerySeriesResponse parses an HTTP response from a QuerySeriesWithResponse call
+func ParseQuerySeriesResponse(rsp *http.Response) (*QuerySeriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QuerySeriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SeriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

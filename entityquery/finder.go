@@ -3,6 +3,7 @@ package entityquery
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/tidewire/tidewire/model"
@@ -80,6 +81,15 @@ func (f *Finder) Find(ctx context.Context, who model.Principal, q *model.FindQue
 func (f *Finder) Count(ctx context.Context, who model.Principal, q *model.FindQuery) (int, error) {
 	r, err := f.run(ctx, who, q)
 	return r.total, err
+}
+
+// Entities returns every entity that q asks for, whatever its page, in the order of q. They
+// are shared with the directory and must not be changed.
+func (f *Finder) Entities(ctx context.Context, who model.Principal, q *model.FindQuery) ([]*model.Entity, error) {
+	all := *q
+	all.Size, all.Page = math.MaxInt, 0
+	r, err := f.run(ctx, who, &all)
+	return r.page, err
 }
 
 // A result is how many entities passed, and those of the page asked for, in order.

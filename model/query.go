@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // A RangeQuery asks for the points or the aggregates of series of one entity.
 type RangeQuery struct {
@@ -27,6 +30,9 @@ type RangeQuery struct {
 	// Budget bounds what the query may cost. Its zero value means the engine's own budget.
 	Budget Budget
 }
+
+// ErrEnough is what a yield returns to end a call that has told enough; it is no failure.
+var ErrEnough = errors.New("enough")
 
 // A RawPage says how a page of raw points ended.
 type RawPage struct {

@@ -15,9 +15,10 @@ import (
 
 // RawMany answers several raw queries in one call, over the cores. It calls yield as Raw does,
 // i being the index of the query: never twice at a time, and one query after the other, in
-// their order. It returns the position of each. The budget b is that of the
-// whole call; those of the queries are not looked at. The first error ends all of them, except
-// that damage is told by one *[model.DamageError] at the end, as by Raw.
+// their order. It returns the position of each. The budget b is that of the whole call; those of
+// the queries are not looked at. The first error ends all of them, except that damage is told by
+// one *[model.DamageError] at the end, as by Raw. When yield returns [model.ErrEnough] the call
+// ends without an error, and tells the damage of the queries before that one.
 func (db *DB) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error) {
 	return db.many(ctx, b, len(qs), func(ctx context.Context, c *scan.Call, i int, t *turn) (model.Position, error) {
 		return db.raw(ctx, c, &qs[i], func(key string, points []model.Point) error {
@@ -59,8 +60,10 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 	var next atomic.Int64
 	var damage struct {
 		sync.Mutex
-		model.DamageError
+		of   map[int][]model.Damage
+		upTo int // queries whose damage is the answer's
 	}
+	damage.of, damage.upTo = map[int][]model.Damage{}, n
 	g, ctx := errgroup.WithContext(ctx)
 	q := newQueue(ctx, n)
 	defer q.close()
@@ -75,9 +78,14 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 				q.done(i)
 				if told, ok := errors.AsType[*model.DamageError](err); ok {
 					damage.Lock()
-					damage.Places = append(damage.Places, told.Places...)
+					damage.of[i] = told.Places
 					damage.Unlock()
 					err = nil
+				}
+				if errors.Is(err, model.ErrEnough) {
+					damage.Lock()
+					damage.upTo = i
+					damage.Unlock()
 				}
 				if err != nil {
 					return err
@@ -86,9 +94,15 @@ func (db *DB) many(ctx context.Context, b model.Budget, n int, run func(context.
 			}
 		})
 	}
-	err := g.Wait()
-	if err == nil && len(damage.Places) > 0 {
-		err = &damage.DamageError
+	if err := g.Wait(); err != nil && !errors.Is(err, model.ErrEnough) {
+		return positions, err
 	}
-	return positions, err
+	var told model.DamageError
+	for i := range damage.upTo {
+		told.Places = append(told.Places, damage.of[i]...)
+	}
+	if len(told.Places) > 0 {
+		return positions, &told
+	}
+	return positions, nil
 }

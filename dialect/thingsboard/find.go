@@ -91,31 +91,37 @@ func parseFind(body []byte, who model.Principal) (*model.FindQuery, *wireFind, e
 	if err := json.Unmarshal(body, &w); err != nil {
 		return nil, nil, &model.Error{Kind: model.Invalid, Message: "Failed to parse the query: " + jsonTrouble(err), Err: err}
 	}
+	q, err := w.query(who)
+	return q, &w, err
+}
+
+// query reads the filter and the conditions.
+func (w *wireFind) query(who model.Principal) (*model.FindQuery, error) {
 	if w.Filter == nil {
-		return nil, nil, model.Invalidf("entityFilter is missing")
+		return nil, model.Invalidf("entityFilter is missing")
 	}
 	var q model.FindQuery
 	var err error
 	if q.Filter, err = w.Filter.parse(who); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	switch w.Operation {
 	case "", "AND":
 	case "OR":
 		q.AnyCondition = true
 	default:
-		return nil, nil, model.Invalidf("keyFiltersOperation must be AND or OR, is %.32q", w.Operation)
+		return nil, model.Invalidf("keyFiltersOperation must be AND or OR, is %.32q", w.Operation)
 	}
 	for i := range w.Conditions {
 		c, ok, err := w.Conditions[i].parse(i)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if ok {
 			q.Conditions = append(q.Conditions, c)
 		}
 	}
-	return &q, &w, nil
+	return &q, nil
 }
 
 // jsonTrouble says what is wrong with a body without naming our types.

@@ -9,14 +9,22 @@ import (
 // reads (Z, +2, +02, +0200, +02:00, +02:00:00, each also behind UTC, GMT or UT). An unknown
 // one silently is fallback (contract 8.3), and a nil fallback is UTC.
 func ParseZone(name string, fallback *time.Location) *time.Location {
-	if fallback == nil {
-		fallback = time.UTC
+	if zone, ok := LookupZone(name); ok {
+		return zone
 	}
+	if fallback == nil {
+		return time.UTC
+	}
+	return fallback
+}
+
+// LookupZone returns the zone of a name as ParseZone reads it, and whether there is one.
+func LookupZone(name string) (*time.Location, bool) {
 	switch name {
 	case "", "Local":
-		return fallback
+		return nil, false
 	case "Z", "UTC", "GMT", "UT":
-		return time.UTC
+		return time.UTC, true
 	}
 	offset := name
 	for _, prefix := range [...]string{"UTC", "GMT", "UT"} {
@@ -26,12 +34,10 @@ func ParseZone(name string, fallback *time.Location) *time.Location {
 		}
 	}
 	if seconds, ok := parseOffset(offset); ok {
-		return time.FixedZone(name, seconds)
+		return time.FixedZone(name, seconds), true
 	}
-	if zone, err := time.LoadLocation(name); err == nil {
-		return zone
-	}
-	return fallback
+	zone, err := time.LoadLocation(name)
+	return zone, err == nil
 }
 
 // parseOffset reads ±h, ±hh, ±hhmm, ±hh:mm, ±hhmmss and ±hh:mm:ss, at most 18 hours.

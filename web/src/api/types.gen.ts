@@ -518,6 +518,128 @@ export type EntityQuery = {
     [key: string]: unknown;
 };
 
+export type SeriesQuery = {
+    /**
+     * Entities, in the order of the answer.
+     */
+    entities?: Array<EntityId>;
+    /**
+     * In place of `entities`, a filter as in entity queries.
+     */
+    entityFilter?: {
+        type: string;
+        [key: string]: unknown;
+    };
+    /**
+     * What the entities of the filter must meet, as in entity queries.
+     */
+    keyFilters?: Array<{
+        [key: string]: unknown;
+    }>;
+    keyFiltersOperation?: 'AND' | 'OR';
+    scope?: 'TIMESERIES' | 'CLIENT_SCOPE' | 'SERVER_SCOPE' | 'SHARED_SCOPE';
+    /**
+     * Unset means every key that has a latest value.
+     */
+    keys?: Array<string>;
+    /**
+     * Start of the range, inclusive, ms.
+     */
+    startTs: number;
+    /**
+     * End of the range, exclusive, ms.
+     */
+    endTs: number;
+    /**
+     * Unset means points.
+     */
+    aggregates?: Array<'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX' | 'FIRST' | 'LAST'>;
+    /**
+     * Width of the buckets, ms.
+     */
+    interval?: number;
+    /**
+     * ALIGNED where `interval` is set.
+     */
+    intervalType?: 'ALIGNED' | 'MILLISECONDS' | 'HOUR' | 'DAY' | 'WEEK' | 'WEEK_ISO' | 'MONTH' | 'QUARTER' | 'YEAR';
+    /**
+     * IANA name or offset, for calendar units. Unset means the zone of the server.
+     */
+    timeZone?: string;
+    stamp?: 'START' | 'MIDDLE' | 'END';
+    /**
+     * What tells series apart: `type` is the name of the profile. Unset means `[entity, key]`.
+     */
+    groupBy?: Array<'entity' | 'type' | 'key'>;
+    /**
+     * Order of points by time.
+     */
+    orderBy?: 'ASC' | 'DESC';
+    /**
+     * Most points of a series.
+     */
+    limit?: number;
+    /**
+     * Most points of the answer.
+     */
+    pageSize?: number;
+    /**
+     * Where the page begins: that of the page before.
+     */
+    cursor?: string;
+};
+
+export type SeriesTable = {
+    /**
+     * What a row holds: `ts` and `value`, or `ts` and the aggregates.
+     */
+    columns: Array<string>;
+    series: Array<{
+        entity?: EntityId;
+        entityName?: string;
+        type?: string;
+        key?: string;
+        /**
+         * Rows, oldest first unless asked otherwise. A result that does not exist, such as the average of texts, is null.
+         */
+        values: Array<Array<Value>>;
+        /**
+         * There are more points than were told.
+         */
+        truncated: boolean;
+    }>;
+    /**
+     * There are more points than the page holds.
+     */
+    truncated: boolean;
+    /**
+     * Where the next page begins.
+     */
+    cursor: string | null;
+};
+
+/**
+ * A row, or in the last line what kept the answer from being completed.
+ */
+export type SeriesRow = {
+    entityType?: string;
+    entityId?: string;
+    entityName?: string;
+    type?: string;
+    key?: string;
+    ts: number;
+    value?: Value;
+    count?: Value;
+    sum?: Value;
+    avg?: Value;
+    min?: Value;
+    max?: Value;
+    first?: Value;
+    last?: Value;
+} | {
+    error: string;
+};
+
 export type ShownPoint = {
     /**
      * 0 where there is no value.
@@ -1609,6 +1731,11 @@ export type TelemetryPayload = TelemetryBody;
  * An entity data query. Members it does not know are ignored.
  */
 export type EntityQueryPayload = EntityQuery;
+
+/**
+ * Which series, and what of them.
+ */
+export type SeriesQueryPayload = SeriesQuery;
 
 /**
  * A flat object.
@@ -8652,6 +8779,54 @@ export type GetTimeseriesKeysResponses = {
 };
 
 export type GetTimeseriesKeysResponse = GetTimeseriesKeysResponses[keyof GetTimeseriesKeysResponses];
+
+export type QuerySeriesData = {
+    /**
+     * Which series, and what of them.
+     */
+    body: SeriesQueryPayload;
+    path?: never;
+    query?: never;
+    url: '/api/telemetry/query';
+};
+
+export type QuerySeriesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    429: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type QuerySeriesError = QuerySeriesErrors[keyof QuerySeriesErrors];
+
+export type QuerySeriesResponses = {
+    /**
+     * Rows by series.
+     */
+    200: SeriesTable;
+};
+
+export type QuerySeriesResponse = QuerySeriesResponses[keyof QuerySeriesResponses];
 
 export type GetTimeseriesData = {
     body?: never;
