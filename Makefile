@@ -23,7 +23,7 @@ build: web
 
 # The web app is built when a source of it is newer than the result.
 web: web/dist/index.html
-web/dist/index.html: web/node_modules/.installed $(shell find web/src web/index.html web/public web/vite.config.ts -type f 2>/dev/null)
+web/dist/index.html: web/node_modules/.installed $(shell find web/src web/index.html web/docs.html web/public web/vite.config.ts -type f 2>/dev/null)
 	@echo "==> building the web app"
 	@cd web && npm run --silent build
 web/node_modules/.installed: web/package-lock.json

@@ -40,7 +40,8 @@ func TestListedOriginsMayCallTheAPI(t *testing.T) {
 func TestThePageIsServedWithItsPolicy(t *testing.T) {
 	w := newWorld(t)
 	const page = "<!doctype html><title>Tidewire</title>"
-	for _, path := range []string{"/", "/devices/abc", "/index.html", "/../../etc/passwd"} {
+	w.call("GET", "/docs", "", "").is(200, "<!doctype html><title>Tidewire API</title>")
+	for _, path := range []string{"/", "/devices/abc", "/docs/abc", "/index.html", "/../../etc/passwd"} {
 		got := w.call("GET", path, "", "").is(200, page)
 		for name, want := range map[string]string{"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"} {
 			if v := got.Header().Get(name); v != want {

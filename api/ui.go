@@ -15,8 +15,8 @@ import (
 )
 
 // A ui serves the built web app from memory. Files below assets/ carry a hash of their
-// content in their name and may be kept for ever; every other path belongs to the page's own
-// router and is answered with index.html.
+// content in their name and may be kept for ever; /docs is docs.html, the API explorer; every
+// other path belongs to the page's own router and is answered with index.html.
 type ui struct {
 	files map[string]asset
 }
@@ -82,6 +82,9 @@ func (u *ui) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		header.Set("Cache-Control", "no-cache")
+		if !ok {
+			a, ok = u.files[name+".html"]
+		}
 		if !ok {
 			a, ok = u.files["index.html"]
 		}

@@ -164,6 +164,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 		}),
 		Assets: fstest.MapFS{
 			"index.html":       {Data: []byte("<!doctype html><title>Tidewire</title>")},
+			"docs.html":        {Data: []byte("<!doctype html><title>Tidewire API</title>")},
 			"assets/app-1a.js": {Data: []byte(strings.Repeat("console.log('tide');\n", 200))},
 		},
 		SetupToken: setupToken,

@@ -85,6 +85,9 @@ function UserMenu() {
         <Menu.Item leftSection={<DevicesIcon size={16} />} component={Link} href="/sessions">
           Your sessions
         </Menu.Item>
+        <Menu.Item component="a" href="/docs" target="_blank">
+          API explorer
+        </Menu.Item>
         <Menu.Item leftSection={<LogoutIcon size={16} />} onClick={() => void session.logout()}>
           Log out
         </Menu.Item>
