@@ -200,6 +200,36 @@ func (e EntityType) Valid() bool {
 	}
 }
 
+// Defines values for EventType.
+const (
+	EventTypeDEBUGCALCULATEDFIELD EventType = "DEBUG_CALCULATED_FIELD"
+	EventTypeDEBUGRULECHAIN       EventType = "DEBUG_RULE_CHAIN"
+	EventTypeDEBUGRULENODE        EventType = "DEBUG_RULE_NODE"
+	EventTypeERROR                EventType = "ERROR"
+	EventTypeLCEVENT              EventType = "LC_EVENT"
+	EventTypeSTATS                EventType = "STATS"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case EventTypeDEBUGCALCULATEDFIELD:
+		return true
+	case EventTypeDEBUGRULECHAIN:
+		return true
+	case EventTypeDEBUGRULENODE:
+		return true
+	case EventTypeERROR:
+		return true
+	case EventTypeLCEVENT:
+		return true
+	case EventTypeSTATS:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IntervalType.
 const (
 	IntervalTypeDAY          IntervalType = "DAY"
@@ -383,6 +413,30 @@ func (e GetTimeseriesHistoryParamsOrderBy) Valid() bool {
 	case GetTimeseriesHistoryParamsOrderByASC:
 		return true
 	case GetTimeseriesHistoryParamsOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQueuesParamsServiceType.
+const (
+	GetQueuesParamsServiceTypeJSEXECUTOR   GetQueuesParamsServiceType = "JS_EXECUTOR"
+	GetQueuesParamsServiceTypeTBCORE       GetQueuesParamsServiceType = "TB_CORE"
+	GetQueuesParamsServiceTypeTBRULEENGINE GetQueuesParamsServiceType = "TB_RULE_ENGINE"
+	GetQueuesParamsServiceTypeTBTRANSPORT  GetQueuesParamsServiceType = "TB_TRANSPORT"
+)
+
+// Valid indicates whether the value is a known member of the GetQueuesParamsServiceType enum.
+func (e GetQueuesParamsServiceType) Valid() bool {
+	switch e {
+	case GetQueuesParamsServiceTypeJSEXECUTOR:
+		return true
+	case GetQueuesParamsServiceTypeTBCORE:
+		return true
+	case GetQueuesParamsServiceTypeTBRULEENGINE:
+		return true
+	case GetQueuesParamsServiceTypeTBTRANSPORT:
 		return true
 	default:
 		return false
@@ -1214,8 +1268,49 @@ type EntityViewRequest struct {
 	Version     *int64  `json:"version,omitempty"`
 }
 
+// EventType defines model for EventType.
+type EventType string
+
 // FreeObject An object whose members belong to the client.
 type FreeObject = json.RawMessage
+
+// HomeDashboard A Dashboard, and how clients show it.
+type HomeDashboard struct {
+	AssignedCustomers []AssignedCustomer `json:"assignedCustomers"`
+
+	// Configuration An object whose members belong to the client.
+	Configuration FreeObject `json:"configuration"`
+	CreatedTime   int64      `json:"createdTime"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// HideDashboardToolbar Whether clients show it without its toolbar.
+	HideDashboardToolbar bool `json:"hideDashboardToolbar"`
+
+	// ID A reference to an entity.
+	ID          EntityID `json:"id"`
+	Image       *string  `json:"image"`
+	MobileHide  bool     `json:"mobileHide"`
+	MobileOrder *int     `json:"mobileOrder"`
+
+	// Name The same as `title`.
+	Name string `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+	Title    string   `json:"title"`
+	Version  int64    `json:"version"`
+}
+
+// HomeDashboardInfo defines model for HomeDashboardInfo.
+type HomeDashboardInfo struct {
+	// DashboardID A reference to an entity, or none.
+	DashboardID *NullableEntityID `json:"dashboardId"`
+
+	// HideDashboardToolbar Whether clients show it without its toolbar.
+	HideDashboardToolbar bool `json:"hideDashboardToolbar"`
+}
 
 // IntervalType defines model for IntervalType.
 type IntervalType string
@@ -1294,6 +1389,14 @@ type NullableEntityID struct {
 
 	// ID The UUID.
 	ID model.ID `json:"id"`
+}
+
+// PageAlarm defines model for PageAlarm.
+type PageAlarm struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
 }
 
 // PageAPIToken defines model for PageApiToken.
@@ -1422,6 +1525,22 @@ type PageEntityViewInfo struct {
 	HasNext       bool             `json:"hasNext"`
 	TotalElements int64            `json:"totalElements"`
 	TotalPages    int              `json:"totalPages"`
+}
+
+// PageEvent defines model for PageEvent.
+type PageEvent struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
+}
+
+// PageQueue defines model for PageQueue.
+type PageQueue struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
 }
 
 // PageTenant defines model for PageTenant.
@@ -2443,6 +2562,33 @@ type FindEntityKeysParams struct {
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
 }
 
+// GetEventsParams defines parameters for GetEvents.
+type GetEventsParams struct {
+	// TenantID The tenant of the entity.
+	TenantID *model.ID `form:"tenantId,omitempty" json:"tenantId,omitempty"`
+
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime The first instant, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime The last instant, ms.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+}
+
 // GetLimitsParams defines parameters for GetLimits.
 type GetLimitsParams struct {
 	// DeviceID Adds the limits of a device the caller may read.
@@ -2594,6 +2740,30 @@ type DeleteEntityAttributesParams struct {
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
+
+// GetQueuesParams defines parameters for GetQueues.
+type GetQueuesParams struct {
+	// ServiceType Whose queues.
+	ServiceType GetQueuesParamsServiceType `form:"serviceType" json:"serviceType"`
+
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// GetQueuesParamsServiceType defines parameters for GetQueues.
+type GetQueuesParamsServiceType string
 
 // DeleteRelationParams defines parameters for DeleteRelation.
 type DeleteRelationParams struct {
@@ -3066,6 +3236,9 @@ type StartBackupJSONRequestBody = BackupRequest
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
 
+// SetTenantHomeDashboardInfoJSONRequestBody defines body for SetTenantHomeDashboardInfo for application/json ContentType.
+type SetTenantHomeDashboardInfoJSONRequestBody = HomeDashboardInfo
+
 // SaveTenantProfileJSONRequestBody defines body for SaveTenantProfile for application/json ContentType.
 type SaveTenantProfileJSONRequestBody = TenantProfileRequest
 
@@ -3263,6 +3436,12 @@ func (t *GetTenantEntityViews200JSONResponseBody) UnmarshalJSON(b []byte) error 
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// CountAlarms Count alarms
+	// (POST /api/alarmsQuery/count)
+	CountAlarms(ctx echo.Context) error
+	// FindAlarms Find alarms
+	// (POST /api/alarmsQuery/find)
+	FindAlarms(ctx echo.Context) error
 	// SaveAsset Create or update an asset
 	// (POST /api/asset)
 	SaveAsset(ctx echo.Context) error
@@ -3425,6 +3604,12 @@ type ServerInterface interface {
 	// SaveDashboard Create or update a dashboard
 	// (POST /api/dashboard)
 	SaveDashboard(ctx echo.Context) error
+	// GetHomeDashboard Where the caller begins
+	// (GET /api/dashboard/home)
+	GetHomeDashboard(ctx echo.Context) error
+	// GetHomeDashboardInfo The id of the dashboard where the caller begins
+	// (GET /api/dashboard/home/info)
+	GetHomeDashboardInfo(ctx echo.Context) error
 	// GetDashboardInfo Read a dashboard without its configuration
 	// (GET /api/dashboard/info/{dashboardId})
 	GetDashboardInfo(ctx echo.Context, dashboardID DashboardID) error
@@ -3527,6 +3712,9 @@ type ServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx echo.Context, entityViewID EntityViewID) error
+	// GetEvents What happened inside the server to an entity
+	// (GET /api/events/{entityType}/{entityId}/{eventType})
+	GetEvents(ctx echo.Context, entityType string, entityID model.ID, eventType EventType, params GetEventsParams) error
 	// GetLimits The limits in force for the caller, and what is used of them
 	// (GET /api/limits)
 	GetLimits(ctx echo.Context, params GetLimitsParams) error
@@ -3593,6 +3781,9 @@ type ServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath) error
+	// GetQueues The queues of a service
+	// (GET /api/queues)
+	GetQueues(ctx echo.Context, params GetQueuesParams) error
 	// DeleteRelation Relate two entities no longer
 	// (DELETE /api/relation)
 	DeleteRelation(ctx echo.Context, params DeleteRelationParams) error
@@ -3650,6 +3841,12 @@ type ServerInterface interface {
 	// GetTenantCustomer Find a customer by its title
 	// (GET /api/tenant/customers)
 	GetTenantCustomer(ctx echo.Context, params GetTenantCustomerParams) error
+	// GetTenantHomeDashboardInfo The id of the dashboard where those of the tenant begin
+	// (GET /api/tenant/dashboard/home/info)
+	GetTenantHomeDashboardInfo(ctx echo.Context) error
+	// SetTenantHomeDashboardInfo Set where those of the tenant begin
+	// (POST /api/tenant/dashboard/home/info)
+	SetTenantHomeDashboardInfo(ctx echo.Context) error
 	// GetTenantDashboards List the dashboards of the tenant
 	// (GET /api/tenant/dashboards)
 	GetTenantDashboards(ctx echo.Context, params GetTenantDashboardsParams) error
@@ -3763,6 +3960,24 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// CountAlarms converts echo context to params.
+func (w *ServerInterfaceWrapper) CountAlarms(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CountAlarms(ctx)
+	return err
+}
+
+// FindAlarms converts echo context to params.
+func (w *ServerInterfaceWrapper) FindAlarms(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FindAlarms(ctx)
+	return err
 }
 
 // SaveAsset converts echo context to params.
@@ -5330,6 +5545,24 @@ func (w *ServerInterfaceWrapper) SaveDashboard(ctx echo.Context) error {
 	return err
 }
 
+// GetHomeDashboard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHomeDashboard(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHomeDashboard(ctx)
+	return err
+}
+
+// GetHomeDashboardInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHomeDashboardInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHomeDashboardInfo(ctx)
+	return err
+}
+
 // GetDashboardInfo converts echo context to params.
 func (w *ServerInterfaceWrapper) GetDashboardInfo(ctx echo.Context) error {
 	var err error
@@ -5880,6 +6113,96 @@ func (w *ServerInterfaceWrapper) GetEntityView(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEntityView(ctx, entityViewID)
+	return err
+}
+
+// GetEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityType" -------------
+	var entityType string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityType", ctx.Param("entityType"), &entityType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityType: %s", err))
+	}
+
+	// ------------- Path parameter "entityId" -------------
+	var entityID model.ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityId", ctx.Param("entityId"), &entityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityId: %s", err))
+	}
+
+	// ------------- Path parameter "eventType" -------------
+	var eventType EventType
+
+	err = runtime.BindStyledParameterWithOptions("simple", "eventType", ctx.Param("eventType"), &eventType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter eventType: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEventsParams
+	// ------------- Optional query parameter "tenantId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenantId", ctx.QueryParams(), &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenantId: %s", err))
+	}
+
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// ------------- Optional query parameter "startTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "startTime", ctx.QueryParams(), &params.StartTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTime: %s", err))
+	}
+
+	// ------------- Optional query parameter "endTime" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endTime", ctx.QueryParams(), &params.EndTime, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTime: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEvents(ctx, entityType, entityID, eventType, params)
 	return err
 }
 
@@ -6661,6 +6984,59 @@ func (w *ServerInterfaceWrapper) SaveEntityAttributes(ctx echo.Context) error {
 	return err
 }
 
+// GetQueues converts echo context to params.
+func (w *ServerInterfaceWrapper) GetQueues(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetQueuesParams
+	// ------------- Required query parameter "serviceType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "serviceType", ctx.QueryParams(), &params.ServiceType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter serviceType: %s", err))
+	}
+
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetQueues(ctx, params)
+	return err
+}
+
 // DeleteRelation converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteRelation(ctx echo.Context) error {
 	var err error
@@ -7081,6 +7457,24 @@ func (w *ServerInterfaceWrapper) GetTenantCustomer(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTenantCustomer(ctx, params)
+	return err
+}
+
+// GetTenantHomeDashboardInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTenantHomeDashboardInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTenantHomeDashboardInfo(ctx)
+	return err
+}
+
+// SetTenantHomeDashboardInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) SetTenantHomeDashboardInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetTenantHomeDashboardInfo(ctx)
 	return err
 }
 
@@ -8112,6 +8506,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.POST(options.BaseURL+"/api/alarmsQuery/count", wrapper.CountAlarms, options.OperationMiddlewares["countAlarms"]...)
+	router.POST(options.BaseURL+"/api/alarmsQuery/find", wrapper.FindAlarms, options.OperationMiddlewares["findAlarms"]...)
 	router.POST(options.BaseURL+"/api/asset", wrapper.SaveAsset, options.OperationMiddlewares["saveAsset"]...)
 	router.DELETE(options.BaseURL+"/api/asset/:assetId", wrapper.DeleteAsset, options.OperationMiddlewares["deleteAsset"]...)
 	router.GET(options.BaseURL+"/api/asset/:assetId", wrapper.GetAsset, options.OperationMiddlewares["getAsset"]...)
@@ -8168,6 +8564,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/dashboard", wrapper.SaveDashboard, options.OperationMiddlewares["saveDashboard"]...)
 	router.DELETE(options.BaseURL+"/api/dashboard/:dashboardId", wrapper.DeleteDashboard, options.OperationMiddlewares["deleteDashboard"]...)
 	router.GET(options.BaseURL+"/api/dashboard/:dashboardId", wrapper.GetDashboard, options.OperationMiddlewares["getDashboard"]...)
+	router.GET(options.BaseURL+"/api/dashboard/home", wrapper.GetHomeDashboard, options.OperationMiddlewares["getHomeDashboard"]...)
+	router.GET(options.BaseURL+"/api/dashboard/home/info", wrapper.GetHomeDashboardInfo, options.OperationMiddlewares["getHomeDashboardInfo"]...)
 	router.GET(options.BaseURL+"/api/dashboard/info/:dashboardId", wrapper.GetDashboardInfo, options.OperationMiddlewares["getDashboardInfo"]...)
 	router.GET(options.BaseURL+"/api/dashboard/maxDatapointsLimit", wrapper.GetMaxDatapointsLimit, options.OperationMiddlewares["getMaxDatapointsLimit"]...)
 	router.GET(options.BaseURL+"/api/dashboard/serverTime", wrapper.GetServerTime, options.OperationMiddlewares["getServerTime"]...)
@@ -8200,6 +8598,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/entityView/:entityViewId", wrapper.GetEntityView, options.OperationMiddlewares["getEntityView"]...)
 	router.GET(options.BaseURL+"/api/entityView/info/:entityViewId", wrapper.GetEntityViewInfo, options.OperationMiddlewares["getEntityViewInfo"]...)
 	router.GET(options.BaseURL+"/api/entityView/types", wrapper.GetEntityViewTypes, options.OperationMiddlewares["getEntityViewTypes"]...)
+	router.GET(options.BaseURL+"/api/events/:entityType/:entityId/:eventType", wrapper.GetEvents, options.OperationMiddlewares["getEvents"]...)
 	router.GET(options.BaseURL+"/api/limits", wrapper.GetLimits, options.OperationMiddlewares["getLimits"]...)
 	router.POST(options.BaseURL+"/api/noauth/activate", wrapper.ActivateUser, options.OperationMiddlewares["activateUser"]...)
 	router.POST(options.BaseURL+"/api/noauth/resetPassword", wrapper.ResetPassword, options.OperationMiddlewares["resetPassword"]...)
@@ -8222,6 +8621,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes/:scope", wrapper.GetAttributesByScope, options.OperationMiddlewares["getAttributesByScope"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries", wrapper.GetTimeseries, options.OperationMiddlewares["getTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/history", wrapper.GetTimeseriesHistory, options.OperationMiddlewares["getTimeseriesHistory"]...)
+	router.GET(options.BaseURL+"/api/queues", wrapper.GetQueues, options.OperationMiddlewares["getQueues"]...)
 	router.DELETE(options.BaseURL+"/api/relation", wrapper.DeleteRelation, options.OperationMiddlewares["deleteRelation"]...)
 	router.POST(options.BaseURL+"/api/relation", wrapper.SaveRelation, options.OperationMiddlewares["saveRelation"]...)
 	router.GET(options.BaseURL+"/api/relations", wrapper.GetRelations, options.OperationMiddlewares["getRelations"]...)
@@ -8244,6 +8644,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/tenant/assetInfos", wrapper.GetTenantAssetInfos, options.OperationMiddlewares["getTenantAssetInfos"]...)
 	router.GET(options.BaseURL+"/api/tenant/assets", wrapper.GetTenantAssets, options.OperationMiddlewares["getTenantAssets"]...)
 	router.GET(options.BaseURL+"/api/tenant/customers", wrapper.GetTenantCustomer, options.OperationMiddlewares["getTenantCustomer"]...)
+	router.GET(options.BaseURL+"/api/tenant/dashboard/home/info", wrapper.GetTenantHomeDashboardInfo, options.OperationMiddlewares["getTenantHomeDashboardInfo"]...)
+	router.POST(options.BaseURL+"/api/tenant/dashboard/home/info", wrapper.SetTenantHomeDashboardInfo, options.OperationMiddlewares["setTenantHomeDashboardInfo"]...)
 	router.GET(options.BaseURL+"/api/tenant/dashboards", wrapper.GetTenantDashboards, options.OperationMiddlewares["getTenantDashboards"]...)
 	router.GET(options.BaseURL+"/api/tenant/device", wrapper.GetTenantDevice, options.OperationMiddlewares["getTenantDevice"]...)
 	router.GET(options.BaseURL+"/api/tenant/deviceInfos", wrapper.GetTenantDeviceInfos, options.OperationMiddlewares["getTenantDeviceInfos"]...)
@@ -8312,6 +8714,10 @@ type DeviceProfileJSONResponse DeviceProfile
 
 type EntityViewJSONResponse EntityView
 
+type HomeDashboardJSONResponse HomeDashboard
+
+type HomeDashboardInfoJSONResponse HomeDashboardInfo
+
 type KeyListJSONResponse []string
 
 type PageAssetInfoJSONResponse PageAssetInfo
@@ -8337,6 +8743,52 @@ type TimeseriesAnswerJSONResponse Timeseries
 type TokenPairJSONResponse TokenPair
 
 type UserJSONResponse User
+
+type CountAlarmsRequestObject struct {
+	ContentType string
+	Body        io.Reader
+}
+
+type CountAlarmsResponseObject interface {
+	VisitCountAlarmsResponse(w http.ResponseWriter) error
+}
+
+type CountAlarms200JSONResponse int64
+
+func (response CountAlarms200JSONResponse) VisitCountAlarmsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindAlarmsRequestObject struct {
+	ContentType string
+	Body        io.Reader
+}
+
+type FindAlarmsResponseObject interface {
+	VisitFindAlarmsResponse(w http.ResponseWriter) error
+}
+
+type FindAlarms200JSONResponse PageAlarm
+
+func (response FindAlarms200JSONResponse) VisitFindAlarmsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type SaveAssetRequestObject struct {
 	Body *SaveAssetJSONRequestBody
@@ -9741,6 +10193,48 @@ func (response SaveDashboard200JSONResponse) VisitSaveDashboardResponse(w http.R
 	return err
 }
 
+type GetHomeDashboardRequestObject struct {
+}
+
+type GetHomeDashboardResponseObject interface {
+	VisitGetHomeDashboardResponse(w http.ResponseWriter) error
+}
+
+type GetHomeDashboard200JSONResponse struct{ HomeDashboardJSONResponse }
+
+func (response GetHomeDashboard200JSONResponse) VisitGetHomeDashboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHomeDashboardInfoRequestObject struct {
+}
+
+type GetHomeDashboardInfoResponseObject interface {
+	VisitGetHomeDashboardInfoResponse(w http.ResponseWriter) error
+}
+
+type GetHomeDashboardInfo200JSONResponse struct{ HomeDashboardInfoJSONResponse }
+
+func (response GetHomeDashboardInfo200JSONResponse) VisitGetHomeDashboardInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDashboardInfoRequestObject struct {
 	DashboardID DashboardID `json:"dashboardId"`
 }
@@ -10465,6 +10959,31 @@ func (response GetEntityView200JSONResponse) VisitGetEntityViewResponse(w http.R
 	return err
 }
 
+type GetEventsRequestObject struct {
+	EntityType string    `json:"entityType"`
+	EntityID   model.ID  `json:"entityId"`
+	EventType  EventType `json:"eventType"`
+	Params     GetEventsParams
+}
+
+type GetEventsResponseObject interface {
+	VisitGetEventsResponse(w http.ResponseWriter) error
+}
+
+type GetEvents200JSONResponse PageEvent
+
+func (response GetEvents200JSONResponse) VisitGetEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLimitsRequestObject struct {
 	Params GetLimitsParams
 }
@@ -10934,6 +11453,28 @@ func (response SaveEntityAttributes200Response) VisitSaveEntityAttributesRespons
 	return nil
 }
 
+type GetQueuesRequestObject struct {
+	Params GetQueuesParams
+}
+
+type GetQueuesResponseObject interface {
+	VisitGetQueuesResponse(w http.ResponseWriter) error
+}
+
+type GetQueues200JSONResponse PageQueue
+
+func (response GetQueues200JSONResponse) VisitGetQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteRelationRequestObject struct {
 	Params DeleteRelationParams
 }
@@ -11335,6 +11876,43 @@ func (response GetTenantCustomer200JSONResponse) VisitGetTenantCustomerResponse(
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type GetTenantHomeDashboardInfoRequestObject struct {
+}
+
+type GetTenantHomeDashboardInfoResponseObject interface {
+	VisitGetTenantHomeDashboardInfoResponse(w http.ResponseWriter) error
+}
+
+type GetTenantHomeDashboardInfo200JSONResponse struct{ HomeDashboardInfoJSONResponse }
+
+func (response GetTenantHomeDashboardInfo200JSONResponse) VisitGetTenantHomeDashboardInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTenantHomeDashboardInfoRequestObject struct {
+	Body *SetTenantHomeDashboardInfoJSONRequestBody
+}
+
+type SetTenantHomeDashboardInfoResponseObject interface {
+	VisitSetTenantHomeDashboardInfoResponse(w http.ResponseWriter) error
+}
+
+type SetTenantHomeDashboardInfo200Response struct {
+}
+
+func (response SetTenantHomeDashboardInfo200Response) VisitSetTenantHomeDashboardInfoResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
 }
 
 type GetTenantDashboardsRequestObject struct {
@@ -12090,6 +12668,12 @@ func (response PostDeviceTelemetry200Response) VisitPostDeviceTelemetryResponse(
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// CountAlarms Count alarms
+	// (POST /api/alarmsQuery/count)
+	CountAlarms(ctx context.Context, request CountAlarmsRequestObject) (CountAlarmsResponseObject, error)
+	// FindAlarms Find alarms
+	// (POST /api/alarmsQuery/find)
+	FindAlarms(ctx context.Context, request FindAlarmsRequestObject) (FindAlarmsResponseObject, error)
 	// SaveAsset Create or update an asset
 	// (POST /api/asset)
 	SaveAsset(ctx context.Context, request SaveAssetRequestObject) (SaveAssetResponseObject, error)
@@ -12252,6 +12836,12 @@ type StrictServerInterface interface {
 	// SaveDashboard Create or update a dashboard
 	// (POST /api/dashboard)
 	SaveDashboard(ctx context.Context, request SaveDashboardRequestObject) (SaveDashboardResponseObject, error)
+	// GetHomeDashboard Where the caller begins
+	// (GET /api/dashboard/home)
+	GetHomeDashboard(ctx context.Context, request GetHomeDashboardRequestObject) (GetHomeDashboardResponseObject, error)
+	// GetHomeDashboardInfo The id of the dashboard where the caller begins
+	// (GET /api/dashboard/home/info)
+	GetHomeDashboardInfo(ctx context.Context, request GetHomeDashboardInfoRequestObject) (GetHomeDashboardInfoResponseObject, error)
 	// GetDashboardInfo Read a dashboard without its configuration
 	// (GET /api/dashboard/info/{dashboardId})
 	GetDashboardInfo(ctx context.Context, request GetDashboardInfoRequestObject) (GetDashboardInfoResponseObject, error)
@@ -12354,6 +12944,9 @@ type StrictServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx context.Context, request GetEntityViewRequestObject) (GetEntityViewResponseObject, error)
+	// GetEvents What happened inside the server to an entity
+	// (GET /api/events/{entityType}/{entityId}/{eventType})
+	GetEvents(ctx context.Context, request GetEventsRequestObject) (GetEventsResponseObject, error)
 	// GetLimits The limits in force for the caller, and what is used of them
 	// (GET /api/limits)
 	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
@@ -12420,6 +13013,9 @@ type StrictServerInterface interface {
 	// SaveEntityAttributes Save attributes of an entity
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	SaveEntityAttributes(ctx context.Context, request SaveEntityAttributesRequestObject) (SaveEntityAttributesResponseObject, error)
+	// GetQueues The queues of a service
+	// (GET /api/queues)
+	GetQueues(ctx context.Context, request GetQueuesRequestObject) (GetQueuesResponseObject, error)
 	// DeleteRelation Relate two entities no longer
 	// (DELETE /api/relation)
 	DeleteRelation(ctx context.Context, request DeleteRelationRequestObject) (DeleteRelationResponseObject, error)
@@ -12477,6 +13073,12 @@ type StrictServerInterface interface {
 	// GetTenantCustomer Find a customer by its title
 	// (GET /api/tenant/customers)
 	GetTenantCustomer(ctx context.Context, request GetTenantCustomerRequestObject) (GetTenantCustomerResponseObject, error)
+	// GetTenantHomeDashboardInfo The id of the dashboard where those of the tenant begin
+	// (GET /api/tenant/dashboard/home/info)
+	GetTenantHomeDashboardInfo(ctx context.Context, request GetTenantHomeDashboardInfoRequestObject) (GetTenantHomeDashboardInfoResponseObject, error)
+	// SetTenantHomeDashboardInfo Set where those of the tenant begin
+	// (POST /api/tenant/dashboard/home/info)
+	SetTenantHomeDashboardInfo(ctx context.Context, request SetTenantHomeDashboardInfoRequestObject) (SetTenantHomeDashboardInfoResponseObject, error)
 	// GetTenantDashboards List the dashboards of the tenant
 	// (GET /api/tenant/dashboards)
 	GetTenantDashboards(ctx context.Context, request GetTenantDashboardsRequestObject) (GetTenantDashboardsResponseObject, error)
@@ -12597,6 +13199,60 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// CountAlarms operation middleware
+func (sh *strictHandler) CountAlarms(ctx echo.Context) error {
+	var request CountAlarmsRequestObject
+
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CountAlarms(ctx.Request().Context(), request.(CountAlarmsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountAlarms")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CountAlarmsResponseObject); ok {
+		return validResponse.VisitCountAlarmsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FindAlarms operation middleware
+func (sh *strictHandler) FindAlarms(ctx echo.Context) error {
+	var request FindAlarmsRequestObject
+
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FindAlarms(ctx.Request().Context(), request.(FindAlarmsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindAlarms")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FindAlarmsResponseObject); ok {
+		return validResponse.VisitFindAlarmsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // SaveAsset operation middleware
@@ -14124,6 +14780,52 @@ func (sh *strictHandler) SaveDashboard(ctx echo.Context) error {
 	return nil
 }
 
+// GetHomeDashboard operation middleware
+func (sh *strictHandler) GetHomeDashboard(ctx echo.Context) error {
+	var request GetHomeDashboardRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHomeDashboard(ctx.Request().Context(), request.(GetHomeDashboardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHomeDashboard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHomeDashboardResponseObject); ok {
+		return validResponse.VisitGetHomeDashboardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHomeDashboardInfo operation middleware
+func (sh *strictHandler) GetHomeDashboardInfo(ctx echo.Context) error {
+	var request GetHomeDashboardInfoRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHomeDashboardInfo(ctx.Request().Context(), request.(GetHomeDashboardInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHomeDashboardInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHomeDashboardInfoResponseObject); ok {
+		return validResponse.VisitGetHomeDashboardInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetDashboardInfo operation middleware
 func (sh *strictHandler) GetDashboardInfo(ctx echo.Context, dashboardID DashboardID) error {
 	var request GetDashboardInfoRequestObject
@@ -15078,6 +15780,34 @@ func (sh *strictHandler) GetEntityView(ctx echo.Context, entityViewID EntityView
 	return nil
 }
 
+// GetEvents operation middleware
+func (sh *strictHandler) GetEvents(ctx echo.Context, entityType string, entityID model.ID, eventType EventType, params GetEventsParams) error {
+	var request GetEventsRequestObject
+
+	request.EntityType = entityType
+	request.EntityID = entityID
+	request.EventType = eventType
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvents(ctx.Request().Context(), request.(GetEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEventsResponseObject); ok {
+		return validResponse.VisitGetEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetLimits operation middleware
 func (sh *strictHandler) GetLimits(ctx echo.Context, params GetLimitsParams) error {
 	var request GetLimitsRequestObject
@@ -15755,6 +16485,31 @@ func (sh *strictHandler) SaveEntityAttributes(ctx echo.Context, entityType Entit
 	return nil
 }
 
+// GetQueues operation middleware
+func (sh *strictHandler) GetQueues(ctx echo.Context, params GetQueuesParams) error {
+	var request GetQueuesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQueues(ctx.Request().Context(), request.(GetQueuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQueues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetQueuesResponseObject); ok {
+		return validResponse.VisitGetQueuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeleteRelation operation middleware
 func (sh *strictHandler) DeleteRelation(ctx echo.Context, params DeleteRelationParams) error {
 	var request DeleteRelationRequestObject
@@ -16368,6 +17123,75 @@ func (sh *strictHandler) GetTenantCustomer(ctx echo.Context, params GetTenantCus
 		return err
 	} else if validResponse, ok := response.(GetTenantCustomerResponseObject); ok {
 		return validResponse.VisitGetTenantCustomerResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTenantHomeDashboardInfo operation middleware
+func (sh *strictHandler) GetTenantHomeDashboardInfo(ctx echo.Context) error {
+	var request GetTenantHomeDashboardInfoRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTenantHomeDashboardInfo(ctx.Request().Context(), request.(GetTenantHomeDashboardInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTenantHomeDashboardInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTenantHomeDashboardInfoResponseObject); ok {
+		return validResponse.VisitGetTenantHomeDashboardInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetTenantHomeDashboardInfo operation middleware
+func (sh *strictHandler) SetTenantHomeDashboardInfo(ctx echo.Context) error {
+	var request SetTenantHomeDashboardInfoRequestObject
+
+	var body SetTenantHomeDashboardInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetTenantHomeDashboardInfo(ctx.Request().Context(), request.(SetTenantHomeDashboardInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetTenantHomeDashboardInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetTenantHomeDashboardInfoResponseObject); ok {
+		return validResponse.VisitSetTenantHomeDashboardInfoResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -17,7 +17,7 @@ import (
 var unaudited = map[string]bool{
 	"LoginPublic": true, "RefreshToken": true, "RequestPasswordReset": true,
 	"PreviewRetention": true, "FindRelations": true, "FindRelationInfos": true,
-	"FindEntities": true, "CountEntities": true, "FindEntityKeys": true, "QuerySeries": true,
+	"FindEntities": true, "FindAlarms": true, "CountAlarms": true, "CountEntities": true, "FindEntityKeys": true, "QuerySeries": true,
 	"SaveTimeseries": true, "SaveTimeseriesWithTTL": true, "PostDeviceTelemetry": true, "PostDeviceAttributes": true,
 }
 

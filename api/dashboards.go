@@ -53,9 +53,17 @@ func (s *Server) answerDashboard(ctx context.Context, d *model.DashboardRecord) 
 }
 
 func (a dashboardAnswer) write(w http.ResponseWriter) error {
-	head, err := json.Marshal(a.info)
+	body, err := a.body()
 	if err != nil {
 		return err
+	}
+	return (&sender{w: w}).finish(body)
+}
+
+func (a dashboardAnswer) body() ([]byte, error) {
+	head, err := json.Marshal(a.info)
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	b.Write(bytes.TrimSuffix(head, []byte("}")))
@@ -65,7 +73,7 @@ func (a dashboardAnswer) write(w http.ResponseWriter) error {
 	}
 	b.Write(a.configuration)
 	b.WriteByte('}')
-	return (&sender{w: w}).finish(b.Bytes())
+	return b.Bytes(), nil
 }
 
 // VisitSaveDashboardResponse implements SaveDashboardResponseObject.

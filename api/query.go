@@ -11,8 +11,8 @@ import (
 var typed = []string{
 	"active", "agg", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceId", "deviceProfileId",
 	"endTime", "endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
-	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "sortOrder", "startTime", "startTs", "timeseries",
-	"toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",
+	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "serviceType", "sortOrder", "startTime", "startTs", "tenantId",
+	"timeseries", "toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",
 }
 
 // dropEmpty takes typed parameters without a value out of u.

@@ -269,6 +269,36 @@ func (e EntityType) Valid() bool {
 	}
 }
 
+// Defines values for EventType.
+const (
+	EventTypeDEBUGCALCULATEDFIELD EventType = "DEBUG_CALCULATED_FIELD"
+	EventTypeDEBUGRULECHAIN       EventType = "DEBUG_RULE_CHAIN"
+	EventTypeDEBUGRULENODE        EventType = "DEBUG_RULE_NODE"
+	EventTypeERROR                EventType = "ERROR"
+	EventTypeLCEVENT              EventType = "LC_EVENT"
+	EventTypeSTATS                EventType = "STATS"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case EventTypeDEBUGCALCULATEDFIELD:
+		return true
+	case EventTypeDEBUGRULECHAIN:
+		return true
+	case EventTypeDEBUGRULENODE:
+		return true
+	case EventTypeERROR:
+		return true
+	case EventTypeLCEVENT:
+		return true
+	case EventTypeSTATS:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IntervalType.
 const (
 	IntervalTypeDAY          IntervalType = "DAY"
@@ -656,6 +686,30 @@ func (e GetTimeseriesHistoryParamsOrderBy) Valid() bool {
 	}
 }
 
+// Defines values for GetQueuesParamsServiceType.
+const (
+	GetQueuesParamsServiceTypeJSEXECUTOR   GetQueuesParamsServiceType = "JS_EXECUTOR"
+	GetQueuesParamsServiceTypeTBCORE       GetQueuesParamsServiceType = "TB_CORE"
+	GetQueuesParamsServiceTypeTBRULEENGINE GetQueuesParamsServiceType = "TB_RULE_ENGINE"
+	GetQueuesParamsServiceTypeTBTRANSPORT  GetQueuesParamsServiceType = "TB_TRANSPORT"
+)
+
+// Valid indicates whether the value is a known member of the GetQueuesParamsServiceType enum.
+func (e GetQueuesParamsServiceType) Valid() bool {
+	switch e {
+	case GetQueuesParamsServiceTypeJSEXECUTOR:
+		return true
+	case GetQueuesParamsServiceTypeTBCORE:
+		return true
+	case GetQueuesParamsServiceTypeTBRULEENGINE:
+		return true
+	case GetQueuesParamsServiceTypeTBTRANSPORT:
+		return true
+	default:
+		return false
+	}
+}
+
 // ActivateRequest defines model for ActivateRequest.
 type ActivateRequest struct {
 	// ActivateToken The token of the activation link.
@@ -665,6 +719,9 @@ type ActivateRequest struct {
 
 // Aggregation defines model for Aggregation.
 type Aggregation string
+
+// AlarmQuery An alarm query of ThingsBoard.
+type AlarmQuery map[string]interface{}
 
 // APIToken defines model for ApiToken.
 type APIToken struct {
@@ -1542,8 +1599,49 @@ type EntityViewRequest struct {
 	Version     *int64  `json:"version,omitempty"`
 }
 
+// EventType defines model for EventType.
+type EventType string
+
 // FreeObject An object whose members belong to the client.
 type FreeObject = json.RawMessage
+
+// HomeDashboard A Dashboard, and how clients show it.
+type HomeDashboard struct {
+	AssignedCustomers []AssignedCustomer `json:"assignedCustomers"`
+
+	// Configuration An object whose members belong to the client.
+	Configuration FreeObject `json:"configuration"`
+	CreatedTime   int64      `json:"createdTime"`
+
+	// ExternalID An object whose members belong to the client.
+	ExternalID FreeObject `json:"externalId"`
+
+	// HideDashboardToolbar Whether clients show it without its toolbar.
+	HideDashboardToolbar bool `json:"hideDashboardToolbar"`
+
+	// ID A reference to an entity.
+	ID          EntityID `json:"id"`
+	Image       *string  `json:"image"`
+	MobileHide  bool     `json:"mobileHide"`
+	MobileOrder *int     `json:"mobileOrder"`
+
+	// Name The same as `title`.
+	Name string `json:"name"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+	Title    string   `json:"title"`
+	Version  int64    `json:"version"`
+}
+
+// HomeDashboardInfo defines model for HomeDashboardInfo.
+type HomeDashboardInfo struct {
+	// DashboardID A reference to an entity, or none.
+	DashboardID *NullableEntityID `json:"dashboardId"`
+
+	// HideDashboardToolbar Whether clients show it without its toolbar.
+	HideDashboardToolbar bool `json:"hideDashboardToolbar"`
+}
 
 // IntervalType defines model for IntervalType.
 type IntervalType string
@@ -1632,6 +1730,14 @@ type NullableEntityID struct {
 
 	// ID The UUID.
 	ID model.ID `json:"id"`
+}
+
+// PageAlarm defines model for PageAlarm.
+type PageAlarm struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
 }
 
 // PageAPIToken defines model for PageApiToken.
@@ -1760,6 +1866,22 @@ type PageEntityViewInfo struct {
 	HasNext       bool             `json:"hasNext"`
 	TotalElements int64            `json:"totalElements"`
 	TotalPages    int              `json:"totalPages"`
+}
+
+// PageEvent defines model for PageEvent.
+type PageEvent struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
+}
+
+// PageQueue defines model for PageQueue.
+type PageQueue struct {
+	Data          []*FreeObject `json:"data"`
+	HasNext       bool          `json:"hasNext"`
+	TotalElements int64         `json:"totalElements"`
+	TotalPages    int           `json:"totalPages"`
 }
 
 // PageTenant defines model for PageTenant.
@@ -2476,6 +2598,9 @@ type SeriesAnswer = SeriesTable
 // TimeseriesAnswer Points by key.
 type TimeseriesAnswer = Timeseries
 
+// AlarmQueryPayload An alarm query of ThingsBoard.
+type AlarmQueryPayload = AlarmQuery
+
 // AttributesPayload defines model for AttributesPayload.
 type AttributesPayload = AttributesBody
 
@@ -2917,6 +3042,33 @@ type FindEntityKeysParams struct {
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
 }
 
+// GetEventsParams defines parameters for GetEvents.
+type GetEventsParams struct {
+	// TenantID The tenant of the entity.
+	TenantID *model.ID `form:"tenantId,omitempty" json:"tenantId,omitempty"`
+
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+
+	// StartTime The first instant, ms.
+	StartTime *int64 `form:"startTime,omitempty" json:"startTime,omitempty"`
+
+	// EndTime The last instant, ms.
+	EndTime *int64 `form:"endTime,omitempty" json:"endTime,omitempty"`
+}
+
 // GetLimitsParams defines parameters for GetLimits.
 type GetLimitsParams struct {
 	// DeviceID Adds the limits of a device the caller may read.
@@ -3068,6 +3220,30 @@ type DeleteEntityAttributesParams struct {
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
+
+// GetQueuesParams defines parameters for GetQueues.
+type GetQueuesParams struct {
+	// ServiceType Whose queues.
+	ServiceType GetQueuesParamsServiceType `form:"serviceType" json:"serviceType"`
+
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
+
+// GetQueuesParamsServiceType defines parameters for GetQueues.
+type GetQueuesParamsServiceType string
 
 // DeleteRelationParams defines parameters for DeleteRelation.
 type DeleteRelationParams struct {
@@ -3468,6 +3644,12 @@ type GetDeviceAttributesParams struct {
 	SharedKeys *string `form:"sharedKeys,omitempty" json:"sharedKeys,omitempty"`
 }
 
+// CountAlarmsJSONRequestBody defines body for CountAlarms for application/json ContentType.
+type CountAlarmsJSONRequestBody = AlarmQuery
+
+// FindAlarmsJSONRequestBody defines body for FindAlarms for application/json ContentType.
+type FindAlarmsJSONRequestBody = AlarmQuery
+
 // SaveAssetJSONRequestBody defines body for SaveAsset for application/json ContentType.
 type SaveAssetJSONRequestBody = AssetRequest
 
@@ -3566,6 +3748,9 @@ type QuerySeriesJSONRequestBody = SeriesQuery
 
 // SaveTenantJSONRequestBody defines body for SaveTenant for application/json ContentType.
 type SaveTenantJSONRequestBody = TenantRequest
+
+// SetTenantHomeDashboardInfoJSONRequestBody defines body for SetTenantHomeDashboardInfo for application/json ContentType.
+type SetTenantHomeDashboardInfoJSONRequestBody = HomeDashboardInfo
 
 // SaveTenantProfileJSONRequestBody defines body for SaveTenantProfile for application/json ContentType.
 type SaveTenantProfileJSONRequestBody = TenantProfileRequest
@@ -4177,6 +4362,42 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// CountAlarmsWithBody Count alarms
+	//
+	// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+	CountAlarmsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CountAlarms Count alarms
+	//
+	// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+	CountAlarms(ctx context.Context, body CountAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FindAlarmsWithBody Find alarms
+	//
+	// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+	FindAlarmsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FindAlarms Find alarms
+	//
+	// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+	FindAlarms(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SaveAssetWithBody Create or update an asset
 	//
 	// Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
@@ -4570,6 +4791,19 @@ type ClientInterface interface {
 	// Corresponds with POST /api/dashboard (the `SaveDashboard` operationId).
 	SaveDashboard(ctx context.Context, body SaveDashboardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetHomeDashboard Where the caller begins
+	//
+	// The dashboard named by `homeDashboardId` in the `additionalInfo` of the user, else of the user's customer, else of
+	// the tenant, if the caller may see it. Without one the answer is null.
+	//
+	// Corresponds with GET /api/dashboard/home (the `GetHomeDashboard` operationId).
+	GetHomeDashboard(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetHomeDashboardInfo The id of the dashboard where the caller begins
+	//
+	// Corresponds with GET /api/dashboard/home/info (the `GetHomeDashboardInfo` operationId).
+	GetHomeDashboardInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDashboardInfo Read a dashboard without its configuration
 	//
 	// Corresponds with GET /api/dashboard/info/{dashboardId} (the `GetDashboardInfo` operationId).
@@ -4858,6 +5092,14 @@ type ClientInterface interface {
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityView(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetEvents What happened inside the server to an entity
+	//
+	// Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
+	// empty for every entity the caller may read; what people did stands in the audit log.
+	//
+	// Corresponds with GET /api/events/{entityType}/{entityId}/{eventType} (the `GetEvents` operationId).
+	GetEvents(ctx context.Context, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetLimits The limits in force for the caller, and what is used of them
 	//
 	// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
@@ -5099,6 +5341,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/{scope} (the `SaveEntityAttributes` operationId).
 	SaveEntityAttributes(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, body SaveEntityAttributesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetQueues The queues of a service
+	//
+	// There are none, since nothing waits between receiving and storing; clients choose from an empty list.
+	//
+	// Corresponds with GET /api/queues (the `GetQueues` operationId).
+	GetQueues(ctx context.Context, params *GetQueuesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteRelation Relate two entities no longer
 	//
@@ -5363,6 +5612,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/tenant/customers (the `GetTenantCustomer` operationId).
 	GetTenantCustomer(ctx context.Context, params *GetTenantCustomerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTenantHomeDashboardInfo The id of the dashboard where those of the tenant begin
+	//
+	// For tenant administrators.
+	//
+	// Corresponds with GET /api/tenant/dashboard/home/info (the `GetTenantHomeDashboardInfo` operationId).
+	GetTenantHomeDashboardInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetTenantHomeDashboardInfoWithBody Set where those of the tenant begin
+	//
+	// For tenant administrators. A `dashboardId` of null takes it back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+	SetTenantHomeDashboardInfoWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetTenantHomeDashboardInfo Set where those of the tenant begin
+	//
+	// For tenant administrators. A `dashboardId` of null takes it back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+	SetTenantHomeDashboardInfo(ctx context.Context, body SetTenantHomeDashboardInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetTenantDashboards List the dashboards of the tenant
 	//
@@ -5655,6 +5929,82 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/{deviceToken}/telemetry (the `PostDeviceTelemetry` operationId).
 	PostDeviceTelemetry(ctx context.Context, deviceToken DeviceToken, body PostDeviceTelemetryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// CountAlarmsWithBody Count alarms
+//
+// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+func (c *Client) CountAlarmsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCountAlarmsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CountAlarms Count alarms
+//
+// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+func (c *Client) CountAlarms(ctx context.Context, body CountAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCountAlarmsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FindAlarmsWithBody Find alarms
+//
+// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+func (c *Client) FindAlarmsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindAlarmsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FindAlarms Find alarms
+//
+// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+func (c *Client) FindAlarms(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindAlarmsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // SaveAssetWithBody Create or update an asset
@@ -6670,6 +7020,39 @@ func (c *Client) SaveDashboard(ctx context.Context, body SaveDashboardJSONReques
 	return c.Client.Do(req)
 }
 
+// GetHomeDashboard Where the caller begins
+//
+// The dashboard named by `homeDashboardId` in the `additionalInfo` of the user, else of the user's customer, else of
+// the tenant, if the caller may see it. Without one the answer is null.
+//
+// Corresponds with GET /api/dashboard/home (the `GetHomeDashboard` operationId).
+func (c *Client) GetHomeDashboard(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHomeDashboardRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetHomeDashboardInfo The id of the dashboard where the caller begins
+//
+// Corresponds with GET /api/dashboard/home/info (the `GetHomeDashboardInfo` operationId).
+func (c *Client) GetHomeDashboardInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHomeDashboardInfoRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetDashboardInfo Read a dashboard without its configuration
 //
 // Corresponds with GET /api/dashboard/info/{dashboardId} (the `GetDashboardInfo` operationId).
@@ -7378,6 +7761,24 @@ func (c *Client) GetEntityView(ctx context.Context, entityViewID EntityViewID, r
 	return c.Client.Do(req)
 }
 
+// GetEvents What happened inside the server to an entity
+//
+// Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
+// empty for every entity the caller may read; what people did stands in the audit log.
+//
+// Corresponds with GET /api/events/{entityType}/{entityId}/{eventType} (the `GetEvents` operationId).
+func (c *Client) GetEvents(ctx context.Context, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventsRequest(c.Server, entityType, entityID, eventType, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetLimits The limits in force for the caller, and what is used of them
 //
 // Every limit by its name: those of the tenant's profile under the names of its members, and those of the
@@ -7930,6 +8331,23 @@ func (c *Client) SaveEntityAttributes(ctx context.Context, entityType EntityType
 	return c.Client.Do(req)
 }
 
+// GetQueues The queues of a service
+//
+// There are none, since nothing waits between receiving and storing; clients choose from an empty list.
+//
+// Corresponds with GET /api/queues (the `GetQueues` operationId).
+func (c *Client) GetQueues(ctx context.Context, params *GetQueuesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetQueuesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteRelation Relate two entities no longer
 //
 // Corresponds with DELETE /api/relation (the `DeleteRelation` operationId).
@@ -8454,6 +8872,61 @@ func (c *Client) GetTenantAssets(ctx context.Context, params *GetTenantAssetsPar
 // Corresponds with GET /api/tenant/customers (the `GetTenantCustomer` operationId).
 func (c *Client) GetTenantCustomer(ctx context.Context, params *GetTenantCustomerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTenantCustomerRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTenantHomeDashboardInfo The id of the dashboard where those of the tenant begin
+//
+// For tenant administrators.
+//
+// Corresponds with GET /api/tenant/dashboard/home/info (the `GetTenantHomeDashboardInfo` operationId).
+func (c *Client) GetTenantHomeDashboardInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTenantHomeDashboardInfoRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetTenantHomeDashboardInfoWithBody Set where those of the tenant begin
+//
+// For tenant administrators. A `dashboardId` of null takes it back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+func (c *Client) SetTenantHomeDashboardInfoWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetTenantHomeDashboardInfoRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetTenantHomeDashboardInfo Set where those of the tenant begin
+//
+// For tenant administrators. A `dashboardId` of null takes it back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+func (c *Client) SetTenantHomeDashboardInfo(ctx context.Context, body SetTenantHomeDashboardInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetTenantHomeDashboardInfoRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9164,6 +9637,86 @@ func (c *Client) PostDeviceTelemetry(ctx context.Context, deviceToken DeviceToke
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewCountAlarmsRequest calls the generic CountAlarms builder with application/json body
+func NewCountAlarmsRequest(server string, body CountAlarmsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCountAlarmsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCountAlarmsRequestWithBody constructs an http.Request for the CountAlarms method, with any body, and a specified content type
+func NewCountAlarmsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/alarmsQuery/count")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFindAlarmsRequest calls the generic FindAlarms builder with application/json body
+func NewFindAlarmsRequest(server string, body FindAlarmsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFindAlarmsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewFindAlarmsRequestWithBody constructs an http.Request for the FindAlarms method, with any body, and a specified content type
+func NewFindAlarmsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/alarmsQuery/find")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
 }
 
 // NewSaveAssetRequest calls the generic SaveAsset builder with application/json body
@@ -12394,6 +12947,60 @@ func NewSaveDashboardRequestWithBody(server string, contentType string, body io.
 	return req, nil
 }
 
+// NewGetHomeDashboardRequest constructs an http.Request for the GetHomeDashboard method
+func NewGetHomeDashboardRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/dashboard/home")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetHomeDashboardInfoRequest constructs an http.Request for the GetHomeDashboardInfo method
+func NewGetHomeDashboardInfoRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/dashboard/home/info")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetDashboardInfoRequest constructs an http.Request for the GetDashboardInfo method
 func NewGetDashboardInfoRequest(server string, dashboardID DashboardID) (*http.Request, error) {
 	var err error
@@ -13823,6 +14430,157 @@ func NewGetEntityViewRequest(server string, entityViewID EntityViewID) (*http.Re
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventsRequest constructs an http.Request for the GetEvents method
+func NewGetEventsRequest(server string, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "entityType", entityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "entityId", entityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "eventType", eventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/events/%s/%s/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.TenantID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenantId", *params.TenantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "pageSize", params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.TextSearch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "textSearch", *params.TextSearch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortProperty != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortProperty", *params.SortProperty, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortOrder != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortOrder", *params.SortOrder, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartTime != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "startTime", *params.StartTime, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndTime != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endTime", *params.EndTime, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -15405,6 +16163,108 @@ func NewSaveEntityAttributesRequestWithBody(server string, entityType EntityType
 	return req, nil
 }
 
+// NewGetQueuesRequest constructs an http.Request for the GetQueues method
+func NewGetQueuesRequest(server string, params *GetQueuesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/queues")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "serviceType", params.ServiceType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "pageSize", params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.TextSearch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "textSearch", *params.TextSearch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortProperty != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortProperty", *params.SortProperty, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortOrder != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortOrder", *params.SortOrder, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeleteRelationRequest constructs an http.Request for the DeleteRelation method
 func NewDeleteRelationRequest(server string, params *DeleteRelationParams) (*http.Request, error) {
 	var err error
@@ -16495,6 +17355,73 @@ func NewGetTenantCustomerRequest(server string, params *GetTenantCustomerParams)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetTenantHomeDashboardInfoRequest constructs an http.Request for the GetTenantHomeDashboardInfo method
+func NewGetTenantHomeDashboardInfoRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/tenant/dashboard/home/info")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetTenantHomeDashboardInfoRequest calls the generic SetTenantHomeDashboardInfo builder with application/json body
+func NewSetTenantHomeDashboardInfoRequest(server string, body SetTenantHomeDashboardInfoJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetTenantHomeDashboardInfoRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSetTenantHomeDashboardInfoRequestWithBody constructs an http.Request for the SetTenantHomeDashboardInfo method, with any body, and a specified content type
+func NewSetTenantHomeDashboardInfoRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/tenant/dashboard/home/info")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -18728,6 +19655,42 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// CountAlarmsWithBodyWithResponse Count alarms
+	//
+	// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+	CountAlarmsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CountAlarmsResponse, error)
+
+	// CountAlarmsWithResponse Count alarms
+	//
+	// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+	CountAlarmsWithResponse(ctx context.Context, body CountAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*CountAlarmsResponse, error)
+
+	// FindAlarmsWithBodyWithResponse Find alarms
+	//
+	// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+	FindAlarmsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FindAlarmsResponse, error)
+
+	// FindAlarmsWithResponse Find alarms
+	//
+	// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+	FindAlarmsWithResponse(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*FindAlarmsResponse, error)
+
 	// SaveAssetWithBodyWithResponse Create or update an asset
 	//
 	// Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
@@ -19213,6 +20176,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/dashboard (the `SaveDashboard` operationId).
 	SaveDashboardWithResponse(ctx context.Context, body SaveDashboardJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveDashboardResponse, error)
 
+	// GetHomeDashboardWithResponse Where the caller begins
+	//
+	// The dashboard named by `homeDashboardId` in the `additionalInfo` of the user, else of the user's customer, else of
+	// the tenant, if the caller may see it. Without one the answer is null.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/dashboard/home (the `GetHomeDashboard` operationId).
+	GetHomeDashboardWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHomeDashboardResponse, error)
+
+	// GetHomeDashboardInfoWithResponse The id of the dashboard where the caller begins
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/dashboard/home/info (the `GetHomeDashboardInfo` operationId).
+	GetHomeDashboardInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHomeDashboardInfoResponse, error)
+
 	// GetDashboardInfoWithResponse Read a dashboard without its configuration
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -19553,6 +20533,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityViewWithResponse(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*GetEntityViewResponse, error)
 
+	// GetEventsWithResponse What happened inside the server to an entity
+	//
+	// Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
+	// empty for every entity the caller may read; what people did stands in the audit log.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/events/{entityType}/{entityId}/{eventType} (the `GetEvents` operationId).
+	GetEventsWithResponse(ctx context.Context, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams, reqEditors ...RequestEditorFn) (*GetEventsResponse, error)
+
 	// GetLimitsWithResponse The limits in force for the caller, and what is used of them
 	//
 	// Every limit by its name: those of the tenant's profile under the names of its members, and those of the
@@ -19820,6 +20810,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/{scope} (the `SaveEntityAttributes` operationId).
 	SaveEntityAttributesWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, body SaveEntityAttributesJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveEntityAttributesResponse, error)
+
+	// GetQueuesWithResponse The queues of a service
+	//
+	// There are none, since nothing waits between receiving and storing; clients choose from an empty list.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/queues (the `GetQueues` operationId).
+	GetQueuesWithResponse(ctx context.Context, params *GetQueuesParams, reqEditors ...RequestEditorFn) (*GetQueuesResponse, error)
 
 	// DeleteRelationWithResponse Relate two entities no longer
 	//
@@ -20106,6 +21105,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/tenant/customers (the `GetTenantCustomer` operationId).
 	GetTenantCustomerWithResponse(ctx context.Context, params *GetTenantCustomerParams, reqEditors ...RequestEditorFn) (*GetTenantCustomerResponse, error)
+
+	// GetTenantHomeDashboardInfoWithResponse The id of the dashboard where those of the tenant begin
+	//
+	// For tenant administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/tenant/dashboard/home/info (the `GetTenantHomeDashboardInfo` operationId).
+	GetTenantHomeDashboardInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTenantHomeDashboardInfoResponse, error)
+
+	// SetTenantHomeDashboardInfoWithBodyWithResponse Set where those of the tenant begin
+	//
+	// For tenant administrators. A `dashboardId` of null takes it back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+	SetTenantHomeDashboardInfoWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetTenantHomeDashboardInfoResponse, error)
+
+	// SetTenantHomeDashboardInfoWithResponse Set where those of the tenant begin
+	//
+	// For tenant administrators. A `dashboardId` of null takes it back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+	SetTenantHomeDashboardInfoWithResponse(ctx context.Context, body SetTenantHomeDashboardInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*SetTenantHomeDashboardInfoResponse, error)
 
 	// GetTenantDashboardsWithResponse List the dashboards of the tenant
 	//
@@ -20460,6 +21486,88 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/{deviceToken}/telemetry (the `PostDeviceTelemetry` operationId).
 	PostDeviceTelemetryWithResponse(ctx context.Context, deviceToken DeviceToken, body PostDeviceTelemetryJSONRequestBody, reqEditors ...RequestEditorFn) (*PostDeviceTelemetryResponse, error)
+}
+
+type CountAlarmsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *int64
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CountAlarmsResponse) GetJSON200() *int64 {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r CountAlarmsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CountAlarmsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CountAlarmsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CountAlarmsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type FindAlarmsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAlarm
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FindAlarmsResponse) GetJSON200() *PageAlarm {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r FindAlarmsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FindAlarmsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FindAlarmsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FindAlarmsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type SaveAssetResponse struct {
@@ -22634,6 +23742,88 @@ func (r SaveDashboardResponse) ContentType() string {
 	return ""
 }
 
+type GetHomeDashboardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HomeDashboard
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHomeDashboardResponse) GetJSON200() *HomeDashboard {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHomeDashboardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHomeDashboardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHomeDashboardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHomeDashboardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetHomeDashboardInfoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HomeDashboardInfo
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHomeDashboardInfoResponse) GetJSON200() *HomeDashboardInfo {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHomeDashboardInfoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHomeDashboardInfoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHomeDashboardInfoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHomeDashboardInfoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetDashboardInfoResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -24000,6 +25190,47 @@ func (r GetEntityViewResponse) ContentType() string {
 	return ""
 }
 
+type GetEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageEvent
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEventsResponse) GetJSON200() *PageEvent {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetLimitsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -24839,6 +26070,47 @@ func (r SaveEntityAttributesResponse) ContentType() string {
 	return ""
 }
 
+type GetQueuesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageQueue
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetQueuesResponse) GetJSON200() *PageQueue {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetQueuesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetQueuesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetQueuesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetQueuesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteRelationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -25598,6 +26870,81 @@ func (r GetTenantCustomerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetTenantCustomerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTenantHomeDashboardInfoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HomeDashboardInfo
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTenantHomeDashboardInfoResponse) GetJSON200() *HomeDashboardInfo {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTenantHomeDashboardInfoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTenantHomeDashboardInfoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTenantHomeDashboardInfoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTenantHomeDashboardInfoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SetTenantHomeDashboardInfoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r SetTenantHomeDashboardInfoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetTenantHomeDashboardInfoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetTenantHomeDashboardInfoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetTenantHomeDashboardInfoResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27023,6 +28370,66 @@ func (r PostDeviceTelemetryResponse) ContentType() string {
 	return ""
 }
 
+// CountAlarmsWithBodyWithResponse Count alarms
+//
+// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+func (c *ClientWithResponses) CountAlarmsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CountAlarmsResponse, error) {
+	rsp, err := c.CountAlarmsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCountAlarmsResponse(rsp)
+}
+
+// CountAlarmsWithResponse Count alarms
+//
+// There are none yet. Without an `entityFilter` the query is about everything the caller may see.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/alarmsQuery/count (the `CountAlarms` operationId).
+func (c *ClientWithResponses) CountAlarmsWithResponse(ctx context.Context, body CountAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*CountAlarmsResponse, error) {
+	rsp, err := c.CountAlarms(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCountAlarmsResponse(rsp)
+}
+
+// FindAlarmsWithBodyWithResponse Find alarms
+//
+// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+func (c *ClientWithResponses) FindAlarmsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FindAlarmsResponse, error) {
+	rsp, err := c.FindAlarmsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFindAlarmsResponse(rsp)
+}
+
+// FindAlarmsWithResponse Find alarms
+//
+// There are no alarms yet: the page is empty. The query is checked like one over entities, and needs a `pageLink`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
+func (c *ClientWithResponses) FindAlarmsWithResponse(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*FindAlarmsResponse, error) {
+	rsp, err := c.FindAlarms(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFindAlarmsResponse(rsp)
+}
+
 // SaveAssetWithBodyWithResponse Create or update an asset
 //
 // Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
@@ -27880,6 +29287,35 @@ func (c *ClientWithResponses) SaveDashboardWithResponse(ctx context.Context, bod
 	return ParseSaveDashboardResponse(rsp)
 }
 
+// GetHomeDashboardWithResponse Where the caller begins
+//
+// The dashboard named by `homeDashboardId` in the `additionalInfo` of the user, else of the user's customer, else of
+// the tenant, if the caller may see it. Without one the answer is null.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/dashboard/home (the `GetHomeDashboard` operationId).
+func (c *ClientWithResponses) GetHomeDashboardWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHomeDashboardResponse, error) {
+	rsp, err := c.GetHomeDashboard(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHomeDashboardResponse(rsp)
+}
+
+// GetHomeDashboardInfoWithResponse The id of the dashboard where the caller begins
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/dashboard/home/info (the `GetHomeDashboardInfo` operationId).
+func (c *ClientWithResponses) GetHomeDashboardInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHomeDashboardInfoResponse, error) {
+	rsp, err := c.GetHomeDashboardInfo(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHomeDashboardInfoResponse(rsp)
+}
+
 // GetDashboardInfoWithResponse Read a dashboard without its configuration
 //
 // Returns a wrapper object for the known response body format(s).
@@ -28472,6 +29908,22 @@ func (c *ClientWithResponses) GetEntityViewWithResponse(ctx context.Context, ent
 	return ParseGetEntityViewResponse(rsp)
 }
 
+// GetEventsWithResponse What happened inside the server to an entity
+//
+// Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
+// empty for every entity the caller may read; what people did stands in the audit log.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/events/{entityType}/{entityId}/{eventType} (the `GetEvents` operationId).
+func (c *ClientWithResponses) GetEventsWithResponse(ctx context.Context, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams, reqEditors ...RequestEditorFn) (*GetEventsResponse, error) {
+	rsp, err := c.GetEvents(ctx, entityType, entityID, eventType, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventsResponse(rsp)
+}
+
 // GetLimitsWithResponse The limits in force for the caller, and what is used of them
 //
 // Every limit by its name: those of the tenant's profile under the names of its members, and those of the
@@ -28926,6 +30378,21 @@ func (c *ClientWithResponses) SaveEntityAttributesWithResponse(ctx context.Conte
 	return ParseSaveEntityAttributesResponse(rsp)
 }
 
+// GetQueuesWithResponse The queues of a service
+//
+// There are none, since nothing waits between receiving and storing; clients choose from an empty list.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/queues (the `GetQueues` operationId).
+func (c *ClientWithResponses) GetQueuesWithResponse(ctx context.Context, params *GetQueuesParams, reqEditors ...RequestEditorFn) (*GetQueuesResponse, error) {
+	rsp, err := c.GetQueues(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetQueuesResponse(rsp)
+}
+
 // DeleteRelationWithResponse Relate two entities no longer
 //
 // Returns a wrapper object for the known response body format(s).
@@ -29372,6 +30839,51 @@ func (c *ClientWithResponses) GetTenantCustomerWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseGetTenantCustomerResponse(rsp)
+}
+
+// GetTenantHomeDashboardInfoWithResponse The id of the dashboard where those of the tenant begin
+//
+// For tenant administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/tenant/dashboard/home/info (the `GetTenantHomeDashboardInfo` operationId).
+func (c *ClientWithResponses) GetTenantHomeDashboardInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTenantHomeDashboardInfoResponse, error) {
+	rsp, err := c.GetTenantHomeDashboardInfo(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTenantHomeDashboardInfoResponse(rsp)
+}
+
+// SetTenantHomeDashboardInfoWithBodyWithResponse Set where those of the tenant begin
+//
+// For tenant administrators. A `dashboardId` of null takes it back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+func (c *ClientWithResponses) SetTenantHomeDashboardInfoWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetTenantHomeDashboardInfoResponse, error) {
+	rsp, err := c.SetTenantHomeDashboardInfoWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetTenantHomeDashboardInfoResponse(rsp)
+}
+
+// SetTenantHomeDashboardInfoWithResponse Set where those of the tenant begin
+//
+// For tenant administrators. A `dashboardId` of null takes it back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/tenant/dashboard/home/info (the `SetTenantHomeDashboardInfo` operationId).
+func (c *ClientWithResponses) SetTenantHomeDashboardInfoWithResponse(ctx context.Context, body SetTenantHomeDashboardInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*SetTenantHomeDashboardInfoResponse, error) {
+	rsp, err := c.SetTenantHomeDashboardInfo(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetTenantHomeDashboardInfoResponse(rsp)
 }
 
 // GetTenantDashboardsWithResponse List the dashboards of the tenant
@@ -29972,6 +31484,58 @@ func (c *ClientWithResponses) PostDeviceTelemetryWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParsePostDeviceTelemetryResponse(rsp)
+}
+
+// ParseCountAlarmsResponse parses an HTTP response from a CountAlarmsWithResponse call
+func ParseCountAlarmsResponse(rsp *http.Response) (*CountAlarmsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CountAlarmsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest int64
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFindAlarmsResponse parses an HTTP response from a FindAlarmsWithResponse call
+func ParseFindAlarmsResponse(rsp *http.Response) (*FindAlarmsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FindAlarmsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAlarm
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseSaveAssetResponse parses an HTTP response from a SaveAssetWithResponse call
@@ -31330,6 +32894,58 @@ func ParseSaveDashboardResponse(rsp *http.Response) (*SaveDashboardResponse, err
 	return response, nil
 }
 
+// ParseGetHomeDashboardResponse parses an HTTP response from a GetHomeDashboardWithResponse call
+func ParseGetHomeDashboardResponse(rsp *http.Response) (*GetHomeDashboardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHomeDashboardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HomeDashboard
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetHomeDashboardInfoResponse parses an HTTP response from a GetHomeDashboardInfoWithResponse call
+func ParseGetHomeDashboardInfoResponse(rsp *http.Response) (*GetHomeDashboardInfoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHomeDashboardInfoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HomeDashboardInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetDashboardInfoResponse parses an HTTP response from a GetDashboardInfoWithResponse call
 func ParseGetDashboardInfoResponse(rsp *http.Response) (*GetDashboardInfoResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -32174,6 +33790,32 @@ func ParseGetEntityViewResponse(rsp *http.Response) (*GetEntityViewResponse, err
 	return response, nil
 }
 
+// ParseGetEventsResponse parses an HTTP response from a GetEventsWithResponse call
+func ParseGetEventsResponse(rsp *http.Response) (*GetEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetLimitsResponse parses an HTTP response from a GetLimitsWithResponse call
 func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -32656,6 +34298,32 @@ func ParseSaveEntityAttributesResponse(rsp *http.Response) (*SaveEntityAttribute
 	return response, nil
 }
 
+// ParseGetQueuesResponse parses an HTTP response from a GetQueuesWithResponse call
+func ParseGetQueuesResponse(rsp *http.Response) (*GetQueuesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetQueuesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageQueue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseDeleteRelationResponse parses an HTTP response from a DeleteRelationWithResponse call
 func ParseDeleteRelationResponse(rsp *http.Response) (*DeleteRelationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -33128,6 +34796,48 @@ func ParseGetTenantCustomerResponse(rsp *http.Response) (*GetTenantCustomerRespo
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetTenantHomeDashboardInfoResponse parses an HTTP response from a GetTenantHomeDashboardInfoWithResponse call
+func ParseGetTenantHomeDashboardInfoResponse(rsp *http.Response) (*GetTenantHomeDashboardInfoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTenantHomeDashboardInfoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HomeDashboardInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetTenantHomeDashboardInfoResponse parses an HTTP response from a SetTenantHomeDashboardInfoWithResponse call
+func ParseSetTenantHomeDashboardInfoResponse(rsp *http.Response) (*SetTenantHomeDashboardInfoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetTenantHomeDashboardInfoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
 	}
 
 	return response, nil

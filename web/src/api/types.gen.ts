@@ -1359,6 +1359,69 @@ export type BackupStatus = {
     error: string;
 };
 
+/**
+ * A Dashboard, and how clients show it.
+ */
+export type HomeDashboard = {
+    id: EntityId;
+    createdTime: number;
+    version: number;
+    tenantId: EntityId;
+    title: string;
+    /**
+     * The same as `title`.
+     */
+    name: string;
+    image: string | null;
+    mobileHide: boolean;
+    mobileOrder: number | null;
+    assignedCustomers: Array<AssignedCustomer>;
+    externalId: FreeObject;
+    configuration: FreeObject;
+    /**
+     * Whether clients show it without its toolbar.
+     */
+    hideDashboardToolbar: boolean;
+} | null;
+
+export type HomeDashboardInfo = {
+    dashboardId: NullableEntityId;
+    /**
+     * Whether clients show it without its toolbar.
+     */
+    hideDashboardToolbar: boolean;
+};
+
+/**
+ * An alarm query of ThingsBoard.
+ */
+export type AlarmQuery = {
+    [key: string]: unknown;
+};
+
+export type EventType = 'ERROR' | 'LC_EVENT' | 'STATS' | 'DEBUG_RULE_NODE' | 'DEBUG_RULE_CHAIN' | 'DEBUG_CALCULATED_FIELD';
+
+export type PageEvent = {
+    data: Array<FreeObject>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageQueue = {
+    data: Array<FreeObject>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
+export type PageAlarm = {
+    data: Array<FreeObject>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
 export type LimitList = {
     limits: Array<LimitUse>;
 };
@@ -1736,6 +1799,11 @@ export type EntityQueryPayload = EntityQuery;
  * Which series, and what of them.
  */
 export type SeriesQueryPayload = SeriesQuery;
+
+/**
+ * A query over alarms. Members it does not know are ignored.
+ */
+export type AlarmQueryPayload = AlarmQuery;
 
 /**
  * A flat object.
@@ -8349,6 +8417,136 @@ export type AssignDashboardToPublicCustomerResponses = {
 
 export type AssignDashboardToPublicCustomerResponse = AssignDashboardToPublicCustomerResponses[keyof AssignDashboardToPublicCustomerResponses];
 
+export type GetHomeDashboardData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/dashboard/home';
+};
+
+export type GetHomeDashboardErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetHomeDashboardError = GetHomeDashboardErrors[keyof GetHomeDashboardErrors];
+
+export type GetHomeDashboardResponses = {
+    /**
+     * The dashboard, or null.
+     */
+    200: HomeDashboard;
+};
+
+export type GetHomeDashboardResponse = GetHomeDashboardResponses[keyof GetHomeDashboardResponses];
+
+export type GetHomeDashboardInfoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/dashboard/home/info';
+};
+
+export type GetHomeDashboardInfoErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetHomeDashboardInfoError = GetHomeDashboardInfoErrors[keyof GetHomeDashboardInfoErrors];
+
+export type GetHomeDashboardInfoResponses = {
+    /**
+     * Which dashboard it is; its id is null when there is none.
+     */
+    200: HomeDashboardInfo;
+};
+
+export type GetHomeDashboardInfoResponse = GetHomeDashboardInfoResponses[keyof GetHomeDashboardInfoResponses];
+
+export type GetTenantHomeDashboardInfoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/tenant/dashboard/home/info';
+};
+
+export type GetTenantHomeDashboardInfoErrors = {
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTenantHomeDashboardInfoError = GetTenantHomeDashboardInfoErrors[keyof GetTenantHomeDashboardInfoErrors];
+
+export type GetTenantHomeDashboardInfoResponses = {
+    /**
+     * Which dashboard it is; its id is null when there is none.
+     */
+    200: HomeDashboardInfo;
+};
+
+export type GetTenantHomeDashboardInfoResponse = GetTenantHomeDashboardInfoResponses[keyof GetTenantHomeDashboardInfoResponses];
+
+export type SetTenantHomeDashboardInfoData = {
+    body: HomeDashboardInfo;
+    path?: never;
+    query?: never;
+    url: '/api/tenant/dashboard/home/info';
+};
+
+export type SetTenantHomeDashboardInfoErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type SetTenantHomeDashboardInfoError = SetTenantHomeDashboardInfoErrors[keyof SetTenantHomeDashboardInfoErrors];
+
+export type SetTenantHomeDashboardInfoResponses = {
+    /**
+     * It is set.
+     */
+    200: unknown;
+};
+
 export type GetServerTimeData = {
     body?: never;
     path?: never;
@@ -8456,6 +8654,155 @@ export type GetLimitsResponses = {
 };
 
 export type GetLimitsResponse = GetLimitsResponses[keyof GetLimitsResponses];
+
+export type GetEventsData = {
+    body?: never;
+    path: {
+        /**
+         * Kind of the entity.
+         */
+        entityType: string;
+        /**
+         * The UUID of the entity.
+         */
+        entityId: string;
+        /**
+         * Kind of event.
+         */
+        eventType: EventType;
+    };
+    query: {
+        /**
+         * The tenant of the entity.
+         */
+        tenantId?: string;
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+        /**
+         * The first instant, ms.
+         */
+        startTime?: number;
+        /**
+         * The last instant, ms.
+         */
+        endTime?: number;
+    };
+    url: '/api/events/{entityType}/{entityId}/{eventType}';
+};
+
+export type GetEventsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetEventsError = GetEventsErrors[keyof GetEventsErrors];
+
+export type GetEventsResponses = {
+    /**
+     * A page of events.
+     */
+    200: PageEvent;
+};
+
+export type GetEventsResponse = GetEventsResponses[keyof GetEventsResponses];
+
+export type GetQueuesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Whose queues.
+         */
+        serviceType: 'TB_RULE_ENGINE' | 'TB_CORE' | 'TB_TRANSPORT' | 'JS_EXECUTOR';
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/queues';
+};
+
+export type GetQueuesErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetQueuesError = GetQueuesErrors[keyof GetQueuesErrors];
+
+export type GetQueuesResponses = {
+    /**
+     * A page of queues.
+     */
+    200: PageQueue;
+};
+
+export type GetQueuesResponse = GetQueuesResponses[keyof GetQueuesResponses];
 
 export type GetSystemParamsData = {
     body?: never;
@@ -8676,6 +9023,86 @@ export type CountEntitiesResponses = {
 };
 
 export type CountEntitiesResponse = CountEntitiesResponses[keyof CountEntitiesResponses];
+
+export type FindAlarmsData = {
+    /**
+     * A query over alarms. Members it does not know are ignored.
+     */
+    body: AlarmQueryPayload;
+    path?: never;
+    query?: never;
+    url: '/api/alarmsQuery/find';
+};
+
+export type FindAlarmsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type FindAlarmsError = FindAlarmsErrors[keyof FindAlarmsErrors];
+
+export type FindAlarmsResponses = {
+    /**
+     * A page of alarms.
+     */
+    200: PageAlarm;
+};
+
+export type FindAlarmsResponse = FindAlarmsResponses[keyof FindAlarmsResponses];
+
+export type CountAlarmsData = {
+    /**
+     * A query over alarms. Members it does not know are ignored.
+     */
+    body: AlarmQueryPayload;
+    path?: never;
+    query?: never;
+    url: '/api/alarmsQuery/count';
+};
+
+export type CountAlarmsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type CountAlarmsError = CountAlarmsErrors[keyof CountAlarmsErrors];
+
+export type CountAlarmsResponses = {
+    /**
+     * How many there are.
+     */
+    200: number;
+};
+
+export type CountAlarmsResponse = CountAlarmsResponses[keyof CountAlarmsResponses];
 
 export type FindEntityKeysData = {
     /**
