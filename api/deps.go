@@ -40,6 +40,8 @@ type Deps struct {
 
 	// Live answers the WebSocket routes. Nil means they do not exist.
 	Live http.Handler
+	// Events answers GET /api/live, or returns why it does not. Nil means there are none.
+	Events func(http.ResponseWriter, *http.Request, model.Principal) error
 	// Metrics answers GET /metrics. Nil means there are none.
 	Metrics http.Handler
 	// Ready says why the server does not take requests yet, or no longer. Nil means it does.

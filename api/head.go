@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// heads answers HEAD as GET without a body, wherever there is a GET: the router knows only
-// methods that the document names.
+// heads answers HEAD as GET without a body, wherever there is a GET that ends: the router knows
+// only methods that the document names.
 type heads struct{ next http.Handler }
 
 // ServeHTTP implements http.Handler.
 func (h heads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/api/ws") {
+	if r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/api/ws") || r.URL.Path == eventsPath {
 		h.next.ServeHTTP(w, r)
 		return
 	}

@@ -221,6 +221,7 @@ var rows = map[string]row{
 	"GET /api/v1/:deviceToken/attributes":  {"/api/v1/guess/attributes", "", 401, 401, 401},
 
 	// Sockets authenticate by themselves, operations are open.
+	"GET /api/live":     {"/api/live?cmds=[]", "", 401, 200, 200},
 	"GET /api/ws":       {"/api/ws", "", 426, 426, 426},
 	"GET /api/ws/*":     {"/api/ws/plugins/telemetry", "", 426, 426, 426},
 	"GET /healthz":      {"/healthz", "", 200, 200, 200},

@@ -78,6 +78,18 @@ func (s *Server) routes() {
 		e.GET("/api/ws", s.live)
 		e.GET("/api/ws/*", s.live)
 	}
+	if s.Events != nil {
+		e.GET(eventsPath, s.events)
+	}
+}
+
+// eventsPath is the route of server-sent events.
+const eventsPath = "/api/live"
+
+// events hands the connection over as live does.
+func (s *Server) events(c echo.Context) error {
+	r := c.Request()
+	return s.Events(c.Response().Writer, r, caller(r.Context()))
 }
 
 // live hands the connection over with net/http's own writer: Echo's goes back into a pool

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -158,6 +159,11 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 		Live: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			http.Error(rw, "no handshake", http.StatusUpgradeRequired)
 		}),
+		Events: func(rw http.ResponseWriter, _ *http.Request, p model.Principal) error {
+			rw.Header().Set("Content-Type", "text/event-stream")
+			_, err := fmt.Fprintf(rw, "data: {\"of\":%q}\n\n", p.User)
+			return err
+		},
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = rw.Write([]byte("tidewire_up 1\n"))

@@ -336,7 +336,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 	return api.Deps{
 		Auth: p.auth, Guard: p.guard, Registry: p.registry, Store: p.db, Writer: p.pipeline, Activity: p.pipeline, Finder: p.finder,
 		Backups: p.backups, Losses: p.db, Quotas: p.rates, Counted: []api.Counted{seriesCount{p.db}, p.live},
-		Live: p.live, Metrics: p.metrics(), Assets: web.Assets(),
+		Live: p.live, Events: p.live.ServeEvents, Metrics: p.metrics(), Assets: web.Assets(),
 		SetupToken: setupToken, PublicURL: public, LocalURL: cfg.URL, UserTokens: cfg.UserTokens, Mail: p.mail, TrustedProxies: proxies, CORSOrigins: cfg.CORSOrigins,
 		Ready: func() error {
 			if ctx.Err() != nil {

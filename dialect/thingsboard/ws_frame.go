@@ -1,6 +1,7 @@
 package thingsboard
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/tidewire/tidewire/model"
@@ -28,7 +29,7 @@ type WSData struct {
 
 // AppendWSID adds how every frame begins.
 func AppendWSID(dst []byte, id int64) []byte {
-	dst = append(dst, `{"subscriptionId":`...)
+	dst = append(dst, wsID...)
 	return strconv.AppendInt(dst, id, 10)
 }
 
@@ -114,7 +115,26 @@ func (n *WSNote) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-const wsPosition = `,"position":"`
+const (
+	wsID       = `{"subscriptionId":`
+	wsPosition = `,"position":"`
+)
+
+// WSPlace returns of which subscription a frame made here is, and the position it carries;
+// nothing where it carries none. ok is false for errors and frames of other commands.
+func WSPlace(frame []byte) (id int64, position []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(frame, []byte(wsID))
+	end := bytes.Index(rest, []byte(`,"errorCode":0,`))
+	if !ok || end < 0 {
+		return 0, nil, false
+	}
+	id, err := strconv.ParseInt(string(rest[:end]), 10, 64)
+	if at := bytes.LastIndex(rest, []byte(wsPosition)); at >= 0 {
+		// What stands in values has its quotes escaped: this is the member.
+		position = bytes.TrimSuffix(rest[at+len(wsPosition):], []byte(`"}`))
+	}
+	return id, position, err == nil
+}
 
 // End returns dst with the complete body.
 func (w *WSData) End(n *WSNote) []byte {

@@ -19,6 +19,9 @@ type conn struct {
 	raw   syscall.RawConn // nil where writing may block (TLS): then only the drainer writes
 	owner owner
 	limit int // bytes that wait in the outbox before updates are merged
+	// events is set before the first frame where they go out as server-sent events. It is
+	// guarded by the lock.
+	events *eventStream
 
 	mu struct {
 		sync.Mutex
@@ -64,7 +67,22 @@ func (c *conn) init(nc net.Conn, o owner, limit int) {
 func (c *conn) send(frames []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sendLocked(frames)
+	c.sendLocked(c.formLocked(frames))
+}
+
+// plain is send for bytes that are no frames.
+func (c *conn) plain(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sendLocked(b)
+}
+
+// formLocked makes of frames what goes over the connection.
+func (c *conn) formLocked(frames []byte) []byte {
+	if c.events == nil {
+		return frames
+	}
+	return c.events.form(frames)
 }
 
 func (c *conn) sendLocked(frames []byte) {
@@ -94,7 +112,7 @@ func (c *conn) update(s *subscriptions.Subscription, frames []byte, updates []su
 	case !c.owner.mayUpdate(len(updates)):
 		c.mu.held = new(outbox)
 		c.mu.held.merge(s, updates)
-		c.sendLocked(tooManyUpdates(s))
+		c.sendLocked(c.formLocked(tooManyUpdates(s)))
 	default:
 		c.updateLocked(s, frames, updates)
 	}
@@ -124,16 +142,11 @@ func (c *conn) release() {
 }
 
 func (c *conn) updateLocked(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
-	switch out := c.mu.out; {
-	case out == nil:
-		if n := c.writeLocked(frames); n < len(frames) {
-			c.spillLocked(frames[n:])
-		}
-	case out.merged[s] != nil || len(out.queue)+len(frames) > c.limit:
+	if out := c.mu.out; out != nil && (out.merged[s] != nil || len(out.queue)+len(frames) > c.limit) {
 		out.merge(s, updates)
-	default:
-		out.queue = append(out.queue, frames...)
+		return
 	}
+	c.sendLocked(c.formLocked(frames))
 }
 
 // forget drops what is merged for a subscription that ended.
@@ -158,14 +171,25 @@ func (c *conn) control(frame []byte) {
 	case op == opPong && out != nil && len(out.queue) > c.limit:
 		out.pong = append(out.pong[:0], frame...)
 	case op == opClose:
-		if out != nil {
-			out.merged, out.pong = nil, nil
-		}
-		c.sendLocked(frame)
-		c.mu.last = true
+		c.lastLocked(frame)
 	default:
 		c.sendLocked(frame)
 	}
+}
+
+// last sends what nothing may follow.
+func (c *conn) last(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastLocked(b)
+}
+
+func (c *conn) lastLocked(b []byte) {
+	if out := c.mu.out; out != nil {
+		out.merged, out.pong = nil, nil
+	}
+	c.sendLocked(b)
+	c.mu.last = true
 }
 
 // ping sends a ping, unless something waits: then the drainer finds out about the reader.
@@ -173,8 +197,12 @@ func (c *conn) ping() {
 	c.mu.Lock()
 	idle := c.mu.out == nil
 	c.mu.Unlock()
-	if idle {
-		c.send([]byte(pingFrame))
+	switch {
+	case !idle:
+	case c.events != nil:
+		c.plain([]byte(heartbeat))
+	default:
+		c.plain([]byte(pingFrame))
 	}
 }
 
@@ -273,7 +301,7 @@ func (c *conn) take() (chunk []byte, last bool) {
 	if c.mu.closed {
 		return nil, false
 	}
-	chunk = c.mu.out.take()
+	chunk = c.mu.out.take(c.formLocked)
 	if c.mu.room != nil {
 		close(c.mu.room)
 		c.mu.room = nil

@@ -23,6 +23,11 @@
 // one that says "resume" goes on from there: the hub reads what was missed, and the session sends
 // it unmerged, a page at a time, as fast as the client reads.
 //
+// # Events
+//
+// A stream of server-sent events is a session whose commands stand in its address and whose conn
+// makes events of the frames it is given. Outbox, limits and rechecks are the same.
+//
 // # Queries
 //
 // An ENTITY_DATA query is a page of entities and what its parts ask of each. One answer is one

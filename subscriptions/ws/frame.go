@@ -27,6 +27,18 @@ func appendHeader(dst []byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0x81, 127), uint64(n))
 }
 
+// cutFrame returns the payload of the first of some frames made with appendHeader, and the rest.
+func cutFrame(frames []byte) (payload, rest []byte) {
+	n, head := int(frames[1]), 2
+	switch n {
+	case 126:
+		n, head = int(binary.BigEndian.Uint16(frames[2:])), 4
+	case 127:
+		n, head = int(binary.BigEndian.Uint64(frames[2:])), 10 //nolint:gosec // a length of ours
+	}
+	return frames[head : head+n], frames[head+n:]
+}
+
 // appendText adds a whole text frame.
 func appendText(dst, payload []byte) []byte {
 	return append(appendHeader(dst, len(payload)), payload...)

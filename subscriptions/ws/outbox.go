@@ -36,11 +36,10 @@ func (o *outbox) merge(s *subscriptions.Subscription, updates []subscriptions.Up
 // take removes and returns all that waits: the frames, then the merged updates as frames. It
 // returns nil when nothing waits. Both go together, so that no subscription waits for the
 // others to calm down.
-func (o *outbox) take() []byte {
+func (o *outbox) take(form func([]byte) []byte) []byte {
 	for _, s := range o.order {
 		if u := o.merged[s]; u != nil {
-			body := s.Encoder().Body(nil, u)
-			o.queue = s.Encoder().Frame(o.queue, s.ID(), body)
+			o.queue = append(o.queue, form(s.Encoder().Frame(nil, s.ID(), s.Encoder().Body(nil, u)))...)
 		}
 	}
 	o.queue = append(o.queue, o.pong...)

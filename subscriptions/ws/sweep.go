@@ -50,6 +50,11 @@ func (s *session) sweep(now int64) {
 	}
 	silent := now - s.heardAt.Load()
 	switch {
+	case s.conn.events != nil: // a client that is gone takes no heartbeats
+		if now-max(s.begun, s.pingedAt) >= pingAfter.Milliseconds() {
+			s.pingedAt = now
+			s.conn.ping()
+		}
 	case silent >= pongTimeout.Milliseconds():
 		s.close(codeTimeout, "No pong")
 	case silent >= pingAfter.Milliseconds() && now-s.pingedAt >= pingAfter.Milliseconds():

@@ -1657,7 +1657,7 @@ export type FreeScope = string;
 export type DeviceToken = string;
 
 /**
- * An access token. Only the WebSocket endpoints read it from the query.
+ * An access token. Only the endpoints of the tag live read it from the query.
  */
 export type QueryToken = string;
 
@@ -10385,7 +10385,7 @@ export type OpenLiveData = {
     path?: never;
     query?: {
         /**
-         * An access token. Only the WebSocket endpoints read it from the query.
+         * An access token. Only the endpoints of the tag live read it from the query.
          */
         token?: string;
     };
@@ -10409,12 +10409,60 @@ export type OpenLiveErrors = {
 
 export type OpenLiveError = OpenLiveErrors[keyof OpenLiveErrors];
 
+export type OpenEventsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `id` of the last event that was taken, to go on behind it.
+         */
+        'Last-Event-ID'?: string;
+    };
+    path?: never;
+    query: {
+        /**
+         * An access token. Only the endpoints of the tag live read it from the query.
+         */
+        token?: string;
+        /**
+         * A JSON list of 1 to 100 commands, such as `[{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"…"}]`.
+         */
+        cmds: string;
+    };
+    url: '/api/live';
+};
+
+export type OpenEventsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type OpenEventsError = OpenEventsErrors[keyof OpenEventsErrors];
+
+export type OpenEventsResponses = {
+    /**
+     * Events, until the client ends the connection or the server says `close`.
+     */
+    200: string;
+};
+
+export type OpenEventsResponse = OpenEventsResponses[keyof OpenEventsResponses];
+
 export type OpenLiveTelemetryData = {
     body?: never;
     path?: never;
     query?: {
         /**
-         * An access token. Only the WebSocket endpoints read it from the query.
+         * An access token. Only the endpoints of the tag live read it from the query.
          */
         token?: string;
     };
