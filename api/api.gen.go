@@ -21,6 +21,8 @@ import (
 const (
 	AggregationAVG   Aggregation = "AVG"
 	AggregationCOUNT Aggregation = "COUNT"
+	AggregationFIRST Aggregation = "FIRST"
+	AggregationLAST  Aggregation = "LAST"
 	AggregationMAX   Aggregation = "MAX"
 	AggregationMIN   Aggregation = "MIN"
 	AggregationNONE  Aggregation = "NONE"
@@ -33,6 +35,10 @@ func (e Aggregation) Valid() bool {
 	case AggregationAVG:
 		return true
 	case AggregationCOUNT:
+		return true
+	case AggregationFIRST:
+		return true
+	case AggregationLAST:
 		return true
 	case AggregationMAX:
 		return true
@@ -232,6 +238,7 @@ func (e EventType) Valid() bool {
 
 // Defines values for IntervalType.
 const (
+	IntervalTypeALIGNED      IntervalType = "ALIGNED"
 	IntervalTypeDAY          IntervalType = "DAY"
 	IntervalTypeHOUR         IntervalType = "HOUR"
 	IntervalTypeMILLISECONDS IntervalType = "MILLISECONDS"
@@ -245,6 +252,8 @@ const (
 // Valid indicates whether the value is a known member of the IntervalType enum.
 func (e IntervalType) Valid() bool {
 	switch e {
+	case IntervalTypeALIGNED:
+		return true
 	case IntervalTypeDAY:
 		return true
 	case IntervalTypeHOUR:
@@ -383,6 +392,57 @@ func (e OrderBy) Valid() bool {
 	}
 }
 
+// Defines values for GetAttributesHistoryParamsOrderBy.
+const (
+	GetAttributesHistoryParamsOrderByASC  GetAttributesHistoryParamsOrderBy = "ASC"
+	GetAttributesHistoryParamsOrderByDESC GetAttributesHistoryParamsOrderBy = "DESC"
+)
+
+// Valid indicates whether the value is a known member of the GetAttributesHistoryParamsOrderBy enum.
+func (e GetAttributesHistoryParamsOrderBy) Valid() bool {
+	switch e {
+	case GetAttributesHistoryParamsOrderByASC:
+		return true
+	case GetAttributesHistoryParamsOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTimeseriesParamsAggs.
+const (
+	GetTimeseriesParamsAggsAVG   GetTimeseriesParamsAggs = "AVG"
+	GetTimeseriesParamsAggsCOUNT GetTimeseriesParamsAggs = "COUNT"
+	GetTimeseriesParamsAggsFIRST GetTimeseriesParamsAggs = "FIRST"
+	GetTimeseriesParamsAggsLAST  GetTimeseriesParamsAggs = "LAST"
+	GetTimeseriesParamsAggsMAX   GetTimeseriesParamsAggs = "MAX"
+	GetTimeseriesParamsAggsMIN   GetTimeseriesParamsAggs = "MIN"
+	GetTimeseriesParamsAggsSUM   GetTimeseriesParamsAggs = "SUM"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesParamsAggs enum.
+func (e GetTimeseriesParamsAggs) Valid() bool {
+	switch e {
+	case GetTimeseriesParamsAggsAVG:
+		return true
+	case GetTimeseriesParamsAggsCOUNT:
+		return true
+	case GetTimeseriesParamsAggsFIRST:
+		return true
+	case GetTimeseriesParamsAggsLAST:
+		return true
+	case GetTimeseriesParamsAggsMAX:
+		return true
+	case GetTimeseriesParamsAggsMIN:
+		return true
+	case GetTimeseriesParamsAggsSUM:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTimeseriesParamsOrderBy.
 const (
 	GetTimeseriesParamsOrderByASC  GetTimeseriesParamsOrderBy = "ASC"
@@ -401,6 +461,39 @@ func (e GetTimeseriesParamsOrderBy) Valid() bool {
 	}
 }
 
+// Defines values for GetTimeseriesHistoryParamsAggs.
+const (
+	GetTimeseriesHistoryParamsAggsAVG   GetTimeseriesHistoryParamsAggs = "AVG"
+	GetTimeseriesHistoryParamsAggsCOUNT GetTimeseriesHistoryParamsAggs = "COUNT"
+	GetTimeseriesHistoryParamsAggsFIRST GetTimeseriesHistoryParamsAggs = "FIRST"
+	GetTimeseriesHistoryParamsAggsLAST  GetTimeseriesHistoryParamsAggs = "LAST"
+	GetTimeseriesHistoryParamsAggsMAX   GetTimeseriesHistoryParamsAggs = "MAX"
+	GetTimeseriesHistoryParamsAggsMIN   GetTimeseriesHistoryParamsAggs = "MIN"
+	GetTimeseriesHistoryParamsAggsSUM   GetTimeseriesHistoryParamsAggs = "SUM"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesHistoryParamsAggs enum.
+func (e GetTimeseriesHistoryParamsAggs) Valid() bool {
+	switch e {
+	case GetTimeseriesHistoryParamsAggsAVG:
+		return true
+	case GetTimeseriesHistoryParamsAggsCOUNT:
+		return true
+	case GetTimeseriesHistoryParamsAggsFIRST:
+		return true
+	case GetTimeseriesHistoryParamsAggsLAST:
+		return true
+	case GetTimeseriesHistoryParamsAggsMAX:
+		return true
+	case GetTimeseriesHistoryParamsAggsMIN:
+		return true
+	case GetTimeseriesHistoryParamsAggsSUM:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTimeseriesHistoryParamsOrderBy.
 const (
 	GetTimeseriesHistoryParamsOrderByASC  GetTimeseriesHistoryParamsOrderBy = "ASC"
@@ -413,6 +506,24 @@ func (e GetTimeseriesHistoryParamsOrderBy) Valid() bool {
 	case GetTimeseriesHistoryParamsOrderByASC:
 		return true
 	case GetTimeseriesHistoryParamsOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTimeseriesPageParamsOrderBy.
+const (
+	GetTimeseriesPageParamsOrderByASC  GetTimeseriesPageParamsOrderBy = "ASC"
+	GetTimeseriesPageParamsOrderByDESC GetTimeseriesPageParamsOrderBy = "DESC"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesPageParamsOrderBy enum.
+func (e GetTimeseriesPageParamsOrderBy) Valid() bool {
+	switch e {
+	case GetTimeseriesPageParamsOrderByASC:
+		return true
+	case GetTimeseriesPageParamsOrderByDESC:
 		return true
 	default:
 		return false
@@ -659,7 +770,7 @@ type Attribute struct {
 	LastUpdateTS int64 `json:"lastUpdateTs"`
 
 	// Value A value of any type. A string unless types were asked for.
-	Value *Value `json:"value"`
+	Value Value `json:"value"`
 }
 
 // AttributeScope Who writes an attribute - the device, the server for itself, the server for the device.
@@ -1921,6 +2032,18 @@ type TenantRequest struct {
 // Timeseries Points by key.
 type Timeseries map[string][]TSValue
 
+// TimeseriesPage defines model for TimeseriesPage.
+type TimeseriesPage struct {
+	// Cursor Where they go on; null when none has more.
+	Cursor *string `json:"cursor"`
+
+	// Data Points by key.
+	Data Timeseries `json:"data"`
+
+	// Truncated Keys that have more points.
+	Truncated []string `json:"truncated"`
+}
+
 // TokenPair What a login session is carried by.
 type TokenPair struct {
 	// RefreshToken Refresh token for `POST /api/auth/token`; 7 days.
@@ -1933,13 +2056,34 @@ type TokenPair struct {
 // TransportType defines model for TransportType.
 type TransportType string
 
-// TSValue defines model for TsValue.
+// TSValue A point, or a row of the aggregates that `aggs` asks for.
 type TSValue struct {
+	// Avg A value of any type. A string unless types were asked for.
+	Avg Value `json:"avg,omitempty"`
+
+	// Count A value of any type. A string unless types were asked for.
+	Count Value `json:"count,omitempty"`
+
+	// First A value of any type. A string unless types were asked for.
+	First Value `json:"first,omitempty"`
+
+	// Last A value of any type. A string unless types were asked for.
+	Last Value `json:"last,omitempty"`
+
+	// Max A value of any type. A string unless types were asked for.
+	Max Value `json:"max,omitempty"`
+
+	// Min A value of any type. A string unless types were asked for.
+	Min Value `json:"min,omitempty"`
+
+	// Sum A value of any type. A string unless types were asked for.
+	Sum Value `json:"sum,omitempty"`
+
 	// TS ms.
 	TS int64 `json:"ts"`
 
 	// Value A value of any type. A string unless types were asked for.
-	Value *Value `json:"value"`
+	Value Value `json:"value,omitempty"`
 }
 
 // User defines model for User.
@@ -2000,6 +2144,9 @@ type ActiveFilter = bool
 
 // Agg defines model for Agg.
 type Agg = Aggregation
+
+// Aggs defines model for Aggs.
+type Aggs = []string
 
 // AssetID defines model for AssetId.
 type AssetID = model.ID
@@ -2084,6 +2231,12 @@ type Page = int
 
 // PageSize defines model for PageSize.
 type PageSize = int
+
+// RangeEnd defines model for RangeEnd.
+type RangeEnd = int64
+
+// RangeStart defines model for RangeStart.
+type RangeStart = int64
 
 // SessionID defines model for SessionId.
 type SessionID = model.ID
@@ -2652,6 +2805,33 @@ type GetAttributesByScopeParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
 
+// GetAttributesHistoryParams defines parameters for GetAttributesHistory.
+type GetAttributesHistoryParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// OrderBy Order of raw points by time.
+	OrderBy *GetAttributesHistoryParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
+
+	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
+	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+}
+
+// GetAttributesHistoryParamsOrderBy defines parameters for GetAttributesHistory.
+type GetAttributesHistoryParamsOrderBy string
+
 // GetTimeseriesParams defines parameters for GetTimeseries.
 type GetTimeseriesParams struct {
 	// Keys Keys separated by commas. Blanks belong to the key.
@@ -2666,11 +2846,12 @@ type GetTimeseriesParams struct {
 	// EndTS End of the range, exclusive, ms.
 	EndTS *EndTS `form:"endTs,omitempty" json:"endTs,omitempty"`
 
-	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-	// `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+	// it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+	// Monday.
 	IntervalType *IntervalTypeQuery `form:"intervalType,omitempty" json:"intervalType,omitempty"`
 
-	// Interval Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+	// Interval Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
 
 	// TimeZone IANA name or offset. Unset or unknown means the server's zone.
@@ -2682,12 +2863,18 @@ type GetTimeseriesParams struct {
 	// Agg How the points of a bucket become one.
 	Agg *Agg `form:"agg,omitempty" json:"agg,omitempty"`
 
+	// Aggs Several aggregates at once, separated by commas, in place of `agg`.
+	Aggs *Aggs `form:"aggs,omitempty" json:"aggs,omitempty"`
+
 	// OrderBy Order of raw points by time.
 	OrderBy *GetTimeseriesParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
 
 	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
 }
+
+// GetTimeseriesParamsAggs defines parameters for GetTimeseries.
+type GetTimeseriesParamsAggs string
 
 // GetTimeseriesParamsOrderBy defines parameters for GetTimeseries.
 type GetTimeseriesParamsOrderBy string
@@ -2701,16 +2888,17 @@ type GetTimeseriesHistoryParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 
 	// StartTS Start of the range, inclusive, ms.
-	StartTS int64 `form:"startTs" json:"startTs"`
+	StartTS RangeStart `form:"startTs" json:"startTs"`
 
 	// EndTS End of the range, exclusive, ms.
-	EndTS int64 `form:"endTs" json:"endTs"`
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
 
-	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-	// `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+	// it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+	// Monday.
 	IntervalType *IntervalTypeQuery `form:"intervalType,omitempty" json:"intervalType,omitempty"`
 
-	// Interval Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+	// Interval Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
 
 	// TimeZone IANA name or offset. Unset or unknown means the server's zone.
@@ -2722,6 +2910,9 @@ type GetTimeseriesHistoryParams struct {
 	// Agg How the points of a bucket become one.
 	Agg *Agg `form:"agg,omitempty" json:"agg,omitempty"`
 
+	// Aggs Several aggregates at once, separated by commas, in place of `agg`.
+	Aggs *Aggs `form:"aggs,omitempty" json:"aggs,omitempty"`
+
 	// OrderBy Order of raw points by time.
 	OrderBy *GetTimeseriesHistoryParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
 
@@ -2729,8 +2920,41 @@ type GetTimeseriesHistoryParams struct {
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
 }
 
+// GetTimeseriesHistoryParamsAggs defines parameters for GetTimeseriesHistory.
+type GetTimeseriesHistoryParamsAggs string
+
 // GetTimeseriesHistoryParamsOrderBy defines parameters for GetTimeseriesHistory.
 type GetTimeseriesHistoryParamsOrderBy string
+
+// GetTimeseriesPageParams defines parameters for GetTimeseriesPage.
+type GetTimeseriesPageParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// OrderBy Order of raw points by time.
+	OrderBy *GetTimeseriesPageParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
+
+	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
+	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+
+	// Cursor Where the page begins: that of the page before. Unset is the beginning.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetTimeseriesPageParamsOrderBy defines parameters for GetTimeseriesPage.
+type GetTimeseriesPageParamsOrderBy string
 
 // DeleteEntityAttributesParams defines parameters for DeleteEntityAttributes.
 type DeleteEntityAttributesParams struct {
@@ -3769,12 +3993,18 @@ type ServerInterface interface {
 	// GetAttributesByScope Attributes of one scope
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope})
 	GetAttributesByScope(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params GetAttributesByScopeParams) error
+	// GetAttributesHistory What attributes were
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history)
+	GetAttributesHistory(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params GetAttributesHistoryParams) error
 	// GetTimeseries Latest values, or history when a range is given
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries)
 	GetTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesParams) error
 	// GetTimeseriesHistory Points or aggregates of a range
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/history)
 	GetTimeseriesHistory(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesHistoryParams) error
+	// GetTimeseriesPage Points of a range, page by page
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page)
+	GetTimeseriesPage(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesPageParams) error
 	// DeleteEntityAttributes Delete attributes of an entity
 	// (DELETE /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	DeleteEntityAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params DeleteEntityAttributesParams) error
@@ -6698,6 +6928,89 @@ func (w *ServerInterfaceWrapper) GetAttributesByScope(ctx echo.Context) error {
 	return err
 }
 
+// GetAttributesHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttributesHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityType" -------------
+	var entityType EntityTypePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityType", ctx.Param("entityType"), &entityType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityType: %s", err))
+	}
+
+	// ------------- Path parameter "entityId" -------------
+	var entityID EntityIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityId", ctx.Param("entityId"), &entityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityId: %s", err))
+	}
+
+	// ------------- Path parameter "scope" -------------
+	var scope AttributeScopePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "scope", ctx.Param("scope"), &scope, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAttributesHistoryParams
+	// ------------- Optional query parameter "keys" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keys", ctx.QueryParams(), &params.Keys, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keys: %s", err))
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Required query parameter "startTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "startTs", ctx.QueryParams(), &params.StartTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTs: %s", err))
+	}
+
+	// ------------- Required query parameter "endTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "endTs", ctx.QueryParams(), &params.EndTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTs: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "orderBy" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "orderBy", ctx.QueryParams(), &params.OrderBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter orderBy: %s", err))
+	}
+
+	// ------------- Optional query parameter "useStrictDataTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "useStrictDataTypes", ctx.QueryParams(), &params.UseStrictDataTypes, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter useStrictDataTypes: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttributesHistory(ctx, entityType, entityID, scope, params)
+	return err
+}
+
 // GetTimeseries converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTimeseries(ctx echo.Context) error {
 	var err error
@@ -6780,6 +7093,13 @@ func (w *ServerInterfaceWrapper) GetTimeseries(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "agg", ctx.QueryParams(), &params.Agg, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agg: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "aggs", ctx.QueryParams(), &params.Aggs, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggs: %s", err))
 	}
 
 	// ------------- Optional query parameter "orderBy" -------------
@@ -6885,6 +7205,13 @@ func (w *ServerInterfaceWrapper) GetTimeseriesHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agg: %s", err))
 	}
 
+	// ------------- Optional query parameter "aggs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "aggs", ctx.QueryParams(), &params.Aggs, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggs: %s", err))
+	}
+
 	// ------------- Optional query parameter "orderBy" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "orderBy", ctx.QueryParams(), &params.OrderBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -6901,6 +7228,88 @@ func (w *ServerInterfaceWrapper) GetTimeseriesHistory(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTimeseriesHistory(ctx, entityType, entityID, params)
+	return err
+}
+
+// GetTimeseriesPage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimeseriesPage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityType" -------------
+	var entityType EntityTypePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityType", ctx.Param("entityType"), &entityType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityType: %s", err))
+	}
+
+	// ------------- Path parameter "entityId" -------------
+	var entityID EntityIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityId", ctx.Param("entityId"), &entityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTimeseriesPageParams
+	// ------------- Optional query parameter "keys" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keys", ctx.QueryParams(), &params.Keys, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keys: %s", err))
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Required query parameter "startTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "startTs", ctx.QueryParams(), &params.StartTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTs: %s", err))
+	}
+
+	// ------------- Required query parameter "endTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "endTs", ctx.QueryParams(), &params.EndTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTs: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "orderBy" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "orderBy", ctx.QueryParams(), &params.OrderBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter orderBy: %s", err))
+	}
+
+	// ------------- Optional query parameter "useStrictDataTypes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "useStrictDataTypes", ctx.QueryParams(), &params.UseStrictDataTypes, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter useStrictDataTypes: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimeseriesPage(ctx, entityType, entityID, params)
 	return err
 }
 
@@ -8619,8 +9028,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/timeseries/delete", wrapper.DeleteTimeseries, options.OperationMiddlewares["deleteTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes", wrapper.GetAttributes, options.OperationMiddlewares["getAttributes"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes/:scope", wrapper.GetAttributesByScope, options.OperationMiddlewares["getAttributesByScope"]...)
+	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/attributes/:scope/history", wrapper.GetAttributesHistory, options.OperationMiddlewares["getAttributesHistory"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries", wrapper.GetTimeseries, options.OperationMiddlewares["getTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/history", wrapper.GetTimeseriesHistory, options.OperationMiddlewares["getTimeseriesHistory"]...)
+	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/page", wrapper.GetTimeseriesPage, options.OperationMiddlewares["getTimeseriesPage"]...)
 	router.GET(options.BaseURL+"/api/queues", wrapper.GetQueues, options.OperationMiddlewares["getQueues"]...)
 	router.DELETE(options.BaseURL+"/api/relation", wrapper.DeleteRelation, options.OperationMiddlewares["deleteRelation"]...)
 	router.POST(options.BaseURL+"/api/relation", wrapper.SaveRelation, options.OperationMiddlewares["saveRelation"]...)
@@ -11366,6 +11777,31 @@ func (response GetAttributesByScope200JSONResponse) VisitGetAttributesByScopeRes
 	return err
 }
 
+type GetAttributesHistoryRequestObject struct {
+	EntityType EntityTypePath     `json:"entityType"`
+	EntityID   EntityIDPath       `json:"entityId"`
+	Scope      AttributeScopePath `json:"scope"`
+	Params     GetAttributesHistoryParams
+}
+
+type GetAttributesHistoryResponseObject interface {
+	VisitGetAttributesHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetAttributesHistory200JSONResponse struct{ TimeseriesAnswerJSONResponse }
+
+func (response GetAttributesHistory200JSONResponse) VisitGetAttributesHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTimeseriesRequestObject struct {
 	EntityType EntityTypePath `json:"entityType"`
 	EntityID   EntityIDPath   `json:"entityId"`
@@ -11403,6 +11839,30 @@ type GetTimeseriesHistoryResponseObject interface {
 type GetTimeseriesHistory200JSONResponse struct{ TimeseriesAnswerJSONResponse }
 
 func (response GetTimeseriesHistory200JSONResponse) VisitGetTimeseriesHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeseriesPageRequestObject struct {
+	EntityType EntityTypePath `json:"entityType"`
+	EntityID   EntityIDPath   `json:"entityId"`
+	Params     GetTimeseriesPageParams
+}
+
+type GetTimeseriesPageResponseObject interface {
+	VisitGetTimeseriesPageResponse(w http.ResponseWriter) error
+}
+
+type GetTimeseriesPage200JSONResponse TimeseriesPage
+
+func (response GetTimeseriesPage200JSONResponse) VisitGetTimeseriesPageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -13001,12 +13461,18 @@ type StrictServerInterface interface {
 	// GetAttributesByScope Attributes of one scope
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope})
 	GetAttributesByScope(ctx context.Context, request GetAttributesByScopeRequestObject) (GetAttributesByScopeResponseObject, error)
+	// GetAttributesHistory What attributes were
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history)
+	GetAttributesHistory(ctx context.Context, request GetAttributesHistoryRequestObject) (GetAttributesHistoryResponseObject, error)
 	// GetTimeseries Latest values, or history when a range is given
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries)
 	GetTimeseries(ctx context.Context, request GetTimeseriesRequestObject) (GetTimeseriesResponseObject, error)
 	// GetTimeseriesHistory Points or aggregates of a range
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/history)
 	GetTimeseriesHistory(ctx context.Context, request GetTimeseriesHistoryRequestObject) (GetTimeseriesHistoryResponseObject, error)
+	// GetTimeseriesPage Points of a range, page by page
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page)
+	GetTimeseriesPage(ctx context.Context, request GetTimeseriesPageRequestObject) (GetTimeseriesPageResponseObject, error)
 	// DeleteEntityAttributes Delete attributes of an entity
 	// (DELETE /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	DeleteEntityAttributes(ctx context.Context, request DeleteEntityAttributesRequestObject) (DeleteEntityAttributesResponseObject, error)
@@ -16373,6 +16839,34 @@ func (sh *strictHandler) GetAttributesByScope(ctx echo.Context, entityType Entit
 	return nil
 }
 
+// GetAttributesHistory operation middleware
+func (sh *strictHandler) GetAttributesHistory(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params GetAttributesHistoryParams) error {
+	var request GetAttributesHistoryRequestObject
+
+	request.EntityType = entityType
+	request.EntityID = entityID
+	request.Scope = scope
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttributesHistory(ctx.Request().Context(), request.(GetAttributesHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttributesHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttributesHistoryResponseObject); ok {
+		return validResponse.VisitGetAttributesHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetTimeseries operation middleware
 func (sh *strictHandler) GetTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesParams) error {
 	var request GetTimeseriesRequestObject
@@ -16421,6 +16915,33 @@ func (sh *strictHandler) GetTimeseriesHistory(ctx echo.Context, entityType Entit
 		return err
 	} else if validResponse, ok := response.(GetTimeseriesHistoryResponseObject); ok {
 		return validResponse.VisitGetTimeseriesHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimeseriesPage operation middleware
+func (sh *strictHandler) GetTimeseriesPage(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesPageParams) error {
+	var request GetTimeseriesPageRequestObject
+
+	request.EntityType = entityType
+	request.EntityID = entityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimeseriesPage(ctx.Request().Context(), request.(GetTimeseriesPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimeseriesPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimeseriesPageResponseObject); ok {
+		return validResponse.VisitGetTimeseriesPageResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -40,7 +40,7 @@ func TestTheGoClientSavesAndReads(t *testing.T) {
 	strict := true
 	latest, err := c.GetTimeseriesWithResponse(t.Context(), "DEVICE", id, &client.GetTimeseriesParams{UseStrictDataTypes: &strict})
 	check(t, err)
-	if got := *latest.JSON200; len(got) != 2 || string(*got["n"][0].Value) != "9007199254740993" || got["n"][0].TS != 5 {
+	if got := *latest.JSON200; len(got) != 2 || string(got["n"][0].Value) != "9007199254740993" || got["n"][0].TS != 5 {
 		t.Errorf("%+v", got)
 	}
 	// The bare method hands the answer over unread.

@@ -71,6 +71,8 @@ func (s *Server) ownLimits() []model.LimitUse {
 		own("maxMessageKeys", "keys", int64(l.Keys)), own("maxMessagePoints", "points", int64(l.Points)),
 		own("maxKeyLength", "characters", thingsboard.MaxKeyLength), own("maxBuckets", "buckets", cmp.Or(l.Buckets, thingsboard.DefaultMaxBuckets)),
 		own("maxDatapointsLimit", "points", maxDatapoints), own("maxSecondsToAnswer", "seconds", seconds(l.Timeout)),
+		own("maxQueryEntities", "entities", thingsboard.MaxSeriesEntities), own("maxQuerySeries", "series", maxSeries),
+		own("maxQueryRows", "rows", thingsboard.MaxSeriesPage), own("maxExportsOfTenant", "exports", maxExports),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // typed are the query parameters that are no free text. Where clients leave one empty
 // ("startTs=") they mean what they mean by leaving it out.
 var typed = []string{
-	"active", "agg", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceId", "deviceProfileId",
+	"active", "agg", "aggs", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceId", "deviceProfileId",
 	"endTime", "endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
 	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "serviceType", "sortOrder", "startTime", "startTs", "tenantId",
 	"timeseries", "toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",

@@ -50,12 +50,12 @@ func (s *Server) GetTimeseries(ctx context.Context, req GetTimeseriesRequestObje
 	q := &req.Params
 	h := thingsboard.HistoryParams{
 		Keys: q.Keys, Key: listOf(q.Key), StartTS: q.StartTS, EndTS: q.EndTS,
-		Agg: textOf(q.Agg), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
+		Agg: textOf(q.Agg), Aggs: textsOf(q.Aggs), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
 		TimeZone: orEmpty(q.TimeZone), Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
 	}
 	strict := valueOf(q.UseStrictDataTypes)
 	if h.IsHistory() {
-		return s.history(ctx, e, &h, strict)
+		return s.history(ctx, e, model.Timeseries, &h, strict)
 	}
 	keys := thingsboard.ParseKeys(h.Keys, h.Key)
 	latest, err := s.Store.Latest(ctx, e.Tenant, e.ID, model.Timeseries, keys)
@@ -74,21 +74,62 @@ func (s *Server) GetTimeseriesHistory(ctx context.Context, req GetTimeseriesHist
 		return nil, err
 	}
 	q := &req.Params
-	return s.history(ctx, e, &thingsboard.HistoryParams{
+	return s.history(ctx, e, model.Timeseries, &thingsboard.HistoryParams{
 		Keys: q.Keys, Key: listOf(q.Key), StartTS: &q.StartTS, EndTS: &q.EndTS,
-		Agg: textOf(q.Agg), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
+		Agg: textOf(q.Agg), Aggs: textsOf(q.Aggs), IntervalType: textOf(q.IntervalType), Interval: valueOf(q.Interval),
 		TimeZone: orEmpty(q.TimeZone), Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
 	}, valueOf(q.UseStrictDataTypes))
 }
 
-// history checks a history query. It is read while it is sent.
-func (s *Server) history(ctx context.Context, e *model.Entity, h *thingsboard.HistoryParams, strict bool) (historyAnswer, error) {
-	q, err := h.RangeQuery(thingsboard.QueryOptions{MaxBuckets: s.Limits.Buckets, Zone: s.Zone})
+// GetTimeseriesPage answers GET …/values/timeseries/page.
+func (s *Server) GetTimeseriesPage(ctx context.Context, req GetTimeseriesPageRequestObject) (GetTimeseriesPageResponseObject, error) {
+	e, err := s.series(ctx, auth.ReadTelemetry, req.EntityType, req.EntityID)
 	if err != nil {
-		return historyAnswer{}, err
+		return nil, err
 	}
-	q.Tenant, q.Entity = e.Tenant, e.ID
-	return historyAnswer{ctx: ctx, store: s.Store, query: q, strict: strict}, nil
+	q := &req.Params
+	h := thingsboard.HistoryParams{
+		Keys: q.Keys, Key: listOf(q.Key), StartTS: &q.StartTS, EndTS: &q.EndTS, Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
+	}
+	page, err := h.RangeQuery(thingsboard.QueryOptions{})
+	if err != nil {
+		return nil, err
+	}
+	page.Tenant, page.Entity, page.Cursor = e.Tenant, e.ID, valueOf(q.Cursor)
+	return historyAnswer{ctx: ctx, server: s, entity: e, query: page, strict: valueOf(q.UseStrictDataTypes), paged: true}, nil
+}
+
+// GetAttributesHistory answers GET …/values/attributes/{scope}/history.
+func (s *Server) GetAttributesHistory(ctx context.Context, req GetAttributesHistoryRequestObject) (GetAttributesHistoryResponseObject, error) {
+	scope, err := thingsboard.ParseScope(string(req.Scope))
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.series(ctx, auth.ReadAttributes, req.EntityType, req.EntityID)
+	if err != nil {
+		return nil, err
+	}
+	q := &req.Params
+	return s.history(ctx, e, scope, &thingsboard.HistoryParams{
+		Keys: q.Keys, Key: listOf(q.Key), StartTS: &q.StartTS, EndTS: &q.EndTS, Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
+	}, valueOf(q.UseStrictDataTypes))
+}
+
+// history checks a history query. It is read while it is sent.
+func (s *Server) history(ctx context.Context, e *model.Entity, scope model.Scope, h *thingsboard.HistoryParams, strict bool) (historyAnswer, error) {
+	a := historyAnswer{ctx: ctx, server: s, entity: e, strict: strict}
+	a.kind = exportKind(requestOf(ctx).http.Header.Get("Accept"))
+	var err error
+	a.query, err = h.RangeQuery(thingsboard.QueryOptions{MaxBuckets: s.Limits.Buckets, Zone: s.Zone, Export: a.kind != ""})
+	if err != nil {
+		return a, err
+	}
+	a.query.Tenant, a.query.Entity, a.query.Scope = e.Tenant, e.ID, scope
+	if a.query.Aggregates != 0 {
+		a.several = len(h.Aggs) > 0
+		a.functions, err = h.Functions()
+	}
+	return a, err
 }
 
 // SaveTimeseries answers POST …/timeseries/{scope}.
@@ -176,6 +217,13 @@ func valueOf[T any](p *T) (v T) {
 }
 
 func textOf[T ~string](p *T) string { return string(valueOf(p)) }
+
+func textsOf[T ~string](p *[]T) (texts []string) {
+	for _, v := range valueOf(p) {
+		texts = append(texts, string(v))
+	}
+	return texts
+}
 
 func listOf(p *[]string) []string { return valueOf(p) }
 

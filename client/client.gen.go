@@ -21,6 +21,8 @@ import (
 const (
 	AggregationAVG   Aggregation = "AVG"
 	AggregationCOUNT Aggregation = "COUNT"
+	AggregationFIRST Aggregation = "FIRST"
+	AggregationLAST  Aggregation = "LAST"
 	AggregationMAX   Aggregation = "MAX"
 	AggregationMIN   Aggregation = "MIN"
 	AggregationNONE  Aggregation = "NONE"
@@ -33,6 +35,10 @@ func (e Aggregation) Valid() bool {
 	case AggregationAVG:
 		return true
 	case AggregationCOUNT:
+		return true
+	case AggregationFIRST:
+		return true
+	case AggregationLAST:
 		return true
 	case AggregationMAX:
 		return true
@@ -301,6 +307,7 @@ func (e EventType) Valid() bool {
 
 // Defines values for IntervalType.
 const (
+	IntervalTypeALIGNED      IntervalType = "ALIGNED"
 	IntervalTypeDAY          IntervalType = "DAY"
 	IntervalTypeHOUR         IntervalType = "HOUR"
 	IntervalTypeMILLISECONDS IntervalType = "MILLISECONDS"
@@ -314,6 +321,8 @@ const (
 // Valid indicates whether the value is a known member of the IntervalType enum.
 func (e IntervalType) Valid() bool {
 	switch e {
+	case IntervalTypeALIGNED:
+		return true
 	case IntervalTypeDAY:
 		return true
 	case IntervalTypeHOUR:
@@ -650,6 +659,57 @@ func (e OrderBy) Valid() bool {
 	}
 }
 
+// Defines values for GetAttributesHistoryParamsOrderBy.
+const (
+	GetAttributesHistoryParamsOrderByASC  GetAttributesHistoryParamsOrderBy = "ASC"
+	GetAttributesHistoryParamsOrderByDESC GetAttributesHistoryParamsOrderBy = "DESC"
+)
+
+// Valid indicates whether the value is a known member of the GetAttributesHistoryParamsOrderBy enum.
+func (e GetAttributesHistoryParamsOrderBy) Valid() bool {
+	switch e {
+	case GetAttributesHistoryParamsOrderByASC:
+		return true
+	case GetAttributesHistoryParamsOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTimeseriesParamsAggs.
+const (
+	GetTimeseriesParamsAggsAVG   GetTimeseriesParamsAggs = "AVG"
+	GetTimeseriesParamsAggsCOUNT GetTimeseriesParamsAggs = "COUNT"
+	GetTimeseriesParamsAggsFIRST GetTimeseriesParamsAggs = "FIRST"
+	GetTimeseriesParamsAggsLAST  GetTimeseriesParamsAggs = "LAST"
+	GetTimeseriesParamsAggsMAX   GetTimeseriesParamsAggs = "MAX"
+	GetTimeseriesParamsAggsMIN   GetTimeseriesParamsAggs = "MIN"
+	GetTimeseriesParamsAggsSUM   GetTimeseriesParamsAggs = "SUM"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesParamsAggs enum.
+func (e GetTimeseriesParamsAggs) Valid() bool {
+	switch e {
+	case GetTimeseriesParamsAggsAVG:
+		return true
+	case GetTimeseriesParamsAggsCOUNT:
+		return true
+	case GetTimeseriesParamsAggsFIRST:
+		return true
+	case GetTimeseriesParamsAggsLAST:
+		return true
+	case GetTimeseriesParamsAggsMAX:
+		return true
+	case GetTimeseriesParamsAggsMIN:
+		return true
+	case GetTimeseriesParamsAggsSUM:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTimeseriesParamsOrderBy.
 const (
 	GetTimeseriesParamsOrderByASC  GetTimeseriesParamsOrderBy = "ASC"
@@ -668,6 +728,39 @@ func (e GetTimeseriesParamsOrderBy) Valid() bool {
 	}
 }
 
+// Defines values for GetTimeseriesHistoryParamsAggs.
+const (
+	GetTimeseriesHistoryParamsAggsAVG   GetTimeseriesHistoryParamsAggs = "AVG"
+	GetTimeseriesHistoryParamsAggsCOUNT GetTimeseriesHistoryParamsAggs = "COUNT"
+	GetTimeseriesHistoryParamsAggsFIRST GetTimeseriesHistoryParamsAggs = "FIRST"
+	GetTimeseriesHistoryParamsAggsLAST  GetTimeseriesHistoryParamsAggs = "LAST"
+	GetTimeseriesHistoryParamsAggsMAX   GetTimeseriesHistoryParamsAggs = "MAX"
+	GetTimeseriesHistoryParamsAggsMIN   GetTimeseriesHistoryParamsAggs = "MIN"
+	GetTimeseriesHistoryParamsAggsSUM   GetTimeseriesHistoryParamsAggs = "SUM"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesHistoryParamsAggs enum.
+func (e GetTimeseriesHistoryParamsAggs) Valid() bool {
+	switch e {
+	case GetTimeseriesHistoryParamsAggsAVG:
+		return true
+	case GetTimeseriesHistoryParamsAggsCOUNT:
+		return true
+	case GetTimeseriesHistoryParamsAggsFIRST:
+		return true
+	case GetTimeseriesHistoryParamsAggsLAST:
+		return true
+	case GetTimeseriesHistoryParamsAggsMAX:
+		return true
+	case GetTimeseriesHistoryParamsAggsMIN:
+		return true
+	case GetTimeseriesHistoryParamsAggsSUM:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTimeseriesHistoryParamsOrderBy.
 const (
 	GetTimeseriesHistoryParamsOrderByASC  GetTimeseriesHistoryParamsOrderBy = "ASC"
@@ -680,6 +773,24 @@ func (e GetTimeseriesHistoryParamsOrderBy) Valid() bool {
 	case GetTimeseriesHistoryParamsOrderByASC:
 		return true
 	case GetTimeseriesHistoryParamsOrderByDESC:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTimeseriesPageParamsOrderBy.
+const (
+	GetTimeseriesPageParamsOrderByASC  GetTimeseriesPageParamsOrderBy = "ASC"
+	GetTimeseriesPageParamsOrderByDESC GetTimeseriesPageParamsOrderBy = "DESC"
+)
+
+// Valid indicates whether the value is a known member of the GetTimeseriesPageParamsOrderBy enum.
+func (e GetTimeseriesPageParamsOrderBy) Valid() bool {
+	switch e {
+	case GetTimeseriesPageParamsOrderByASC:
+		return true
+	case GetTimeseriesPageParamsOrderByDESC:
 		return true
 	default:
 		return false
@@ -929,7 +1040,7 @@ type Attribute struct {
 	LastUpdateTS int64 `json:"lastUpdateTs"`
 
 	// Value A value of any type. A string unless types were asked for.
-	Value *Value `json:"value"`
+	Value Value `json:"value"`
 }
 
 // AttributeScope Who writes an attribute - the device, the server for itself, the server for the device.
@@ -2170,34 +2281,34 @@ type SeriesRow struct {
 // SeriesRow0 defines model for SeriesRow.0.
 type SeriesRow0 struct {
 	// Avg A value of any type. A string unless types were asked for.
-	Avg *Value `json:"avg,omitempty"`
+	Avg Value `json:"avg,omitempty"`
 
 	// Count A value of any type. A string unless types were asked for.
-	Count      *Value    `json:"count,omitempty"`
+	Count      Value     `json:"count,omitempty"`
 	EntityID   *model.ID `json:"entityId,omitempty"`
 	EntityName *string   `json:"entityName,omitempty"`
 	EntityType *string   `json:"entityType,omitempty"`
 
 	// First A value of any type. A string unless types were asked for.
-	First *Value  `json:"first,omitempty"`
+	First Value   `json:"first,omitempty"`
 	Key   *string `json:"key,omitempty"`
 
 	// Last A value of any type. A string unless types were asked for.
-	Last *Value `json:"last,omitempty"`
+	Last Value `json:"last,omitempty"`
 
 	// Max A value of any type. A string unless types were asked for.
-	Max *Value `json:"max,omitempty"`
+	Max Value `json:"max,omitempty"`
 
 	// Min A value of any type. A string unless types were asked for.
-	Min *Value `json:"min,omitempty"`
+	Min Value `json:"min,omitempty"`
 
 	// Sum A value of any type. A string unless types were asked for.
-	Sum  *Value  `json:"sum,omitempty"`
+	Sum  Value   `json:"sum,omitempty"`
 	TS   int64   `json:"ts"`
 	Type *string `json:"type,omitempty"`
 
 	// Value A value of any type. A string unless types were asked for.
-	Value *Value `json:"value,omitempty"`
+	Value Value `json:"value,omitempty"`
 }
 
 // SeriesRow1 defines model for SeriesRow.1.
@@ -2386,6 +2497,18 @@ type TenantRequest struct {
 // Timeseries Points by key.
 type Timeseries map[string][]TSValue
 
+// TimeseriesPage defines model for TimeseriesPage.
+type TimeseriesPage struct {
+	// Cursor Where they go on; null when none has more.
+	Cursor *string `json:"cursor"`
+
+	// Data Points by key.
+	Data Timeseries `json:"data"`
+
+	// Truncated Keys that have more points.
+	Truncated []string `json:"truncated"`
+}
+
 // TokenPair What a login session is carried by.
 type TokenPair struct {
 	// RefreshToken Refresh token for `POST /api/auth/token`; 7 days.
@@ -2398,13 +2521,34 @@ type TokenPair struct {
 // TransportType defines model for TransportType.
 type TransportType string
 
-// TSValue defines model for TsValue.
+// TSValue A point, or a row of the aggregates that `aggs` asks for.
 type TSValue struct {
+	// Avg A value of any type. A string unless types were asked for.
+	Avg Value `json:"avg,omitempty"`
+
+	// Count A value of any type. A string unless types were asked for.
+	Count Value `json:"count,omitempty"`
+
+	// First A value of any type. A string unless types were asked for.
+	First Value `json:"first,omitempty"`
+
+	// Last A value of any type. A string unless types were asked for.
+	Last Value `json:"last,omitempty"`
+
+	// Max A value of any type. A string unless types were asked for.
+	Max Value `json:"max,omitempty"`
+
+	// Min A value of any type. A string unless types were asked for.
+	Min Value `json:"min,omitempty"`
+
+	// Sum A value of any type. A string unless types were asked for.
+	Sum Value `json:"sum,omitempty"`
+
 	// TS ms.
 	TS int64 `json:"ts"`
 
 	// Value A value of any type. A string unless types were asked for.
-	Value *Value `json:"value"`
+	Value Value `json:"value,omitempty"`
 }
 
 // User defines model for User.
@@ -2465,6 +2609,9 @@ type ActiveFilter = bool
 
 // Agg defines model for Agg.
 type Agg = Aggregation
+
+// Aggs defines model for Aggs.
+type Aggs = []string
 
 // AssetID defines model for AssetId.
 type AssetID = model.ID
@@ -2549,6 +2696,12 @@ type Page = int
 
 // PageSize defines model for PageSize.
 type PageSize = int
+
+// RangeEnd defines model for RangeEnd.
+type RangeEnd = int64
+
+// RangeStart defines model for RangeStart.
+type RangeStart = int64
 
 // SessionID defines model for SessionId.
 type SessionID = model.ID
@@ -3132,6 +3285,33 @@ type GetAttributesByScopeParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 }
 
+// GetAttributesHistoryParams defines parameters for GetAttributesHistory.
+type GetAttributesHistoryParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// OrderBy Order of raw points by time.
+	OrderBy *GetAttributesHistoryParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
+
+	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
+	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+}
+
+// GetAttributesHistoryParamsOrderBy defines parameters for GetAttributesHistory.
+type GetAttributesHistoryParamsOrderBy string
+
 // GetTimeseriesParams defines parameters for GetTimeseries.
 type GetTimeseriesParams struct {
 	// Keys Keys separated by commas. Blanks belong to the key.
@@ -3146,11 +3326,12 @@ type GetTimeseriesParams struct {
 	// EndTS End of the range, exclusive, ms.
 	EndTS *EndTS `form:"endTs,omitempty" json:"endTs,omitempty"`
 
-	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-	// `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+	// it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+	// Monday.
 	IntervalType *IntervalTypeQuery `form:"intervalType,omitempty" json:"intervalType,omitempty"`
 
-	// Interval Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+	// Interval Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
 
 	// TimeZone IANA name or offset. Unset or unknown means the server's zone.
@@ -3162,12 +3343,18 @@ type GetTimeseriesParams struct {
 	// Agg How the points of a bucket become one.
 	Agg *Agg `form:"agg,omitempty" json:"agg,omitempty"`
 
+	// Aggs Several aggregates at once, separated by commas, in place of `agg`.
+	Aggs *Aggs `form:"aggs,omitempty" json:"aggs,omitempty"`
+
 	// OrderBy Order of raw points by time.
 	OrderBy *GetTimeseriesParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
 
 	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
 }
+
+// GetTimeseriesParamsAggs defines parameters for GetTimeseries.
+type GetTimeseriesParamsAggs string
 
 // GetTimeseriesParamsOrderBy defines parameters for GetTimeseries.
 type GetTimeseriesParamsOrderBy string
@@ -3181,16 +3368,17 @@ type GetTimeseriesHistoryParams struct {
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
 
 	// StartTS Start of the range, inclusive, ms.
-	StartTS int64 `form:"startTs" json:"startTs"`
+	StartTS RangeStart `form:"startTs" json:"startTs"`
 
 	// EndTS End of the range, exclusive, ms.
-	EndTS int64 `form:"endTs" json:"endTs"`
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
 
-	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-	// `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+	// IntervalType How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+	// it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+	// Monday.
 	IntervalType *IntervalTypeQuery `form:"intervalType,omitempty" json:"intervalType,omitempty"`
 
-	// Interval Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+	// Interval Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
 
 	// TimeZone IANA name or offset. Unset or unknown means the server's zone.
@@ -3202,6 +3390,9 @@ type GetTimeseriesHistoryParams struct {
 	// Agg How the points of a bucket become one.
 	Agg *Agg `form:"agg,omitempty" json:"agg,omitempty"`
 
+	// Aggs Several aggregates at once, separated by commas, in place of `agg`.
+	Aggs *Aggs `form:"aggs,omitempty" json:"aggs,omitempty"`
+
 	// OrderBy Order of raw points by time.
 	OrderBy *GetTimeseriesHistoryParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
 
@@ -3209,8 +3400,41 @@ type GetTimeseriesHistoryParams struct {
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
 }
 
+// GetTimeseriesHistoryParamsAggs defines parameters for GetTimeseriesHistory.
+type GetTimeseriesHistoryParamsAggs string
+
 // GetTimeseriesHistoryParamsOrderBy defines parameters for GetTimeseriesHistory.
 type GetTimeseriesHistoryParamsOrderBy string
+
+// GetTimeseriesPageParams defines parameters for GetTimeseriesPage.
+type GetTimeseriesPageParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// OrderBy Order of raw points by time.
+	OrderBy *GetTimeseriesPageParamsOrderBy `form:"orderBy,omitempty" json:"orderBy,omitempty"`
+
+	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
+	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+
+	// Cursor Where the page begins: that of the page before. Unset is the beginning.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetTimeseriesPageParamsOrderBy defines parameters for GetTimeseriesPage.
+type GetTimeseriesPageParamsOrderBy string
 
 // DeleteEntityAttributesParams defines parameters for DeleteEntityAttributes.
 type DeleteEntityAttributesParams struct {
@@ -5295,13 +5519,21 @@ type ClientInterface interface {
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope} (the `GetAttributesByScope` operationId).
 	GetAttributesByScope(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesByScopeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetAttributesHistory What attributes were
+	//
+	// The values that attributes of a scope had, each from the instant of its row on: as the
+	// history of time series, in its forms too. Attributes are kept as the retention says.
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history (the `GetAttributesHistory` operationId).
+	GetAttributesHistory(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetTimeseries Latest values, or history when a range is given
 	//
 	// Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 	// key when none is named. A key that does not exist comes back with value `null` and the
 	// present time.
 	//
-	// With both: the history, as `GET …/values/timeseries/history`.
+	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries (the `GetTimeseries` operationId).
 	GetTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5314,6 +5546,11 @@ type ClientInterface interface {
 	// milliseconds start at `startTs`, calendar buckets at the boundaries of `timeZone`, and
 	// the last one is cut at `endTs`. Keys without data in the range are left out.
 	//
+	// `aggs` asks for several aggregates at once: a row then has a member for each, in place of
+	// `value`. `Accept: text/csv` or `application/x-ndjson` streams all rows, typed and without a
+	// cap: `limit` counts only where it is sent, and the number of buckets is not bounded by the
+	// setting. Such an answer is as that of `POST /api/telemetry/query`.
+	//
 	// Where something stored in the range is damaged, the answer is 500 and names keys and
 	// times. With the header `Tidewire-Accept-Damage: true` it is what can be read, and the
 	// header (in a long answer the trailer) `Tidewire-Damaged` says what it lacks:
@@ -5322,6 +5559,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/history (the `GetTimeseriesHistory` operationId).
 	GetTimeseriesHistory(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTimeseriesPage Points of a range, page by page
+	//
+	// As raw points of the history, at most `limit` of each key a page. `truncated` lists the keys
+	// that have more; `cursor`, sent with the same range, keys and order, goes on with them exactly
+	// there. Points that are written, replaced or deleted meanwhile make none of the others appear
+	// twice or not at all.
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
+	GetTimeseriesPage(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteEntityAttributes Delete attributes of an entity
 	//
@@ -8234,13 +8481,31 @@ func (c *Client) GetAttributesByScope(ctx context.Context, entityType EntityType
 	return c.Client.Do(req)
 }
 
+// GetAttributesHistory What attributes were
+//
+// The values that attributes of a scope had, each from the instant of its row on: as the
+// history of time series, in its forms too. Attributes are kept as the retention says.
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history (the `GetAttributesHistory` operationId).
+func (c *Client) GetAttributesHistory(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAttributesHistoryRequest(c.Server, entityType, entityID, scope, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetTimeseries Latest values, or history when a range is given
 //
 // Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 // key when none is named. A key that does not exist comes back with value `null` and the
 // present time.
 //
-// With both: the history, as `GET …/values/timeseries/history`.
+// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //
 // Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries (the `GetTimeseries` operationId).
 func (c *Client) GetTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8263,6 +8528,11 @@ func (c *Client) GetTimeseries(ctx context.Context, entityType EntityTypePath, e
 // milliseconds start at `startTs`, calendar buckets at the boundaries of `timeZone`, and
 // the last one is cut at `endTs`. Keys without data in the range are left out.
 //
+// `aggs` asks for several aggregates at once: a row then has a member for each, in place of
+// `value`. `Accept: text/csv` or `application/x-ndjson` streams all rows, typed and without a
+// cap: `limit` counts only where it is sent, and the number of buckets is not bounded by the
+// setting. Such an answer is as that of `POST /api/telemetry/query`.
+//
 // Where something stored in the range is damaged, the answer is 500 and names keys and
 // times. With the header `Tidewire-Accept-Damage: true` it is what can be read, and the
 // header (in a long answer the trailer) `Tidewire-Damaged` says what it lacks:
@@ -8272,6 +8542,26 @@ func (c *Client) GetTimeseries(ctx context.Context, entityType EntityTypePath, e
 // Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/history (the `GetTimeseriesHistory` operationId).
 func (c *Client) GetTimeseriesHistory(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTimeseriesHistoryRequest(c.Server, entityType, entityID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTimeseriesPage Points of a range, page by page
+//
+// As raw points of the history, at most `limit` of each key a page. `truncated` lists the keys
+// that have more; `cursor`, sent with the same range, keys and order, goes on with them exactly
+// there. Points that are written, replaced or deleted meanwhile make none of the others appear
+// twice or not at all.
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
+func (c *Client) GetTimeseriesPage(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimeseriesPageRequest(c.Server, entityType, entityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15647,6 +15937,145 @@ func NewGetAttributesByScopeRequest(server string, entityType EntityTypePath, en
 	return req, nil
 }
 
+// NewGetAttributesHistoryRequest constructs an http.Request for the GetAttributesHistory method
+func NewGetAttributesHistoryRequest(server string, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "entityType", entityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "entityId", entityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "scope", scope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/plugins/telemetry/%s/%s/values/attributes/%s/history", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Keys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keys", *params.Keys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "startTs", params.StartTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endTs", params.EndTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OrderBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "orderBy", *params.OrderBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UseStrictDataTypes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "useStrictDataTypes", *params.UseStrictDataTypes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetTimeseriesRequest constructs an http.Request for the GetTimeseries method
 func NewGetTimeseriesRequest(server string, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesParams) (*http.Request, error) {
 	var err error
@@ -15788,6 +16217,18 @@ func NewGetTimeseriesRequest(server string, entityType EntityTypePath, entityID 
 		if params.Agg != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agg", *params.Agg, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Aggs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "aggs", *params.Aggs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -15977,6 +16418,18 @@ func NewGetTimeseriesHistoryRequest(server string, entityType EntityTypePath, en
 
 		}
 
+		if params.Aggs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "aggs", *params.Aggs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.OrderBy != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "orderBy", *params.OrderBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -15992,6 +16445,150 @@ func NewGetTimeseriesHistoryRequest(server string, entityType EntityTypePath, en
 		if params.UseStrictDataTypes != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "useStrictDataTypes", *params.UseStrictDataTypes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTimeseriesPageRequest constructs an http.Request for the GetTimeseriesPage method
+func NewGetTimeseriesPageRequest(server string, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "entityType", entityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "entityId", entityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/plugins/telemetry/%s/%s/values/timeseries/page", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Keys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keys", *params.Keys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "startTs", params.StartTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endTs", params.EndTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OrderBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "orderBy", *params.OrderBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UseStrictDataTypes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "useStrictDataTypes", *params.UseStrictDataTypes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -20758,13 +21355,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope} (the `GetAttributesByScope` operationId).
 	GetAttributesByScopeWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesByScopeParams, reqEditors ...RequestEditorFn) (*GetAttributesByScopeResponse, error)
 
+	// GetAttributesHistoryWithResponse What attributes were
+	//
+	// The values that attributes of a scope had, each from the instant of its row on: as the
+	// history of time series, in its forms too. Attributes are kept as the retention says.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history (the `GetAttributesHistory` operationId).
+	GetAttributesHistoryWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesHistoryParams, reqEditors ...RequestEditorFn) (*GetAttributesHistoryResponse, error)
+
 	// GetTimeseriesWithResponse Latest values, or history when a range is given
 	//
 	// Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 	// key when none is named. A key that does not exist comes back with value `null` and the
 	// present time.
 	//
-	// With both: the history, as `GET …/values/timeseries/history`.
+	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -20779,6 +21386,11 @@ type ClientWithResponsesInterface interface {
 	// milliseconds start at `startTs`, calendar buckets at the boundaries of `timeZone`, and
 	// the last one is cut at `endTs`. Keys without data in the range are left out.
 	//
+	// `aggs` asks for several aggregates at once: a row then has a member for each, in place of
+	// `value`. `Accept: text/csv` or `application/x-ndjson` streams all rows, typed and without a
+	// cap: `limit` counts only where it is sent, and the number of buckets is not bounded by the
+	// setting. Such an answer is as that of `POST /api/telemetry/query`.
+	//
 	// Where something stored in the range is damaged, the answer is 500 and names keys and
 	// times. With the header `Tidewire-Accept-Damage: true` it is what can be read, and the
 	// header (in a long answer the trailer) `Tidewire-Damaged` says what it lacks:
@@ -20789,6 +21401,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/history (the `GetTimeseriesHistory` operationId).
 	GetTimeseriesHistoryWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesHistoryParams, reqEditors ...RequestEditorFn) (*GetTimeseriesHistoryResponse, error)
+
+	// GetTimeseriesPageWithResponse Points of a range, page by page
+	//
+	// As raw points of the history, at most `limit` of each key a page. `truncated` lists the keys
+	// that have more; `cursor`, sent with the same range, keys and order, goes on with them exactly
+	// there. Points that are written, replaced or deleted meanwhile make none of the others appear
+	// twice or not at all.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
+	GetTimeseriesPageWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*GetTimeseriesPageResponse, error)
 
 	// DeleteEntityAttributesWithResponse Delete attributes of an entity
 	//
@@ -25920,6 +26544,47 @@ func (r GetAttributesByScopeResponse) ContentType() string {
 	return ""
 }
 
+type GetAttributesHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TimeseriesAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAttributesHistoryResponse) GetJSON200() *TimeseriesAnswer {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAttributesHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAttributesHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAttributesHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAttributesHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetTimeseriesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -25996,6 +26661,47 @@ func (r GetTimeseriesHistoryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetTimeseriesHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTimeseriesPageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TimeseriesPage
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTimeseriesPageResponse) GetJSON200() *TimeseriesPage {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTimeseriesPageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimeseriesPageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimeseriesPageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTimeseriesPageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -30295,13 +31001,29 @@ func (c *ClientWithResponses) GetAttributesByScopeWithResponse(ctx context.Conte
 	return ParseGetAttributesByScopeResponse(rsp)
 }
 
+// GetAttributesHistoryWithResponse What attributes were
+//
+// The values that attributes of a scope had, each from the instant of its row on: as the
+// history of time series, in its forms too. Attributes are kept as the retention says.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history (the `GetAttributesHistory` operationId).
+func (c *ClientWithResponses) GetAttributesHistoryWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params *GetAttributesHistoryParams, reqEditors ...RequestEditorFn) (*GetAttributesHistoryResponse, error) {
+	rsp, err := c.GetAttributesHistory(ctx, entityType, entityID, scope, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAttributesHistoryResponse(rsp)
+}
+
 // GetTimeseriesWithResponse Latest values, or history when a range is given
 //
 // Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 // key when none is named. A key that does not exist comes back with value `null` and the
 // present time.
 //
-// With both: the history, as `GET …/values/timeseries/history`.
+// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -30322,6 +31044,11 @@ func (c *ClientWithResponses) GetTimeseriesWithResponse(ctx context.Context, ent
 // milliseconds start at `startTs`, calendar buckets at the boundaries of `timeZone`, and
 // the last one is cut at `endTs`. Keys without data in the range are left out.
 //
+// `aggs` asks for several aggregates at once: a row then has a member for each, in place of
+// `value`. `Accept: text/csv` or `application/x-ndjson` streams all rows, typed and without a
+// cap: `limit` counts only where it is sent, and the number of buckets is not bounded by the
+// setting. Such an answer is as that of `POST /api/telemetry/query`.
+//
 // Where something stored in the range is damaged, the answer is 500 and names keys and
 // times. With the header `Tidewire-Accept-Damage: true` it is what can be read, and the
 // header (in a long answer the trailer) `Tidewire-Damaged` says what it lacks:
@@ -30337,6 +31064,24 @@ func (c *ClientWithResponses) GetTimeseriesHistoryWithResponse(ctx context.Conte
 		return nil, err
 	}
 	return ParseGetTimeseriesHistoryResponse(rsp)
+}
+
+// GetTimeseriesPageWithResponse Points of a range, page by page
+//
+// As raw points of the history, at most `limit` of each key a page. `truncated` lists the keys
+// that have more; `cursor`, sent with the same range, keys and order, goes on with them exactly
+// there. Points that are written, replaced or deleted meanwhile make none of the others appear
+// twice or not at all.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
+func (c *ClientWithResponses) GetTimeseriesPageWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*GetTimeseriesPageResponse, error) {
+	rsp, err := c.GetTimeseriesPage(ctx, entityType, entityID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimeseriesPageResponse(rsp)
 }
 
 // DeleteEntityAttributesWithResponse Delete attributes of an entity
@@ -34214,6 +34959,35 @@ func ParseGetAttributesByScopeResponse(rsp *http.Response) (*GetAttributesByScop
 	return response, nil
 }
 
+// ParseGetAttributesHistoryResponse parses an HTTP response from a GetAttributesHistoryWithResponse call
+func ParseGetAttributesHistoryResponse(rsp *http.Response) (*GetAttributesHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAttributesHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TimeseriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	return response, nil
+}
+
 // ParseGetTimeseriesResponse parses an HTTP response from a GetTimeseriesWithResponse call
 func ParseGetTimeseriesResponse(rsp *http.Response) (*GetTimeseriesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -34234,6 +35008,9 @@ func ParseGetTimeseriesResponse(rsp *http.Response) (*GetTimeseriesResponse, err
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 
@@ -34256,6 +35033,35 @@ func ParseGetTimeseriesHistoryResponse(rsp *http.Response) (*GetTimeseriesHistor
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest TimeseriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTimeseriesPageResponse parses an HTTP response from a GetTimeseriesPageWithResponse call
+func ParseGetTimeseriesPageResponse(rsp *http.Response) (*GetTimeseriesPageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimeseriesPageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TimeseriesPage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package thingsboard
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tidewire/tidewire/model"
@@ -51,6 +52,28 @@ func (h *History) Buckets(key string, f model.Aggregates, buckets []model.Bucket
 	}
 }
 
+// Rows adds the results of several aggregate functions for buckets of key, each a member of
+// its name in place of the value; null is one that a bucket has no result for.
+func (h *History) Rows(key string, functions []model.Aggregates, buckets []model.Bucket) {
+	for i := range buckets {
+		b := &buckets[i]
+		if !slices.ContainsFunc(functions, func(f model.Aggregates) bool { return !b.Value(f).IsNone() }) {
+			continue
+		}
+		if !h.open || h.key != key {
+			h.begin(key)
+		} else {
+			h.Buf = append(h.Buf, ',')
+		}
+		h.Buf = strconv.AppendInt(append(h.Buf, `{"ts":`...), b.Mid(), 10)
+		for _, f := range functions {
+			h.Buf = append(append(append(h.Buf, ',', '"'), aggregateMember(f)...), '"', ':')
+			h.Buf = appendValue(h.Buf, b.Value(f), h.strict)
+		}
+		h.Buf = append(h.Buf, '}')
+	}
+}
+
 // point adds one element: the stamp, which already holds most of the text, and the value.
 func (h *History) point(key string, ts int64, v model.Value) {
 	head := h.stamp.at(ts)
@@ -79,6 +102,21 @@ func (h *History) begin(key string) {
 	h.Buf = AppendString(h.Buf, key)
 	h.Buf = append(h.Buf, ':', '[')
 	h.key, h.open = key, true
+}
+
+// FinishPage closes the answer as the data of a page: {"data":{…},"truncated":[…],"cursor":…},
+// whose beginning the caller has written before Reset. An empty cursor is null.
+func (h *History) FinishPage(truncated []string, cursor string) []byte {
+	h.Finish()
+	h.Buf = AppendKeys(append(h.Buf, `,"truncated":`...), truncated)
+	h.Buf = append(h.Buf, `,"cursor":`...)
+	if cursor == "" {
+		h.Buf = append(h.Buf, "null"...)
+	} else {
+		h.Buf = AppendString(h.Buf, cursor)
+	}
+	h.Buf = append(h.Buf, '}')
+	return h.Buf
 }
 
 // Finish closes the answer and returns the bytes not yet sent away.

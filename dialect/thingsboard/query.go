@@ -27,6 +27,8 @@ type QueryOptions struct {
 	MaxBuckets int64
 	// MaxLimit bounds limit. Zero means unlimited.
 	MaxLimit int
+	// Export leaves out the default limit and the bound of buckets: all there is is wanted.
+	Export bool
 	// Zone is the server's, used where a query names none or an unknown one. Nil means UTC.
 	Zone *time.Location
 }
@@ -38,6 +40,7 @@ type HistoryParams struct {
 	Key            []string // replaces Keys when it holds anything
 	StartTS, EndTS *int64   // ms
 	Agg            string
+	Aggs           []string // several in place of Agg: an addition of ours
 	IntervalType   string
 	Interval       int64 // ms
 	TimeZone       string
@@ -59,9 +62,14 @@ const (
 )
 
 // aggregations are the functions of agg; NONE is no function.
+// FIRST and LAST are additions of ours.
 var aggregations = map[string]model.Aggregates{
 	"NONE": 0, "MIN": model.Min, "MAX": model.Max, "AVG": model.Avg, "SUM": model.Sum, "COUNT": model.Count,
+	"FIRST": model.First, "LAST": model.Last,
 }
+
+// aligned are buckets at multiples of the interval since the epoch, an addition of ours.
+const aligned = "ALIGNED"
 
 // intervalTypes are the calendar units, with the length the bucket guard counts them as.
 // HOUR, DAY and YEAR are additions of ours.
@@ -78,17 +86,41 @@ var intervalTypes = map[string]struct {
 	"YEAR":     {model.Year, 365 * day},
 }
 
+// Functions returns the aggregates asked for, in their order; none means points.
+func (p *HistoryParams) Functions() ([]model.Aggregates, error) {
+	f, ok := aggregations[cmp.Or(p.Agg, "NONE")]
+	switch {
+	case !ok:
+		return nil, parameterError(model.Invalidf("Invalid value '%.64s' of parameter 'agg'", p.Agg))
+	case len(p.Aggs) == 0 && f == 0:
+		return nil, nil
+	case len(p.Aggs) == 0:
+		return []model.Aggregates{f}, nil
+	case f != 0:
+		return nil, model.Invalidf("Parameters 'agg' and 'aggs' exclude each other")
+	}
+	var list []model.Aggregates
+	for _, name := range p.Aggs {
+		if f := aggregations[name]; f == 0 {
+			return nil, parameterError(model.Invalidf("Invalid value '%.64s' of parameter 'aggs'", name))
+		} else if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
 // RangeQuery checks the parameters and fills in the defaults; the caller adds tenant and
-// entity. A query whose Aggregates are empty is raw, otherwise they hold one function. A
+// entity. A query whose Aggregates are empty is raw, otherwise they are those of Functions. A
 // query without keys is answered with an empty object.
 func (p *HistoryParams) RangeQuery(o QueryOptions) (model.RangeQuery, error) {
 	q := model.RangeQuery{Scope: model.Timeseries}
-	f, ok := aggregations[cmp.Or(p.Agg, "NONE")]
-	if !ok {
-		return q, parameterError(model.Invalidf("Invalid value '%.64s' of parameter 'agg'", p.Agg))
+	functions, err := p.Functions()
+	if err != nil {
+		return q, err
 	}
 	unit, calendar := intervalTypes[p.IntervalType]
-	if !calendar && p.IntervalType != "" && p.IntervalType != "MILLISECONDS" {
+	if !calendar && p.IntervalType != "" && p.IntervalType != "MILLISECONDS" && p.IntervalType != aligned {
 		return q, parameterError(model.Invalidf("Invalid value '%.64s' of parameter 'intervalType'", p.IntervalType))
 	}
 	switch {
@@ -108,20 +140,28 @@ func (p *HistoryParams) RangeQuery(o QueryOptions) (model.RangeQuery, error) {
 	if p.Interval < 0 {
 		return q, model.Invalidf("Invalid TsKvQuery: 'interval' must be greater than 0, but got %d", p.Interval)
 	}
-	if f == 0 || !calendar && p.Interval == 0 {
+	if len(p.Aggs) > 0 && !calendar && p.Interval == 0 {
+		return q, model.Invalidf("Parameter 'aggs' needs an interval")
+	}
+	if len(functions) == 0 || !calendar && p.Interval == 0 {
 		q.Descending = descending
-		q.Limit, err = p.limit(o.MaxLimit)
+		q.Limit, err = p.limit(&o)
 		return q, err
 	}
-	q.Aggregates = f
+	for _, f := range functions {
+		q.Aggregates |= f
+	}
 	q.Every = model.Interval{Unit: model.Fixed, Width: p.Interval}
+	if p.IntervalType == aligned {
+		q.Every.Unit = model.Aligned
+	}
 	step := max(p.Interval, minGuardStep)
 	if calendar {
 		q.Every = model.Interval{Unit: unit.unit, Zone: ParseZone(p.TimeZone, o.Zone)}
 		step = unit.step
 	}
 	n := span(q.From, q.To) / step
-	if n < 0 || n > cmp.Or(o.MaxBuckets, DefaultMaxBuckets) {
+	if n < 0 || n > cmp.Or(o.MaxBuckets, DefaultMaxBuckets) && !o.Export {
 		return q, model.Invalidf("Incorrect TsKvQuery. Number of intervals is to high - %d. "+
 			"Please increase 'interval' parameter for your query or reduce the time range of the query.", n)
 	}
@@ -150,16 +190,19 @@ func (p *HistoryParams) descending() (bool, error) {
 	return false, model.Invalidf("Unsupported sort order '%.64s'! Only 'ASC' or 'DESC' types are allowed.", p.OrderBy)
 }
 
-func (p *HistoryParams) limit(most int) (int, error) {
+func (p *HistoryParams) limit(o *QueryOptions) (int, error) {
 	limit := defaultLimit
+	if o.Export {
+		limit = 0
+	}
 	if p.Limit != nil && *p.Limit != 0 {
 		limit = *p.Limit
 	}
 	if limit < 0 {
 		return 0, model.Invalidf("Incorrect TsKvQuery. 'limit' must be greater than 0, but got %d", limit)
 	}
-	if most > 0 {
-		limit = min(limit, most)
+	if o.MaxLimit > 0 {
+		limit = min(limit, o.MaxLimit)
 	}
 	return limit, nil
 }

@@ -56,7 +56,8 @@ func (s Stamp) Of(b *model.Bucket) int64 {
 }
 
 const (
-	maxSeriesEntities = 10_000
+	// MaxSeriesEntities bounds the entities of a query.
+	MaxSeriesEntities = 10_000
 	maxSeriesKeys     = 1024
 	// MaxSeriesPage bounds the points of a page.
 	MaxSeriesPage = 1_000_000
@@ -146,8 +147,8 @@ func (w *wireSeriesQuery) entities(q *SeriesQuery, who model.Principal) (err err
 		return model.Invalidf("keyFilters belong to an entityFilter")
 	case len(w.Entities) == 0:
 		return model.Invalidf("entities or entityFilter is missing")
-	case len(w.Entities) > maxSeriesEntities:
-		return model.Invalidf("%d entities exceed the limit of %d", len(w.Entities), maxSeriesEntities)
+	case len(w.Entities) > MaxSeriesEntities:
+		return model.Invalidf("%d entities exceed the limit of %d", len(w.Entities), MaxSeriesEntities)
 	}
 	q.Refs = make([]model.EntityRef, 0, len(w.Entities))
 	seen := make(map[model.EntityRef]bool, len(w.Entities))
@@ -251,7 +252,7 @@ func (w *wireSeriesQuery) buckets(q *SeriesQuery, o QueryOptions) error {
 	default:
 		*every = model.Interval{Unit: model.Aligned, Width: *w.Interval}
 		switch w.IntervalType {
-		case "", "ALIGNED":
+		case "", aligned:
 		case "MILLISECONDS":
 			every.Unit = model.Fixed
 		default:

@@ -1514,9 +1514,9 @@ export type SystemParams = {
  */
 export type AttributeScope = 'CLIENT_SCOPE' | 'SERVER_SCOPE' | 'SHARED_SCOPE';
 
-export type Aggregation = 'MIN' | 'MAX' | 'AVG' | 'SUM' | 'COUNT' | 'NONE';
+export type Aggregation = 'MIN' | 'MAX' | 'AVG' | 'SUM' | 'COUNT' | 'FIRST' | 'LAST' | 'NONE';
 
-export type IntervalType = 'MILLISECONDS' | 'HOUR' | 'DAY' | 'WEEK' | 'WEEK_ISO' | 'MONTH' | 'QUARTER' | 'YEAR';
+export type IntervalType = 'MILLISECONDS' | 'ALIGNED' | 'HOUR' | 'DAY' | 'WEEK' | 'WEEK_ISO' | 'MONTH' | 'QUARTER' | 'YEAR';
 
 /**
  * A value of any type. A string unless types were asked for.
@@ -1525,12 +1525,34 @@ export type Value = string | number | boolean | {
     [key: string]: unknown;
 } | Array<unknown> | null;
 
+/**
+ * A point, or a row of the aggregates that `aggs` asks for.
+ */
 export type TsValue = {
     /**
      * ms.
      */
     ts: number;
-    value: Value;
+    value?: Value;
+    count?: Value;
+    sum?: Value;
+    avg?: Value;
+    min?: Value;
+    max?: Value;
+    first?: Value;
+    last?: Value;
+};
+
+export type TimeseriesPage = {
+    data: Timeseries;
+    /**
+     * Keys that have more points.
+     */
+    truncated: Array<string>;
+    /**
+     * Where they go on; null when none has more.
+     */
+    cursor: string | null;
 };
 
 /**
@@ -1747,14 +1769,15 @@ export type StartTs = number;
 export type EndTs = number;
 
 /**
- * How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
- * `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+ * How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+ * it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+ * Monday.
  *
  */
 export type IntervalTypeQuery = IntervalType;
 
 /**
- * Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+ * Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
  */
 export type Interval = number;
 
@@ -1767,6 +1790,21 @@ export type TimeZone = string;
  * The most raw points of a key.
  */
 export type Limit = number;
+
+/**
+ * Start of the range, inclusive, ms.
+ */
+export type RangeStart = number;
+
+/**
+ * End of the range, exclusive, ms.
+ */
+export type RangeEnd = number;
+
+/**
+ * Several aggregates at once, separated by commas, in place of `agg`.
+ */
+export type Aggs = Array<'MIN' | 'MAX' | 'AVG' | 'SUM' | 'COUNT' | 'FIRST' | 'LAST'>;
 
 /**
  * How the points of a bucket become one.
@@ -9237,10 +9275,6 @@ export type QuerySeriesErrors = {
     /**
      * Any other failure.
      */
-    429: Error;
-    /**
-     * Any other failure.
-     */
     default: Error;
 };
 
@@ -9285,13 +9319,14 @@ export type GetTimeseriesData = {
          */
         endTs?: number;
         /**
-         * How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-         * `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+         * How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+         * it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+         * Monday.
          *
          */
         intervalType?: IntervalType;
         /**
-         * Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+         * Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
          */
         interval?: number;
         /**
@@ -9306,6 +9341,10 @@ export type GetTimeseriesData = {
          * How the points of a bucket become one.
          */
         agg?: Aggregation;
+        /**
+         * Several aggregates at once, separated by commas, in place of `agg`.
+         */
+        aggs?: Array<'MIN' | 'MAX' | 'AVG' | 'SUM' | 'COUNT' | 'FIRST' | 'LAST'>;
         /**
          * Order of raw points by time.
          */
@@ -9345,7 +9384,7 @@ export type GetTimeseriesError = GetTimeseriesErrors[keyof GetTimeseriesErrors];
 
 export type GetTimeseriesResponses = {
     /**
-     * Points by key.
+     * Points or aggregates by key.
      */
     200: Timeseries;
 };
@@ -9382,13 +9421,14 @@ export type GetTimeseriesHistoryData = {
          */
         endTs: number;
         /**
-         * How buckets are cut: `interval` milliseconds from `startTs`, or calendar units in
-         * `timeZone`. WEEK starts on Sunday, WEEK_ISO on Monday.
+         * How buckets are cut: `interval` milliseconds from `startTs`, with `ALIGNED` at multiples of
+         * it since the epoch, or calendar units in `timeZone`. WEEK starts on Sunday, WEEK_ISO on
+         * Monday.
          *
          */
         intervalType?: IntervalType;
         /**
-         * Width of a bucket in ms, with `MILLISECONDS`. 0 means raw points.
+         * Width of a bucket in ms, with `MILLISECONDS` and `ALIGNED`. 0 means raw points.
          */
         interval?: number;
         /**
@@ -9403,6 +9443,10 @@ export type GetTimeseriesHistoryData = {
          * How the points of a bucket become one.
          */
         agg?: Aggregation;
+        /**
+         * Several aggregates at once, separated by commas, in place of `agg`.
+         */
+        aggs?: Array<'MIN' | 'MAX' | 'AVG' | 'SUM' | 'COUNT' | 'FIRST' | 'LAST'>;
         /**
          * Order of raw points by time.
          */
@@ -9442,12 +9486,178 @@ export type GetTimeseriesHistoryError = GetTimeseriesHistoryErrors[keyof GetTime
 
 export type GetTimeseriesHistoryResponses = {
     /**
-     * Points by key.
+     * Points or aggregates by key.
      */
     200: Timeseries;
 };
 
 export type GetTimeseriesHistoryResponse = GetTimeseriesHistoryResponses[keyof GetTimeseriesHistoryResponses];
+
+export type GetTimeseriesPageData = {
+    body?: never;
+    path: {
+        /**
+         * Kind of the entity.
+         */
+        entityType: EntityType;
+        /**
+         * Id of the entity.
+         */
+        entityId: string;
+    };
+    query: {
+        /**
+         * Keys separated by commas. Blanks belong to the key.
+         */
+        keys?: string;
+        /**
+         * One key; may be repeated, may contain commas, and replaces `keys` entirely.
+         */
+        key?: Array<string>;
+        /**
+         * Start of the range, inclusive, ms.
+         */
+        startTs: number;
+        /**
+         * End of the range, exclusive, ms.
+         */
+        endTs: number;
+        /**
+         * The most raw points of a key.
+         */
+        limit?: number;
+        /**
+         * Order of raw points by time.
+         */
+        orderBy?: 'ASC' | 'DESC';
+        /**
+         * Values as numbers, booleans, strings and JSON instead of strings.
+         */
+        useStrictDataTypes?: boolean;
+        /**
+         * Where the page begins: that of the page before. Unset is the beginning.
+         */
+        cursor?: string;
+    };
+    url: '/api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page';
+};
+
+export type GetTimeseriesPageErrors = {
+    /**
+     * The message of the failure; JSON when a parameter could not be read at all.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * It exists, but not for this caller.
+     */
+    403: string;
+    /**
+     * It does not exist, or belongs to another tenant.
+     */
+    404: string;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTimeseriesPageError = GetTimeseriesPageErrors[keyof GetTimeseriesPageErrors];
+
+export type GetTimeseriesPageResponses = {
+    /**
+     * A page of points by key.
+     */
+    200: TimeseriesPage;
+};
+
+export type GetTimeseriesPageResponse = GetTimeseriesPageResponses[keyof GetTimeseriesPageResponses];
+
+export type GetAttributesHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * Kind of the entity.
+         */
+        entityType: EntityType;
+        /**
+         * Id of the entity.
+         */
+        entityId: string;
+        /**
+         * Scope of the attributes.
+         */
+        scope: AttributeScope;
+    };
+    query: {
+        /**
+         * Keys separated by commas. Blanks belong to the key.
+         */
+        keys?: string;
+        /**
+         * One key; may be repeated, may contain commas, and replaces `keys` entirely.
+         */
+        key?: Array<string>;
+        /**
+         * Start of the range, inclusive, ms.
+         */
+        startTs: number;
+        /**
+         * End of the range, exclusive, ms.
+         */
+        endTs: number;
+        /**
+         * The most raw points of a key.
+         */
+        limit?: number;
+        /**
+         * Order of raw points by time.
+         */
+        orderBy?: 'ASC' | 'DESC';
+        /**
+         * Values as numbers, booleans, strings and JSON instead of strings.
+         */
+        useStrictDataTypes?: boolean;
+    };
+    url: '/api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}/history';
+};
+
+export type GetAttributesHistoryErrors = {
+    /**
+     * The message of the failure; JSON when a parameter could not be read at all.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * It exists, but not for this caller.
+     */
+    403: string;
+    /**
+     * It does not exist, or belongs to another tenant.
+     */
+    404: string;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetAttributesHistoryError = GetAttributesHistoryErrors[keyof GetAttributesHistoryErrors];
+
+export type GetAttributesHistoryResponses = {
+    /**
+     * Points or aggregates by key.
+     */
+    200: Timeseries;
+};
+
+export type GetAttributesHistoryResponse = GetAttributesHistoryResponses[keyof GetAttributesHistoryResponses];
 
 export type SaveTimeseriesData = {
     /**
