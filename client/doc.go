@@ -10,6 +10,8 @@
 // returns the answer unread, for what is streamed: CSV, lines of JSON, histories that need not
 // fit into memory. Its caller closes the body.
 //
+// [Tail] follows series live, over a WebSocket that it opens again and goes on where it broke.
+//
 // # Promises
 //
 //   - Whatever is no success is an [*Error], of every method.

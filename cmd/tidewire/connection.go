@@ -18,6 +18,14 @@ type connection struct {
 	Password string `help:"Password of the user; better in TIDEWIRE_PASSWORD or TIDEWIRE_PASSWORD_FILE." secret:""`
 }
 
+// credentials returns who asks: the token where there is one.
+func (c *connection) credentials() (client.Credentials, error) {
+	if c.Token != "" {
+		return client.Token(c.Token), nil
+	}
+	return c.login()
+}
+
 // login returns the user, for what no token may do.
 func (c *connection) login() (client.Credentials, error) {
 	switch {

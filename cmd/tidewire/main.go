@@ -23,6 +23,8 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Import  importCmd  `cmd:"" help:"Load a CSV file into a running server."`
+	Query   queryCmd   `cmd:"" help:"Read latest values, histories and aggregates."`
+	Tail    tailCmd    `cmd:"" help:"Print values as they are stored."`
 	Token   tokenCmd   `cmd:"" help:"Manage the API tokens of a tenant."`
 	Backup  backupCmd  `cmd:"" help:"Copy everything, of a running server or a stopped one."`
 	Restore restoreCmd `cmd:"" help:"Make a data directory from a backup."`
