@@ -123,6 +123,8 @@ type Store interface {
 	RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, points []model.Point) error) ([]model.Position, error)
 	AggregateMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, buckets []model.Bucket) error) ([]model.Position, error)
 	AggregateGroups(ctx context.Context, b model.Budget, over *model.RangeQuery, qs []model.RangeQuery, n int, group func(i, key int) int, yield func(group int, buckets []model.Bucket) error) ([]model.Position, error)
+	// Buckets returns how many buckets a query has, with points or without, and their bounds.
+	Buckets(q *model.RangeQuery) (n int64, bounds iter.Seq2[int64, int64], err error)
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
 	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 	// Forecast tells what retention would delete now of the entities of a tenant.

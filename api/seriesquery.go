@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,6 +64,8 @@ type seriesAnswer struct {
 
 	queries []model.RangeQuery
 	owners  []*model.Entity // of queries
+
+	cuts iter.Seq2[int64, int64] // every bucket of the range, where they are filled
 }
 
 // find returns the entities asked for that the caller may read of, in the order asked, or by
@@ -320,6 +323,13 @@ func (t *tableStream) exportSeries(q *model.RangeQuery, damage *model.DamageErro
 
 // buckets writes the aggregates of series that stay apart.
 func (a *seriesAnswer) buckets(t *tableStream) error {
+	series := 0
+	for i := range a.queries {
+		series += len(a.queries[i].Keys)
+	}
+	if err := a.planFill(series, t.isExport()); err != nil {
+		return err
+	}
 	_, err := a.server.Store.AggregateMany(a.ctx, t.budget(), a.queries, func(i int, key string, buckets []model.Bucket) error {
 		t.entity = a.owners[i]
 		return a.tell(t, a.name(t.entity, key), buckets)
@@ -352,6 +362,9 @@ func (a *seriesAnswer) groups(t *tableStream) error {
 			of[i] = append(of[i], at)
 		}
 	}
+	if err := a.planFill(len(names), t.isExport()); err != nil {
+		return err
+	}
 	_, err := a.server.Store.AggregateGroups(a.ctx, t.budget(), &a.query.Range, a.queries, len(names),
 		func(i, key int) int { return of[i][key] },
 		func(group int, buckets []model.Bucket) error { return a.tell(t, names[group], buckets) })
@@ -361,9 +374,44 @@ func (a *seriesAnswer) groups(t *tableStream) error {
 // tell writes the buckets of a series.
 func (a *seriesAnswer) tell(t *tableStream, name *thingsboard.SeriesName, buckets []model.Bucket) error {
 	t.table.Series(name)
-	for i := range buckets {
-		t.table.Bucket(a.query.Stamp.Of(&buckets[i]), a.query.Functions, &buckets[i])
+	if a.query.Fill != nil {
+		if err := a.fill(t, buckets); err != nil {
+			return err
+		}
+	} else {
+		for i := range buckets {
+			t.table.Bucket(a.query.Stamp.Of(&buckets[i]), a.query.Functions, &buckets[i])
+		}
 	}
 	t.table.EndSeries(false)
 	return t.full()
+}
+
+// fill writes a row for every bucket of the range.
+func (a *seriesAnswer) fill(t *tableStream, buckets []model.Bucket) error {
+	rows := 0
+	return a.query.Fill.Rows(a.cuts, a.query.Functions, buckets, func(b *model.Bucket, values []model.Value) error {
+		t.table.Row(a.query.Stamp.Of(b), values...)
+		if rows++; rows%1024 == 0 {
+			return t.full()
+		}
+		return nil
+	})
+}
+
+// planFill refuses a filled answer in JSON whose rows, for that many series, could be more than
+// its limit. What is stored does not bound them.
+func (a *seriesAnswer) planFill(series int, export bool) (err error) {
+	if a.query.Fill == nil {
+		return nil
+	}
+	n, cuts, err := a.server.Store.Buckets(&a.query.Range)
+	if err != nil {
+		return err
+	}
+	if a.cuts = cuts; !export && n*int64(series) > thingsboard.MaxSeriesPage {
+		return model.Invalidf("A filled answer of %d buckets for %d series may have more than %d rows; ask for wider buckets, fewer series, or CSV or NDJSON",
+			n, series, thingsboard.MaxSeriesPage)
+	}
+	return nil
 }

@@ -127,6 +127,48 @@ func TestSeriesAreCutIntoBucketsAndGrouped(t *testing.T) {
 	w.ask(w.adminA, `"aggregates":["AVG"],"interval":20000,"keys":["h"]`).table("ts avg", `owned h: [[0,50.0]]`)
 }
 
+func TestBucketsWithoutAResultAreFilled(t *testing.T) {
+	w := newSeriesWorld(t)
+	q := `"keys":["t"],"aggregates":["SUM","COUNT","LAST"],"interval":20000,"fill":`
+	w.ask(w.adminA, q+`"NONE"`).table("ts sum count last", `owned t: [[0,3,2,2],[40000,30.5,1,30.5]]`, `free t: [[0,10,1,10],[20000,20,1,20],[80000,7,1,7]]`)
+	w.ask(w.adminA, q+`"NULL"`).table("ts sum count last",
+		`owned t: [[0,3,2,2],[20000,null,0,null],[40000,30.5,1,30.5],[60000,null,0,null],[80000,null,0,null]]`,
+		`free t: [[0,10,1,10],[20000,20,1,20],[40000,null,0,null],[60000,null,0,null],[80000,7,1,7]]`)
+	w.ask(w.adminA, q+`"PREVIOUS","startTs":-20000`).table("ts sum count last",
+		`owned t: [[-20000,null,0,null],[0,3,2,2],[20000,3,0,2],[40000,30.5,1,30.5],[60000,30.5,0,30.5],[80000,30.5,0,30.5]]`,
+		`free t: [[-20000,null,0,null],[0,10,1,10],[20000,20,1,20],[40000,20,0,20],[60000,20,0,20],[80000,7,1,7]]`)
+	w.ask(w.adminA, q+`"LINEAR"`).table("ts sum count last",
+		`owned t: [[0,3,2,2],[20000,16.75,0,16.25],[40000,30.5,1,30.5],[60000,null,0,null],[80000,null,0,null]]`,
+		`free t: [[0,10,1,10],[20000,20,1,20],[40000,15.666666666666668,0,15.666666666666668],[60000,11.333333333333334,0,11.333333333333334],[80000,7,1,7]]`)
+	w.ask(w.adminA, q+`-1`).table("ts sum count last",
+		`owned t: [[0,3,2,2],[20000,-1,0,-1],[40000,30.5,1,30.5],[60000,-1,0,-1],[80000,-1,0,-1]]`,
+		`free t: [[0,10,1,10],[20000,20,1,20],[40000,-1,0,-1],[60000,-1,0,-1],[80000,7,1,7]]`)
+	// A text is no number: it has no sum, and no line leads to it.
+	w.ask(w.adminA, `"keys":["h"],"aggregates":["SUM","LAST"],"interval":20000,"groupBy":["key"],"fill":"LINEAR"`).
+		table("ts sum last", `h: [[0,50,50],[20000,null,null],[40000,null,"wet"],[60000,null,null],[80000,null,null]]`)
+	w.ask(w.adminA, `"keys":["h"],"aggregates":["SUM","LAST"],"interval":40000,"fill":"PREVIOUS"`).table("ts sum last", `owned h: [[0,50,50],[40000,50,"wet"],[80000,50,"wet"]]`)
+	// Days of a zone, over the change of its clocks: 23 hours are a day.
+	w.saveTo(w.owned, `[{"ts":1774652400000,"values":{"day":1}},{"ts":1774821600000,"values":{"day":2}}]`)
+	w.ask(w.adminA, `"keys":["day"],"aggregates":["SUM"],"intervalType":"DAY","timeZone":"Europe/Amsterdam","startTs":1774652400000,"endTs":1774908000000,"fill":0`).
+		table("ts sum", `owned day: [[1774652400000,1],[1774738800000,0],[1774821600000,2]]`)
+
+	w.ask(w.adminA, `"fill":"NULL"`).fails(400, 31, "interval, intervalType, stamp and fill need aggregates")
+	for _, bad := range []string{`"MEAN"`, `[1]`, `true`} {
+		w.ask(w.adminA, `"aggregates":["SUM"],"fill":`+bad).fails(400, 31, "fill must be NONE, NULL, PREVIOUS, LINEAR or a number, is "+bad)
+	}
+	w.call("POST", "/api/telemetry/query", w.adminA, fmt.Sprintf(`{"entities":[{"entityType":"DEVICE","id":"%s"}],"startTs":0,"endTs":1,"aggregates":["SUM"],"fill":1e999}`, w.owned)).
+		fails(400, 31, "fill must be NONE, NULL, PREVIOUS, LINEAR or a number, is 1e999")
+	many := `"aggregates":["COUNT"],"interval":10,"fill":0,"keys":["t"`
+	for i := range 99 {
+		many += fmt.Sprintf(`,"none%d"`, i)
+	}
+	many += "]"
+	w.ask(w.adminA, many).fails(400, 31, "A filled answer of 10000 buckets for 200 series may have more than 1000000 rows; ask for wider buckets, fewer series, or CSV or NDJSON")
+	if n := strings.Count(w.ask(w.adminA, many, "Accept", "text/csv").is(200).Body.String(), "\n"); n != 1+20_000 {
+		t.Errorf("%d lines, want the header and one for each bucket of both devices", n)
+	}
+}
+
 func TestPointsOfManySeriesComeInPages(t *testing.T) {
 	w := newSeriesWorld(t)
 	for _, order := range []string{"ASC", "DESC"} {
@@ -238,7 +280,7 @@ func TestAQueryOverManySeriesSaysWhatIsWrong(t *testing.T) {
 	f(`"keys":["t"," "]`, "keys[1] is blank")
 	f(`"scope":"ANY"`, `scope must be TIMESERIES or the scope of attributes, is "ANY"`)
 	f(`"aggregates":["MEDIAN"]`, `aggregates[0] "MEDIAN" is unknown; there are COUNT, SUM, AVG, MIN, MAX, FIRST, LAST`)
-	f(`"interval":5`, "interval, intervalType and stamp need aggregates")
+	f(`"interval":5`, "interval, intervalType, stamp and fill need aggregates")
 	f(`"aggregates":["AVG"],"interval":0`, "interval must be at least 1 ms, is 0")
 	f(`"aggregates":["AVG"],"interval":5,"intervalType":"DAY"`, "interval and intervalType DAY exclude each other")
 	f(`"aggregates":["AVG"],"intervalType":"AGE"`, "intervalType must be HOUR, DAY, WEEK, WEEK_ISO, MONTH, QUARTER or YEAR, or interval is missing")

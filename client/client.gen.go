@@ -473,6 +473,30 @@ func (e SeriesQueryAggregates) Valid() bool {
 	}
 }
 
+// Defines values for SeriesQueryFill0.
+const (
+	SeriesQueryFill0LINEAR   SeriesQueryFill0 = "LINEAR"
+	SeriesQueryFill0NONE     SeriesQueryFill0 = "NONE"
+	SeriesQueryFill0NULL     SeriesQueryFill0 = "NULL"
+	SeriesQueryFill0PREVIOUS SeriesQueryFill0 = "PREVIOUS"
+)
+
+// Valid indicates whether the value is a known member of the SeriesQueryFill0 enum.
+func (e SeriesQueryFill0) Valid() bool {
+	switch e {
+	case SeriesQueryFill0LINEAR:
+		return true
+	case SeriesQueryFill0NONE:
+		return true
+	case SeriesQueryFill0NULL:
+		return true
+	case SeriesQueryFill0PREVIOUS:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SeriesQueryGroupBy.
 const (
 	SeriesQueryGroupByEntity SeriesQueryGroupBy = "entity"
@@ -2212,6 +2236,12 @@ type SeriesQuery struct {
 	// EntityFilter In place of `entities`, a filter as in entity queries.
 	EntityFilter *SeriesQuery_EntityFilter `json:"entityFilter,omitempty"`
 
+	// Fill What stands where a function has no result: `NULL`, the result before it (`PREVIOUS`), what lies on the line
+	// between the numbers around it (`LINEAR`), or a number. A count of nothing is then 0. `NONE` leaves buckets without results
+	// out. A series without any point in the range is left out either way. In JSON the buckets times the series are at most
+	// 1,000,000.
+	Fill *SeriesQuery_Fill `json:"fill,omitempty"`
+
 	// GroupBy What tells series apart: `type` is the name of the profile. Unset means `[entity, key]`.
 	GroupBy *[]SeriesQueryGroupBy `json:"groupBy,omitempty"`
 
@@ -2253,6 +2283,20 @@ type SeriesQueryAggregates string
 type SeriesQuery_EntityFilter struct {
 	Type                 string                 `json:"type"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// SeriesQueryFill0 defines model for SeriesQuery.Fill.0.
+type SeriesQueryFill0 string
+
+// SeriesQueryFill1 defines model for SeriesQuery.Fill.1.
+type SeriesQueryFill1 = float32
+
+// SeriesQuery_Fill What stands where a function has no result: `NULL`, the result before it (`PREVIOUS`), what lies on the line
+// between the numbers around it (`LINEAR`), or a number. A count of nothing is then 0. `NONE` leaves buckets without results
+// out. A series without any point in the range is left out either way. In JSON the buckets times the series are at most
+// 1,000,000.
+type SeriesQuery_Fill struct {
+	union json.RawMessage
 }
 
 // SeriesQueryGroupBy defines model for SeriesQuery.GroupBy.
@@ -4262,6 +4306,68 @@ func (a SeriesQuery_EntityFilter) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(object)
+}
+
+// AsSeriesQueryFill0 returns the union data inside the SeriesQuery_Fill as a SeriesQueryFill0
+func (t SeriesQuery_Fill) AsSeriesQueryFill0() (SeriesQueryFill0, error) {
+	var body SeriesQueryFill0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSeriesQueryFill0 overwrites any union data inside the SeriesQuery_Fill as the provided SeriesQueryFill0
+func (t *SeriesQuery_Fill) FromSeriesQueryFill0(v SeriesQueryFill0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeSeriesQueryFill0 performs a merge with any union data inside the SeriesQuery_Fill, using the provided SeriesQueryFill0
+func (t *SeriesQuery_Fill) MergeSeriesQueryFill0(v SeriesQueryFill0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsSeriesQueryFill1 returns the union data inside the SeriesQuery_Fill as a SeriesQueryFill1
+func (t SeriesQuery_Fill) AsSeriesQueryFill1() (SeriesQueryFill1, error) {
+	var body SeriesQueryFill1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSeriesQueryFill1 overwrites any union data inside the SeriesQuery_Fill as the provided SeriesQueryFill1
+func (t *SeriesQuery_Fill) FromSeriesQueryFill1(v SeriesQueryFill1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeSeriesQueryFill1 performs a merge with any union data inside the SeriesQuery_Fill, using the provided SeriesQueryFill1
+func (t *SeriesQuery_Fill) MergeSeriesQueryFill1(v SeriesQueryFill1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t SeriesQuery_Fill) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *SeriesQuery_Fill) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // AsSeriesRow0 returns the union data inside the SeriesRow as a SeriesRow0

@@ -19,7 +19,7 @@ import (
 // it; its own buckets and budget are not looked at. Buckets without points are left out, and
 // their slice is reused when yield returns. Budget, positions and errors are as with RawMany.
 func (db *DB) AggregateGroups(ctx context.Context, b model.Budget, over *model.RangeQuery, qs []model.RangeQuery, n int, group func(i, key int) int, yield func(group int, buckets []model.Bucket) error) ([]model.Position, error) {
-	if err := db.checkBuckets(over); err != nil {
+	if _, err := db.cut(over); err != nil {
 		return nil, err
 	}
 	g := grouping{over: *over, db: db, group: group, yield: yield, left: make([]int, n), tallies: make([]*scan.Tally, n)}

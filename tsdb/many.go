@@ -33,7 +33,7 @@ func (db *DB) RawMany(ctx context.Context, b model.Budget, qs []model.RangeQuery
 // AggregateMany answers several aggregate queries in one call, as RawMany does raw ones.
 func (db *DB) AggregateMany(ctx context.Context, b model.Budget, qs []model.RangeQuery, yield func(i int, key string, buckets []model.Bucket) error) ([]model.Position, error) {
 	for i := range qs {
-		if err := db.checkBuckets(&qs[i]); err != nil {
+		if _, err := db.cut(&qs[i]); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"context"
+	"iter"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
@@ -28,7 +29,7 @@ func (db *DB) raw(ctx context.Context, c *scan.Call, q *model.RangeQuery, yield 
 // one pass; what is not asked for is empty, but for the count, and costs nothing. The slice is
 // reused after yield returns. Errors are as with Raw.
 func (db *DB) Aggregate(ctx context.Context, q *model.RangeQuery, yield func(key string, buckets []model.Bucket) error) (model.Position, error) {
-	if err := db.checkBuckets(q); err != nil {
+	if _, err := db.cut(q); err != nil {
 		return 0, err
 	}
 	return db.aggregate(ctx, db.call(q.Budget, 0), q, yield)
@@ -40,16 +41,33 @@ func (db *DB) aggregate(ctx context.Context, c *scan.Call, q *model.RangeQuery, 
 	})
 }
 
-// checkBuckets refuses an unusable interval, and more buckets than the limit.
-func (db *DB) checkBuckets(q *model.RangeQuery) error {
+// Buckets returns how many buckets an aggregate query has, those without points too, and the
+// bounds [from, to), ms, of each in ascending order. Errors are those of the query.
+func (db *DB) Buckets(q *model.RangeQuery) (n int64, bounds iter.Seq2[int64, int64], err error) {
+	cut, err := db.cut(q)
+	if err != nil {
+		return 0, nil, err
+	}
+	return cut.Count(), func(yield func(from, to int64) bool) {
+		for c := *cut; ; {
+			from, to, ok := c.Next()
+			if !ok || !yield(from, to) {
+				return
+			}
+		}
+	}, nil
+}
+
+// cut refuses an unusable interval, and more buckets than the limit.
+func (db *DB) cut(q *model.RangeQuery) (*bucket.Cutter, error) {
 	cut, err := bucket.New(q.From, q.To, q.Every)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if n := cut.Count(); n > db.options.Limits.Buckets {
-		return model.Invalidf("%d intervals exceed the limit of %d; please increase the interval", n, db.options.Limits.Buckets)
+		return nil, model.Invalidf("%d intervals exceed the limit of %d; please increase the interval", n, db.options.Limits.Buckets)
 	}
-	return nil
+	return cut, nil
 }
 
 // call returns the terms of a call: its budget, and how many goroutines a query of it may use.

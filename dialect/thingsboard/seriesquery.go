@@ -27,6 +27,8 @@ type SeriesQuery struct {
 	By Dimensions
 	// Stamp says which instant of a bucket is told.
 	Stamp Stamp
+	// Fill says what is told where there is no result. Nil leaves such buckets out.
+	Fill *Fill
 
 	PageSize int    // points of a page; 0: not told
 	Cursor   string // "" at the beginning
@@ -79,6 +81,8 @@ type wireSeriesQuery struct {
 	IntervalType string `json:"intervalType"`
 	TimeZone     string `json:"timeZone"`
 	Stamp        string `json:"stamp"`
+
+	Fill json.RawMessage `json:"fill"`
 
 	GroupBy  *[]string `json:"groupBy"`
 	OrderBy  string    `json:"orderBy"`
@@ -217,10 +221,14 @@ func (w *wireSeriesQuery) aggregates(q *SeriesQuery) error {
 
 func (w *wireSeriesQuery) buckets(q *SeriesQuery, o QueryOptions) error {
 	if q.Range.Aggregates == 0 {
-		if w.Interval != nil || w.IntervalType != "" || w.Stamp != "" {
-			return model.Invalidf("interval, intervalType and stamp need aggregates")
+		if w.Interval != nil || w.IntervalType != "" || w.Stamp != "" || w.Fill != nil {
+			return model.Invalidf("interval, intervalType, stamp and fill need aggregates")
 		}
 		return nil
+	}
+	var err error
+	if q.Fill, err = parseFill(w.Fill); err != nil {
+		return err
 	}
 	stamps := [...]string{"START", "MIDDLE", "END"}
 	if w.Stamp != "" {

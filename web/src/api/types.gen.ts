@@ -568,6 +568,14 @@ export type SeriesQuery = {
     timeZone?: string;
     stamp?: 'START' | 'MIDDLE' | 'END';
     /**
+     * What stands where a function has no result: `NULL`, the result before it (`PREVIOUS`), what lies on the line
+     * between the numbers around it (`LINEAR`), or a number. A count of nothing is then 0. `NONE` leaves buckets without results
+     * out. A series without any point in the range is left out either way. In JSON the buckets times the series are at most
+     * 1,000,000.
+     *
+     */
+    fill?: 'NONE' | 'NULL' | 'PREVIOUS' | 'LINEAR' | number;
+    /**
      * What tells series apart: `type` is the name of the profile. Unset means `[entity, key]`.
      */
     groupBy?: Array<'entity' | 'type' | 'key'>;
