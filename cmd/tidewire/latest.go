@@ -45,8 +45,8 @@ func (c *queryCmd) latest(ctx context.Context, api *client.ClientWithResponses, 
 		series := *answer.JSON200
 		for _, key := range slices.Sorted(maps.Keys(series)) {
 			for _, p := range series[key] {
-				if p.Value != nil {
-					rows = append(rows, reading{t.kind, t.id, t.name, key, p.TS, *p.Value})
+				if string(p.Value) != "null" { // a key without a value
+					rows = append(rows, reading{t.kind, t.id, t.name, key, p.TS, p.Value})
 				}
 			}
 		}
