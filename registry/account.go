@@ -26,12 +26,24 @@ func accountWhere(ctx context.Context, q queryer, where string, arg any) (*model
 
 // Account returns the user with an e-mail, whatever its case, and the password's hash.
 func (r *Registry) Account(ctx context.Context, email string) (*model.Account, error) {
-	return accountWhere(ctx, r.reader, "email_key = $1", emailKey(email))
+	return r.account(ctx, "email_key = $1", emailKey(email))
 }
 
 // AccountByID returns a user of any tenant and the password's hash.
 func (r *Registry) AccountByID(ctx context.Context, id model.UserID) (*model.Account, error) {
-	return accountWhere(ctx, r.reader, "id = $1", id.String())
+	return r.account(ctx, "id = $1", id.String())
+}
+
+// account returns a user who is there: one whose tenant goes may have a row left.
+func (r *Registry) account(ctx context.Context, where string, arg any) (*model.Account, error) {
+	a, err := accountWhere(ctx, r.reader, where, arg)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := r.Lookup(model.EntityID(a.User.ID)); !ok {
+		return nil, model.NotFoundf("User is not found")
+	}
+	return a, nil
 }
 
 // SetPassword replaces a password's hash and ends all sessions of the user: who knew the old
@@ -101,11 +113,11 @@ func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset boo
 		var user model.ID
 		err := tx.row(`SELECT l.user_id FROM setup_links l JOIN users u ON u.id = l.user_id WHERE l.hash = $1 AND l.expires > $2
 			AND l.reset = $3 AND (l.reset = $4 OR u.enabled = $5)`, hashText(hash), r.now(), reset, false, true).Scan(idText{&user})
-		if errors.Is(err, sql.ErrNoRows) {
-			return model.NotFoundf("Activation token is unknown or has expired")
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("registry: read setup link: %w", err)
+		}
+		if _, ok := r.Lookup(model.EntityID(user)); err != nil || !ok {
+			return model.NotFoundf("Activation token is unknown or has expired")
 		}
 		if err := tx.execOne("DELETE FROM setup_links WHERE user_id = $1", user.String()); err != nil {
 			return fmt.Errorf("registry: use setup link: %w", err)

@@ -271,6 +271,9 @@ func (r *Registry) load(ctx context.Context) error {
 	if err := r.loadDashboards(ctx); err != nil {
 		return err
 	}
+	if err := r.hideDoomed(ctx); err != nil {
+		return err
+	}
 	return errors.Join(r.loadSessions(ctx), r.loadTokens(ctx))
 }
 

@@ -142,7 +142,7 @@ func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 			if _, ok := r.Lookup(v.entity); ok {
 				continue // committed, not hidden yet: a write could still come after us
 			}
-			if err := eraseOne(ctx, e, v); err != nil {
+			if err := r.eraseOne(ctx, e, v); err != nil {
 				r.eraseFailed(ctx, v.entity, fmt.Errorf("registry: erase entity %s: %w", v.entity, err))
 				left = true
 				continue
@@ -163,8 +163,11 @@ func (r *Registry) sweep(ctx context.Context, e Eraser) (left bool) {
 }
 
 // eraseOne erases an entity, or a tenant with all it owned.
-func eraseOne(ctx context.Context, e Eraser, v erasure) error {
+func (r *Registry) eraseOne(ctx context.Context, e Eraser, v erasure) error {
 	if v.entity == model.EntityID(v.tenant) {
+		if err := r.purgeTenant(ctx, v.tenant); err != nil { // a crash may have left rows
+			return err
+		}
 		return e.DeleteTenant(ctx, v.tenant)
 	}
 	_, err := e.DeleteEntity(ctx, v.tenant, v.entity)

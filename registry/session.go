@@ -29,17 +29,20 @@ func (r *Registry) CreateSession(ctx context.Context, s *model.Session) error {
 		if err := r.purgeSessions(tx); err != nil {
 			return err
 		}
-		of, owner, most := "user_id", s.User.String(), maxSessions
+		of, owner, most := "user_id", model.ID(s.User), maxSessions
 		if s.Customer != (model.CustomerID{}) {
-			of, owner, most = "customer_id", s.Customer.String(), maxPublicSessions
+			of, owner, most = "customer_id", model.ID(s.Customer), maxPublicSessions
+		}
+		if _, ok := r.Lookup(model.EntityID(owner)); !ok { // deleted since the password was checked
+			return missing("User", owner)
 		}
 		err := r.endSessions(tx, "SELECT id FROM sessions WHERE "+of+" = $1 ORDER BY created DESC, id DESC LIMIT 1000000 OFFSET $2",
-			owner, most-1)
+			owner.String(), most-1)
 		if err != nil {
 			return err
 		}
 		err = tx.exec("INSERT INTO sessions (id, "+of+", created, expires, refresh, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			s.ID.String(), owner, s.Created, s.Expires, hashText(s.Refresh), s.Address, s.Agent)
+			s.ID.String(), owner.String(), s.Created, s.Expires, hashText(s.Refresh), s.Address, s.Agent)
 		if err != nil {
 			return fmt.Errorf("registry: save session: %w", err)
 		}

@@ -100,6 +100,15 @@ func (t *tx) execOne(query string, args ...any) error {
 	return nil
 }
 
+// execCount is exec that returns how many rows the statement met.
+func (t *tx) execCount(query string, args ...any) (int64, error) {
+	res, err := t.sql.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
 func (t *tx) row(query string, args ...any) *sql.Row {
 	return t.sql.QueryRowContext(t.ctx, query, args...)
 }

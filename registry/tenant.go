@@ -119,15 +119,14 @@ func (r *Registry) Tenant(ctx context.Context, id model.TenantID) (*model.Tenant
 	return tenantByID(ctx, r.reader, id)
 }
 
-// tenantTables hold the entities of tenants, in an order in which they can be deleted: what
-// refers stands before what it refers to.
-var tenantTables = []string{"entity_views", "devices", "device_profiles", "assets", "asset_profiles", "users", "customers", "dashboards"}
-
-// DeleteTenant removes a tenant with everything it owns.
+// DeleteTenant removes a tenant with everything it owns. One transaction ends its rights and
+// hides it; its rows go after that in small ones, between which others write. When it returns
+// nil the tenant is gone for good: what ctx or a crash keeps it from removing the outbox's worker
+// removes.
 func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 	err := r.write(ctx, func(tx *tx) error {
-		if _, err := tenantByID(tx.ctx, tx.sql, id); err != nil {
-			return err
+		if _, ok := r.Lookup(model.EntityID(id)); !ok { // gone, or going
+			return missing("Tenant", model.ID(id))
 		}
 		// One row stands for all the tenant owns: 100,000 of them would hold up every writer.
 		if err := r.erase(tx, id, model.EntityID(id)); err != nil {
@@ -142,23 +141,18 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 		if err := r.endSessions(tx, "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.tenant_id = $1", id.String()); err != nil {
 			return err
 		}
-		for _, table := range tenantTables {
-			if err := tx.exec("DELETE FROM "+table+" WHERE tenant_id = $1", id.String()); err != nil {
-				return fmt.Errorf("registry: delete %s of tenant %s: %w", table, id, err)
-			}
-		}
-		if err := tx.exec("DELETE FROM relations WHERE tenant_id = $1", id.String()); err != nil {
-			return fmt.Errorf("registry: delete relations of tenant %s: %w", id, err)
-		}
-		if err := tx.execOne("DELETE FROM tenants WHERE id = $1", id.String()); err != nil {
-			return fmt.Errorf("registry: delete tenant %s: %w", id, err)
-		}
 		tx.rights = true
 		tx.then(func() { r.dir.removeTenant(id) })
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if err := r.purgeTenant(ctx, id); err != nil && ctx.Err() == nil {
+		r.eraseFailed(ctx, model.EntityID(id), err)
+	}
 	r.outbox.poke()
-	return err
+	return nil
 }
 
 // Tenants lists all tenants; sortable by createdTime, title, name, email, country, city.
@@ -179,7 +173,10 @@ func (r *Registry) Tenants(ctx context.Context, _ model.TenantFilter, l model.Pa
 		return model.Page[model.Tenant]{}, fmt.Errorf("registry: list tenants: %w", err)
 	}
 	n := newNeedle(l.Search)
-	found := keep(all, func(t *model.Tenant) bool { return n.in(t.Title) })
+	found := keep(all, func(t *model.Tenant) bool {
+		_, ok := r.Lookup(model.EntityID(t.ID)) // one that goes has a row until its last one went
+		return ok && n.in(t.Title)
+	})
 	return values(paginate(found, l, by, func(a, b *model.Tenant) int {
 		return newestFirst(a.Created, b.Created, model.ID(a.ID), model.ID(b.ID))
 	})), nil

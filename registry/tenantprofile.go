@@ -326,9 +326,12 @@ func (r *Registry) Count(t model.TenantID, typ model.EntityType) int64 {
 	return int64(len(r.dir.index(t, typ, false).list()))
 }
 
-// mayAdd refuses one entity more than a tenant's profile allows. Who has the turn to write
-// counts exactly.
+// mayAdd refuses an entity of a tenant that was deleted meanwhile, and one more than a tenant's
+// profile allows. Who has the turn to write counts exactly.
 func (r *Registry) mayAdd(t model.TenantID, typ model.EntityType) error {
+	if _, ok := r.Lookup(model.EntityID(t)); !ok && t != (model.TenantID{}) {
+		return missing("Tenant", model.ID(t))
+	}
 	return r.mayAddMany(t, typ, 1)
 }
 
