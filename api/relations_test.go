@@ -82,6 +82,16 @@ func TestRelationsAreFollowed(t *testing.T) {
 	f(w.adminA, "ASSET", root, `,"maxLevel":2,"fetchLastLevelOnly":true`, "[]", "building>owned building>free")
 	f(w.adminA, "DEVICE", w.free.String(), `,"direction":"TO"`, "[]", "building>free site>building owned>site building>owned")
 	f(w.oneUser, "ASSET", w.asset.String(), "", "[]", "building>owned") // the rest is not its own
+	// What is not the customer's hides nothing behind it that is, over relations and in queries.
+	beyond := post[api.Device](w, "/api/device", w.adminA, fmt.Sprintf(`{"name":"beyond","customerId":{"entityType":"CUSTOMER","id":%q}}`, w.one))
+	relate("DEVICE", w.free.String(), "DEVICE", beyond.ID.ID.String(), "Contains")
+	relate("DEVICE", beyond.ID.ID.String(), "DEVICE", w.owned.String(), "Contains")
+	f(w.oneUser, "ASSET", w.asset.String(), "", "[]", "building>owned beyond>owned")
+	found := w.call("POST", "/api/entitiesQuery/find", w.oneUser, fmt.Sprintf(`{"entityFilter":{"type":"relationsQuery","rootEntity":{"entityType":"ASSET","id":%q},`+
+		`"direction":"FROM","maxLevel":2},"pageLink":{"pageSize":9,"sortOrder":{"key":{"type":"ENTITY_FIELD","key":"name"}}},"entityFields":[{"type":"ENTITY_FIELD","key":"name"}]}`, w.asset)).is(200).Body.String()
+	if !strings.Contains(found, `"beyond"`) || !strings.Contains(found, `"owned"`) || strings.Contains(found, w.free.String()) {
+		t.Error(found)
+	}
 	w.call("POST", "/api/relations", w.adminA, fmt.Sprintf(`{"parameters":{"rootId":%q,"rootType":"ASSET"}}`, root)).is(200)
 	w.call("POST", "/api/relations", w.adminA, fmt.Sprintf(`{"parameters":{"rootId":%q,"rootType":"ASSET","direction":"UP"}}`, root)).
 		fails(400, 31, "Invalid direction 'UP'")

@@ -52,63 +52,32 @@ func (f *Finder) listed(who model.Principal, refs []model.EntityRef, keep func(*
 	return out
 }
 
-// maxReached bounds what one walk over relations visits.
-const maxReached = 100_000
-
-// walk follows relations from the roots, level by level. Who reaches an entity again does not
-// go on there, so circles end.
+// walk returns what relations lead to from the roots that the asker may see, each entity once
+// and no root.
 func (f *Finder) walk(ctx context.Context, who model.Principal, s *model.RelationSearch) ([]model.EntityRef, error) {
-	visited := map[model.EntityRef]bool{}
-	var level, reached []model.EntityRef
-	for _, root := range s.Roots {
-		// Relations of what the asker cannot see must not be told.
-		if e, ok := f.Directory.Entity(who.Tenant, root.ID); ok && e.Type == root.Type && f.Guard.Visible(who, e) && !visited[root] {
-			visited[root] = true
-			level = append(level, root)
+	w := Walk{
+		Tenant: who.Tenant, Group: model.CommonRelations, ToRoots: s.ToRoots, MaxLevel: s.MaxLevel, LastOnly: s.LastLevelOnly,
+		Follows: func(r *model.Relation, to model.EntityRef) bool { return follows(s.Filters, r.Type, to.Type) },
+	}
+	for _, e := range f.listed(who, s.Roots, nil) {
+		w.Roots = append(w.Roots, e.Ref())
+	}
+	met, err := w.Run(ctx, f.Relations)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[model.EntityRef]bool, len(met))
+	for _, root := range w.Roots {
+		seen[root] = true
+	}
+	var reached []model.EntityRef
+	for i := range met {
+		if far := w.Far(&met[i]); !seen[far] {
+			seen[far] = true
+			reached = append(reached, far)
 		}
 	}
-	for depth := 1; len(level) > 0 && (s.MaxLevel <= 0 || depth <= s.MaxLevel); depth++ {
-		var next []model.EntityRef
-		for _, from := range level {
-			related, err := f.related(ctx, who.Tenant, from, s.ToRoots)
-			if err != nil {
-				return nil, err
-			}
-			onward := false
-			for _, r := range related {
-				to := r.To
-				if s.ToRoots {
-					to = r.From
-				}
-				if !follows(s.Filters, r.Type, to.Type) {
-					continue
-				}
-				onward = true
-				if visited[to] {
-					continue
-				}
-				visited[to] = true
-				next = append(next, to)
-				if len(visited) > maxReached {
-					return nil, model.Errorf(model.TooLarge, "The relations reach more than the limit of %d entities", maxReached)
-				}
-			}
-			if depth > 1 && (!s.LastLevelOnly || !onward) {
-				reached = append(reached, from)
-			}
-		}
-		level = next
-	}
-	return append(reached, level...), nil
-}
-
-// related lists the relations that begin at an entity, or end there.
-func (f *Finder) related(ctx context.Context, t model.TenantID, at model.EntityRef, ends bool) ([]model.Relation, error) {
-	q := model.RelationQuery{From: at, Group: model.CommonRelations}
-	if ends {
-		q = model.RelationQuery{To: at, Group: model.CommonRelations}
-	}
-	return f.Relations.Relations(ctx, t, q)
+	return reached, nil
 }
 
 // follows reports whether a walk with these filters goes along a relation of a type to an
