@@ -1854,6 +1854,28 @@ type RetentionRule struct {
 	Versions *int32 `json:"versions,omitempty"`
 }
 
+// RevisionPage defines model for RevisionPage.
+type RevisionPage struct {
+	// Cursor Where they go on; null when none has more.
+	Cursor *string `json:"cursor"`
+	Data   map[string][]struct {
+		// Quality 0 is good.
+		Quality int `json:"quality"`
+
+		// ReceivedTS When it came, ms; null for a value that was there before originals were kept, or came without asking for it.
+		ReceivedTS *int64 `json:"receivedTs"`
+
+		// TS ms.
+		TS int64 `json:"ts"`
+
+		// Value A value of any type. A string unless types were asked for.
+		Value Value `json:"value"`
+	} `json:"data"`
+
+	// Truncated Keys that have more.
+	Truncated []string `json:"truncated"`
+}
+
 // SeriesTable defines model for SeriesTable.
 type SeriesTable struct {
 	// Columns What a row holds: `ts` and `value`, or `ts` and the aggregates.
@@ -2163,6 +2185,9 @@ type AssetProfileID = model.ID
 // AssetType defines model for AssetType.
 type AssetType = string
 
+// At defines model for At.
+type At = int64
+
 // AttributeScopePath Who writes an attribute - the device, the server for itself, the server for the device.
 type AttributeScopePath = AttributeScope
 
@@ -2214,6 +2239,9 @@ type Interval = int64
 // IntervalTypeQuery defines model for IntervalTypeQuery.
 type IntervalTypeQuery = IntervalType
 
+// KeepOriginals defines model for KeepOriginals.
+type KeepOriginals = bool
+
 // Key defines model for Key.
 type Key = []string
 
@@ -2231,6 +2259,9 @@ type Page = int
 
 // PageSize defines model for PageSize.
 type PageSize = int
+
+// Quality defines model for Quality.
+type Quality = int32
 
 // RangeEnd defines model for RangeEnd.
 type RangeEnd = int64
@@ -2787,6 +2818,28 @@ type DeleteTimeseriesParams struct {
 	RewriteLatestIfDeleted *bool `form:"rewriteLatestIfDeleted,omitempty" json:"rewriteLatestIfDeleted,omitempty"`
 }
 
+// SaveTimeseriesParams defines parameters for SaveTimeseries.
+type SaveTimeseriesParams struct {
+	// KeepOriginals Keep every value of these points, and those they replace, with the time they came: see
+	// `…/values/timeseries/revisions`.
+	KeepOriginals *KeepOriginals `form:"keepOriginals,omitempty" json:"keepOriginals,omitempty"`
+
+	// Quality How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+	// sender for what is wrong: such values are kept among the revisions only and replace nothing.
+	Quality *Quality `form:"quality,omitempty" json:"quality,omitempty"`
+}
+
+// SaveTimeseriesWithTTLParams defines parameters for SaveTimeseriesWithTTL.
+type SaveTimeseriesWithTTLParams struct {
+	// KeepOriginals Keep every value of these points, and those they replace, with the time they came: see
+	// `…/values/timeseries/revisions`.
+	KeepOriginals *KeepOriginals `form:"keepOriginals,omitempty" json:"keepOriginals,omitempty"`
+
+	// Quality How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+	// sender for what is wrong: such values are kept among the revisions only and replace nothing.
+	Quality *Quality `form:"quality,omitempty" json:"quality,omitempty"`
+}
+
 // GetAttributesParams defines parameters for GetAttributes.
 type GetAttributesParams struct {
 	// Keys Keys separated by commas. Blanks belong to the key.
@@ -2794,6 +2847,9 @@ type GetAttributesParams struct {
 
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetAttributesByScopeParams defines parameters for GetAttributesByScope.
@@ -2803,6 +2859,9 @@ type GetAttributesByScopeParams struct {
 
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetAttributesHistoryParams defines parameters for GetAttributesHistory.
@@ -2871,6 +2930,9 @@ type GetTimeseriesParams struct {
 
 	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetTimeseriesParamsAggs defines parameters for GetTimeseries.
@@ -2955,6 +3017,27 @@ type GetTimeseriesPageParams struct {
 
 // GetTimeseriesPageParamsOrderBy defines parameters for GetTimeseriesPage.
 type GetTimeseriesPageParamsOrderBy string
+
+// GetTimeseriesRevisionsParams defines parameters for GetTimeseriesRevisions.
+type GetTimeseriesRevisionsParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where the page begins: that of the page before. Unset is the beginning.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // DeleteEntityAttributesParams defines parameters for DeleteEntityAttributes.
 type DeleteEntityAttributesParams struct {
@@ -3983,10 +4066,10 @@ type ServerInterface interface {
 	DeleteTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params DeleteTimeseriesParams) error
 	// SaveTimeseries Save telemetry
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope})
-	SaveTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope) error
+	SaveTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params SaveTimeseriesParams) error
 	// SaveTimeseriesWithTTL Save telemetry that is kept for a while
 	// (POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl})
-	SaveTimeseriesWithTTL(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64) error
+	SaveTimeseriesWithTTL(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params SaveTimeseriesWithTTLParams) error
 	// GetAttributes Attributes of all scopes
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes)
 	GetAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetAttributesParams) error
@@ -4005,6 +4088,9 @@ type ServerInterface interface {
 	// GetTimeseriesPage Points of a range, page by page
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page)
 	GetTimeseriesPage(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesPageParams) error
+	// GetTimeseriesRevisions Every value that points ever had
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions)
+	GetTimeseriesRevisions(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesRevisionsParams) error
 	// DeleteEntityAttributes Delete attributes of an entity
 	// (DELETE /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	DeleteEntityAttributes(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope AttributeScopePath, params DeleteEntityAttributesParams) error
@@ -6795,8 +6881,24 @@ func (w *ServerInterfaceWrapper) SaveTimeseries(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SaveTimeseriesParams
+	// ------------- Optional query parameter "keepOriginals" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keepOriginals", ctx.QueryParams(), &params.KeepOriginals, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keepOriginals: %s", err))
+	}
+
+	// ------------- Optional query parameter "quality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "quality", ctx.QueryParams(), &params.Quality, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter quality: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.SaveTimeseries(ctx, entityType, entityID, scope)
+	err = w.Handler.SaveTimeseries(ctx, entityType, entityID, scope, params)
 	return err
 }
 
@@ -6835,8 +6937,24 @@ func (w *ServerInterfaceWrapper) SaveTimeseriesWithTTL(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ttl: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SaveTimeseriesWithTTLParams
+	// ------------- Optional query parameter "keepOriginals" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keepOriginals", ctx.QueryParams(), &params.KeepOriginals, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keepOriginals: %s", err))
+	}
+
+	// ------------- Optional query parameter "quality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "quality", ctx.QueryParams(), &params.Quality, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter quality: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.SaveTimeseriesWithTTL(ctx, entityType, entityID, scope, ttl)
+	err = w.Handler.SaveTimeseriesWithTTL(ctx, entityType, entityID, scope, ttl, params)
 	return err
 }
 
@@ -6873,6 +6991,13 @@ func (w *ServerInterfaceWrapper) GetAttributes(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -6921,6 +7046,13 @@ func (w *ServerInterfaceWrapper) GetAttributesByScope(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -7114,6 +7246,13 @@ func (w *ServerInterfaceWrapper) GetTimeseries(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "useStrictDataTypes", ctx.QueryParams(), &params.UseStrictDataTypes, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter useStrictDataTypes: %s", err))
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -7310,6 +7449,74 @@ func (w *ServerInterfaceWrapper) GetTimeseriesPage(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTimeseriesPage(ctx, entityType, entityID, params)
+	return err
+}
+
+// GetTimeseriesRevisions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimeseriesRevisions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entityType" -------------
+	var entityType EntityTypePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityType", ctx.Param("entityType"), &entityType, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityType: %s", err))
+	}
+
+	// ------------- Path parameter "entityId" -------------
+	var entityID EntityIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entityId", ctx.Param("entityId"), &entityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTimeseriesRevisionsParams
+	// ------------- Optional query parameter "keys" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keys", ctx.QueryParams(), &params.Keys, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keys: %s", err))
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Required query parameter "startTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "startTs", ctx.QueryParams(), &params.StartTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter startTs: %s", err))
+	}
+
+	// ------------- Required query parameter "endTs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "endTs", ctx.QueryParams(), &params.EndTS, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endTs: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimeseriesRevisions(ctx, entityType, entityID, params)
 	return err
 }
 
@@ -9032,6 +9239,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries", wrapper.GetTimeseries, options.OperationMiddlewares["getTimeseries"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/history", wrapper.GetTimeseriesHistory, options.OperationMiddlewares["getTimeseriesHistory"]...)
 	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/page", wrapper.GetTimeseriesPage, options.OperationMiddlewares["getTimeseriesPage"]...)
+	router.GET(options.BaseURL+"/api/plugins/telemetry/:entityType/:entityId/values/timeseries/revisions", wrapper.GetTimeseriesRevisions, options.OperationMiddlewares["getTimeseriesRevisions"]...)
 	router.GET(options.BaseURL+"/api/queues", wrapper.GetQueues, options.OperationMiddlewares["getQueues"]...)
 	router.DELETE(options.BaseURL+"/api/relation", wrapper.DeleteRelation, options.OperationMiddlewares["deleteRelation"]...)
 	router.POST(options.BaseURL+"/api/relation", wrapper.SaveRelation, options.OperationMiddlewares["saveRelation"]...)
@@ -11691,6 +11899,7 @@ type SaveTimeseriesRequestObject struct {
 	EntityType  EntityTypePath `json:"entityType"`
 	EntityID    EntityIDPath   `json:"entityId"`
 	Scope       FreeScope      `json:"scope"`
+	Params      SaveTimeseriesParams
 	ContentType string
 	Body        io.Reader
 }
@@ -11712,6 +11921,7 @@ type SaveTimeseriesWithTTLRequestObject struct {
 	EntityID    EntityIDPath   `json:"entityId"`
 	Scope       FreeScope      `json:"scope"`
 	TTL         int64          `json:"ttl"`
+	Params      SaveTimeseriesWithTTLParams
 	ContentType string
 	Body        io.Reader
 }
@@ -11863,6 +12073,30 @@ type GetTimeseriesPageResponseObject interface {
 type GetTimeseriesPage200JSONResponse TimeseriesPage
 
 func (response GetTimeseriesPage200JSONResponse) VisitGetTimeseriesPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimeseriesRevisionsRequestObject struct {
+	EntityType EntityTypePath `json:"entityType"`
+	EntityID   EntityIDPath   `json:"entityId"`
+	Params     GetTimeseriesRevisionsParams
+}
+
+type GetTimeseriesRevisionsResponseObject interface {
+	VisitGetTimeseriesRevisionsResponse(w http.ResponseWriter) error
+}
+
+type GetTimeseriesRevisions200JSONResponse RevisionPage
+
+func (response GetTimeseriesRevisions200JSONResponse) VisitGetTimeseriesRevisionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -13473,6 +13707,9 @@ type StrictServerInterface interface {
 	// GetTimeseriesPage Points of a range, page by page
 	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page)
 	GetTimeseriesPage(ctx context.Context, request GetTimeseriesPageRequestObject) (GetTimeseriesPageResponseObject, error)
+	// GetTimeseriesRevisions Every value that points ever had
+	// (GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions)
+	GetTimeseriesRevisions(ctx context.Context, request GetTimeseriesRevisionsRequestObject) (GetTimeseriesRevisionsResponseObject, error)
 	// DeleteEntityAttributes Delete attributes of an entity
 	// (DELETE /api/plugins/telemetry/{entityType}/{entityId}/{scope})
 	DeleteEntityAttributes(ctx context.Context, request DeleteEntityAttributesRequestObject) (DeleteEntityAttributesResponseObject, error)
@@ -16724,12 +16961,13 @@ func (sh *strictHandler) DeleteTimeseries(ctx echo.Context, entityType EntityTyp
 }
 
 // SaveTimeseries operation middleware
-func (sh *strictHandler) SaveTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope) error {
+func (sh *strictHandler) SaveTimeseries(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params SaveTimeseriesParams) error {
 	var request SaveTimeseriesRequestObject
 
 	request.EntityType = entityType
 	request.EntityID = entityID
 	request.Scope = scope
+	request.Params = params
 	request.ContentType = ctx.Request().Header.Get("Content-Type")
 
 	request.Body = ctx.Request().Body
@@ -16754,13 +16992,14 @@ func (sh *strictHandler) SaveTimeseries(ctx echo.Context, entityType EntityTypeP
 }
 
 // SaveTimeseriesWithTTL operation middleware
-func (sh *strictHandler) SaveTimeseriesWithTTL(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64) error {
+func (sh *strictHandler) SaveTimeseriesWithTTL(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params SaveTimeseriesWithTTLParams) error {
 	var request SaveTimeseriesWithTTLRequestObject
 
 	request.EntityType = entityType
 	request.EntityID = entityID
 	request.Scope = scope
 	request.TTL = ttl
+	request.Params = params
 	request.ContentType = ctx.Request().Header.Get("Content-Type")
 
 	request.Body = ctx.Request().Body
@@ -16942,6 +17181,33 @@ func (sh *strictHandler) GetTimeseriesPage(ctx echo.Context, entityType EntityTy
 		return err
 	} else if validResponse, ok := response.(GetTimeseriesPageResponseObject); ok {
 		return validResponse.VisitGetTimeseriesPageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimeseriesRevisions operation middleware
+func (sh *strictHandler) GetTimeseriesRevisions(ctx echo.Context, entityType EntityTypePath, entityID EntityIDPath, params GetTimeseriesRevisionsParams) error {
+	var request GetTimeseriesRevisionsRequestObject
+
+	request.EntityType = entityType
+	request.EntityID = entityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimeseriesRevisions(ctx.Request().Context(), request.(GetTimeseriesRevisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimeseriesRevisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimeseriesRevisionsResponseObject); ok {
+		return validResponse.VisitGetTimeseriesRevisionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

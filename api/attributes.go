@@ -42,7 +42,7 @@ func (s *Server) attributeKeys(ctx context.Context, t EntityType, id model.ID, s
 // GetAttributes answers GET …/values/attributes.
 func (s *Server) GetAttributes(ctx context.Context, req GetAttributesRequestObject) (GetAttributesResponseObject, error) {
 	keys := thingsboard.ParseKeys(req.Params.Keys, listOf(req.Params.Key))
-	return s.attributes(ctx, req.EntityType, req.EntityID, keys, model.AttributeScopes[:]...)
+	return s.attributes(ctx, req.EntityType, req.EntityID, keys, req.Params.At, model.AttributeScopes[:]...)
 }
 
 // GetAttributesByScope answers GET …/values/attributes/{scope}.
@@ -52,17 +52,17 @@ func (s *Server) GetAttributesByScope(ctx context.Context, req GetAttributesBySc
 		return nil, err
 	}
 	keys := thingsboard.ParseKeys(req.Params.Keys, listOf(req.Params.Key))
-	return s.attributes(ctx, req.EntityType, req.EntityID, keys, scope)
+	return s.attributes(ctx, req.EntityType, req.EntityID, keys, req.Params.At, scope)
 }
 
-func (s *Server) attributes(ctx context.Context, t EntityType, id model.ID, keys []string, scopes ...model.Scope) (hotAnswer, error) {
+func (s *Server) attributes(ctx context.Context, t EntityType, id model.ID, keys []string, at *int64, scopes ...model.Scope) (hotAnswer, error) {
 	e, err := s.series(ctx, auth.ReadAttributes, t, id)
 	if err != nil {
 		return hotAnswer{}, err
 	}
 	points := make([][]model.KeyPoint, len(scopes))
 	for i, scope := range scopes {
-		latest, err := s.Store.Latest(ctx, e.Tenant, e.ID, scope, keys)
+		latest, err := s.latest(ctx, e, scope, keys, at)
 		if err != nil {
 			return hotAnswer{}, err
 		}

@@ -155,8 +155,16 @@ func (s *Server) entityName(t model.TenantID, ref model.EntityRef) string {
 	return ""
 }
 
-// aboutOf finds in the parameters what an operation is about.
+// aboutOf finds in the parameters what an operation is about. What has no type there is, which
+// a client may send where it likes, is nothing.
 func aboutOf(c echo.Context, args any) model.EntityRef {
+	if ref := namedIn(c, args); EntityType(ref.Type).Valid() {
+		return ref
+	}
+	return model.EntityRef{}
+}
+
+func namedIn(c echo.Context, args any) model.EntityRef {
 	switch args := args.(type) {
 	case SaveRelationRequestObject:
 		return refOf(args.Body.From)

@@ -35,7 +35,7 @@ func TestTheGoClientSavesAndReads(t *testing.T) {
 	device, err := c.SaveDeviceWithResponse(t.Context(), nil, client.DeviceRequest{Name: "made in Go"})
 	check(t, err)
 	id := device.JSON200.ID.ID
-	_, err = c.SaveTimeseriesWithResponse(t.Context(), "DEVICE", id, "ANY", client.TelemetryBody(`{"ts":5,"values":{"n":9007199254740993,"t":21.5}}`))
+	_, err = c.SaveTimeseriesWithResponse(t.Context(), "DEVICE", id, "ANY", nil, client.TelemetryBody(`{"ts":5,"values":{"n":9007199254740993,"t":21.5}}`))
 	check(t, err)
 	strict := true
 	latest, err := c.GetTimeseriesWithResponse(t.Context(), "DEVICE", id, &client.GetTimeseriesParams{UseStrictDataTypes: &strict})
@@ -70,7 +70,7 @@ func TestTheGoClientReturnsFailuresAsErrors(t *testing.T) {
 	f(client.Credentials{}, w.owned, 401, 10, "Authentication failed")
 
 	c, _ := connected(t, w, client.Token(w.adminA))
-	_, err := c.SaveTimeseriesWithResponse(t.Context(), "DEVICE", model.ID(w.owned), "ANY", client.TelemetryBody(`[]`))
+	_, err := c.SaveTimeseriesWithResponse(t.Context(), "DEVICE", model.ID(w.owned), "ANY", nil, client.TelemetryBody(`[]`))
 	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != 0 || e.Message != "No time series data found in request body!" {
 		t.Errorf("%v", err)
 	}

@@ -125,6 +125,10 @@ type Store interface {
 	AggregateGroups(ctx context.Context, b model.Budget, over *model.RangeQuery, qs []model.RangeQuery, n int, group func(i, key int) int, yield func(group int, buckets []model.Bucket) error) ([]model.Position, error)
 	// Buckets returns how many buckets a query has, with points or without, and their bounds.
 	Buckets(q *model.RangeQuery) (n int64, bounds iter.Seq2[int64, int64], err error)
+	// Revisions tells every value that instants had, of those of which originals are kept.
+	Revisions(ctx context.Context, q *model.RangeQuery, yield func(key string, revisions []model.Revision) error) (model.Position, error)
+	// StateAt is what Latest was at an instant, ms.
+	StateAt(ctx context.Context, tenant model.TenantID, entity model.EntityID, scope model.Scope, keys []string, at int64) (model.Snapshot, error)
 	Delete(ctx context.Context, d model.DeleteRange) (model.Position, error)
 	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 	// Forecast tells what retention would delete now of the entities of a tenant.

@@ -199,6 +199,7 @@ var rows = map[string]row{
 	"GET " + series + "/values/timeseries":                {device + "/values/timeseries", "", 401, 404, 403},
 	"GET " + series + "/values/timeseries/history":        {device + "/values/timeseries/history?startTs=0&endTs=9&keys=t", "", 401, 404, 403},
 	"GET " + series + "/values/timeseries/page":           {device + "/values/timeseries/page?startTs=0&endTs=9&keys=t", "", 401, 404, 403},
+	"GET " + series + "/values/timeseries/revisions":      {device + "/values/timeseries/revisions?startTs=0&endTs=9&keys=t", "", 401, 404, 403},
 	"GET " + series + "/values/attributes/:scope/history": {device + "/values/attributes/SERVER_SCOPE/history?startTs=0&endTs=9&keys=t", "", 401, 404, 403},
 	"POST " + series + "/timeseries/:scope":               {device + "/timeseries/ANY", `{"t":1}`, 401, 404, 403},
 	"POST " + series + "/timeseries/:scope/:ttl":          {device + "/timeseries/ANY/60", `{"t":1}`, 401, 404, 403},

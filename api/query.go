@@ -9,9 +9,9 @@ import (
 // typed are the query parameters that are no free text. Where clients leave one empty
 // ("startTs=") they mean what they mean by leaving it out.
 var typed = []string{
-	"active", "agg", "aggs", "assetProfileId", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceId", "deviceProfileId",
-	"endTime", "endTs", "fromId", "fromType", "interval", "intervalType", "limit", "orderBy", "overlapSeconds", "page",
-	"pageSize", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "serviceType", "sortOrder", "startTime", "startTs", "tenantId",
+	"active", "agg", "aggs", "assetProfileId", "at", "attributes", "deleteAllDataForKeys", "deleteLatest", "deviceId", "deviceProfileId",
+	"endTime", "endTs", "fromId", "fromType", "interval", "intervalType", "keepOriginals", "limit", "orderBy", "overlapSeconds", "page",
+	"pageSize", "quality", "rewriteLatestIfDeleted", "scope", "sendActivationMail", "serviceType", "sortOrder", "startTime", "startTs", "tenantId",
 	"timeseries", "toId", "toType", "useStrictDataTypes", "userCredentialsEnabled",
 }
 

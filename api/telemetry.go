@@ -54,17 +54,32 @@ func (s *Server) GetTimeseries(ctx context.Context, req GetTimeseriesRequestObje
 		TimeZone: orEmpty(q.TimeZone), Limit: intOf(q.Limit), OrderBy: textOf(q.OrderBy),
 	}
 	strict := valueOf(q.UseStrictDataTypes)
+	if h.IsHistory() && q.At != nil {
+		return nil, model.Invalidf("Parameter 'at' and a range exclude each other")
+	}
 	if h.IsHistory() {
 		return s.history(ctx, e, model.Timeseries, &h, strict)
 	}
 	keys := thingsboard.ParseKeys(h.Keys, h.Key)
-	latest, err := s.Store.Latest(ctx, e.Tenant, e.ID, model.Timeseries, keys)
+	latest, err := s.latest(ctx, e, model.Timeseries, keys, q.At)
 	if err != nil {
 		return nil, err
 	}
+	now := s.Now().UnixMilli()
+	if q.At != nil {
+		now = *q.At
+	}
 	b := borrow()
-	b.out = thingsboard.AppendLatest(b.out[:0], latest.Points, keys, s.Now().UnixMilli(), strict)
+	b.out = thingsboard.AppendLatest(b.out[:0], latest.Points, keys, now, strict)
 	return hotAnswer{requestOf(ctx), b}, nil
+}
+
+// latest returns the latest values, or those of an instant.
+func (s *Server) latest(ctx context.Context, e *model.Entity, scope model.Scope, keys []string, at *int64) (model.Snapshot, error) {
+	if at == nil {
+		return s.Store.Latest(ctx, e.Tenant, e.ID, scope, keys)
+	}
+	return s.Store.StateAt(ctx, e.Tenant, e.ID, scope, keys, *at)
 }
 
 // GetTimeseriesHistory answers GET …/values/timeseries/history.
@@ -134,7 +149,11 @@ func (s *Server) history(ctx context.Context, e *model.Entity, scope model.Scope
 
 // SaveTimeseries answers POST …/timeseries/{scope}.
 func (s *Server) SaveTimeseries(ctx context.Context, req SaveTimeseriesRequestObject) (SaveTimeseriesResponseObject, error) {
-	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, 0); err != nil {
+	how, err := originalsOf(req.Params.KeepOriginals, req.Params.Quality)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, 0, how); err != nil {
 		return nil, err
 	}
 	return SaveTimeseries200Response{}, nil
@@ -142,7 +161,11 @@ func (s *Server) SaveTimeseries(ctx context.Context, req SaveTimeseriesRequestOb
 
 // SaveTimeseriesWithTTL answers POST …/timeseries/{scope}/{ttl}.
 func (s *Server) SaveTimeseriesWithTTL(ctx context.Context, req SaveTimeseriesWithTTLRequestObject) (SaveTimeseriesWithTTLResponseObject, error) {
-	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, req.TTL); err != nil {
+	how, err := originalsOf(req.Params.KeepOriginals, req.Params.Quality)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.saveTimeseries(ctx, req.EntityType, req.EntityID, req.Body, req.TTL, how); err != nil {
 		return nil, err
 	}
 	return SaveTimeseriesWithTTL200Response{}, nil
@@ -152,7 +175,7 @@ func (s *Server) SaveTimeseriesWithTTL(ctx context.Context, req SaveTimeseriesWi
 const maxTTL = 36525 * 24 * 3600
 
 // saveTimeseries writes a telemetry body; ttl is in seconds.
-func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, body io.Reader, ttl int64) error {
+func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, body io.Reader, ttl int64, how originals) error {
 	e, err := s.series(ctx, auth.WriteTelemetry, t, id)
 	switch {
 	case err != nil:
@@ -168,6 +191,7 @@ func (s *Server) saveTimeseries(ctx context.Context, t EntityType, id model.ID, 
 		set, err := p.Telemetry(raw, s.Now().UnixMilli(), s.parseOptions(true))
 		if err == nil {
 			set.TTL = ttl * 1000
+			how.ask(set)
 		}
 		return set, err
 	}, s.Writer.Save)

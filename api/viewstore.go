@@ -58,6 +58,32 @@ func (s viewStore) Aggregate(ctx context.Context, q *model.RangeQuery, yield fun
 	return s.Store.Aggregate(ctx, clipped, yield)
 }
 
+// Revisions implements Store.
+func (s viewStore) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key string, revisions []model.Revision) error) (model.Position, error) {
+	clipped, some := s.clip(q)
+	if !some {
+		return 0, nil
+	}
+	return s.Store.Revisions(ctx, clipped, yield)
+}
+
+// StateAt implements Store: what the view showed at an instant.
+func (s viewStore) StateAt(ctx context.Context, t model.TenantID, e model.EntityID, scope model.Scope, keys []string, at int64) (model.Snapshot, error) {
+	w, ok := s.windows.Window(e)
+	if !ok || scope != model.Timeseries {
+		return s.Store.StateAt(ctx, t, e, scope, keys, at)
+	}
+	if w.To != 0 {
+		at = min(at, w.To-1)
+	}
+	if keys = w.Only(keys); keys != nil && len(keys) == 0 {
+		return model.Snapshot{}, nil
+	}
+	snap, err := s.Store.StateAt(ctx, t, w.Source.ID, scope, keys, at)
+	snap.Points = slices.DeleteFunc(snap.Points, func(p model.KeyPoint) bool { return !w.Shows(p.Key, p.TS) })
+	return snap, err
+}
+
 // RawPage implements Store.
 func (s viewStore) RawPage(ctx context.Context, q *model.RangeQuery, yield func(key string, points []model.Point) error) (model.RawPage, error) {
 	clipped, some := s.clip(q)

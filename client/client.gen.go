@@ -2219,6 +2219,49 @@ type RetentionRule struct {
 	Versions *int32 `json:"versions,omitempty"`
 }
 
+// RevisionPage defines model for RevisionPage.
+type RevisionPage struct {
+	// Cursor Where they go on; null when none has more.
+	Cursor *string `json:"cursor"`
+	Data   map[string][]struct {
+		// Quality 0 is good.
+		Quality int `json:"quality"`
+
+		// ReceivedTS When it came, ms; null for a value that was there before originals were kept, or came without asking for it.
+		ReceivedTS *int64 `json:"receivedTs"`
+
+		// TS ms.
+		TS int64 `json:"ts"`
+
+		// Value A value of any type. A string unless types were asked for.
+		Value Value `json:"value"`
+	} `json:"data"`
+
+	// Truncated Keys that have more.
+	Truncated []string `json:"truncated"`
+}
+
+// RevisionRow A revision, or in the last line what kept the answer from being completed.
+type RevisionRow struct {
+	union json.RawMessage
+}
+
+// RevisionRow0 defines model for RevisionRow.0.
+type RevisionRow0 struct {
+	Key        string `json:"key"`
+	Quality    int    `json:"quality"`
+	ReceivedTS *int64 `json:"receivedTs"`
+	TS         int64  `json:"ts"`
+
+	// Value A value of any type. A string unless types were asked for.
+	Value Value `json:"value"`
+}
+
+// RevisionRow1 defines model for RevisionRow.1.
+type RevisionRow1 struct {
+	Error string `json:"error"`
+}
+
 // SeriesQuery defines model for SeriesQuery.
 type SeriesQuery struct {
 	// Aggregates Unset means points.
@@ -2672,6 +2715,9 @@ type AssetProfileID = model.ID
 // AssetType defines model for AssetType.
 type AssetType = string
 
+// At defines model for At.
+type At = int64
+
 // AttributeScopePath Who writes an attribute - the device, the server for itself, the server for the device.
 type AttributeScopePath = AttributeScope
 
@@ -2723,6 +2769,9 @@ type Interval = int64
 // IntervalTypeQuery defines model for IntervalTypeQuery.
 type IntervalTypeQuery = IntervalType
 
+// KeepOriginals defines model for KeepOriginals.
+type KeepOriginals = bool
+
 // Key defines model for Key.
 type Key = []string
 
@@ -2740,6 +2789,9 @@ type Page = int
 
 // PageSize defines model for PageSize.
 type PageSize = int
+
+// Quality defines model for Quality.
+type Quality = int32
 
 // RangeEnd defines model for RangeEnd.
 type RangeEnd = int64
@@ -3311,6 +3363,28 @@ type DeleteTimeseriesParams struct {
 	RewriteLatestIfDeleted *bool `form:"rewriteLatestIfDeleted,omitempty" json:"rewriteLatestIfDeleted,omitempty"`
 }
 
+// SaveTimeseriesParams defines parameters for SaveTimeseries.
+type SaveTimeseriesParams struct {
+	// KeepOriginals Keep every value of these points, and those they replace, with the time they came: see
+	// `…/values/timeseries/revisions`.
+	KeepOriginals *KeepOriginals `form:"keepOriginals,omitempty" json:"keepOriginals,omitempty"`
+
+	// Quality How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+	// sender for what is wrong: such values are kept among the revisions only and replace nothing.
+	Quality *Quality `form:"quality,omitempty" json:"quality,omitempty"`
+}
+
+// SaveTimeseriesWithTTLParams defines parameters for SaveTimeseriesWithTTL.
+type SaveTimeseriesWithTTLParams struct {
+	// KeepOriginals Keep every value of these points, and those they replace, with the time they came: see
+	// `…/values/timeseries/revisions`.
+	KeepOriginals *KeepOriginals `form:"keepOriginals,omitempty" json:"keepOriginals,omitempty"`
+
+	// Quality How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+	// sender for what is wrong: such values are kept among the revisions only and replace nothing.
+	Quality *Quality `form:"quality,omitempty" json:"quality,omitempty"`
+}
+
 // GetAttributesParams defines parameters for GetAttributes.
 type GetAttributesParams struct {
 	// Keys Keys separated by commas. Blanks belong to the key.
@@ -3318,6 +3392,9 @@ type GetAttributesParams struct {
 
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetAttributesByScopeParams defines parameters for GetAttributesByScope.
@@ -3327,6 +3404,9 @@ type GetAttributesByScopeParams struct {
 
 	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
 	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetAttributesHistoryParams defines parameters for GetAttributesHistory.
@@ -3395,6 +3475,9 @@ type GetTimeseriesParams struct {
 
 	// UseStrictDataTypes Values as numbers, booleans, strings and JSON instead of strings.
 	UseStrictDataTypes *UseStrictDataTypes `form:"useStrictDataTypes,omitempty" json:"useStrictDataTypes,omitempty"`
+
+	// At What was latest at this instant, ms, in place of what is now.
+	At *At `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // GetTimeseriesParamsAggs defines parameters for GetTimeseries.
@@ -3479,6 +3562,27 @@ type GetTimeseriesPageParams struct {
 
 // GetTimeseriesPageParamsOrderBy defines parameters for GetTimeseriesPage.
 type GetTimeseriesPageParamsOrderBy string
+
+// GetTimeseriesRevisionsParams defines parameters for GetTimeseriesRevisions.
+type GetTimeseriesRevisionsParams struct {
+	// Keys Keys separated by commas. Blanks belong to the key.
+	Keys *Keys `form:"keys,omitempty" json:"keys,omitempty"`
+
+	// Key One key; may be repeated, may contain commas, and replaces `keys` entirely.
+	Key *Key `form:"key,omitempty" json:"key,omitempty"`
+
+	// StartTS Start of the range, inclusive, ms.
+	StartTS RangeStart `form:"startTs" json:"startTs"`
+
+	// EndTS End of the range, exclusive, ms.
+	EndTS RangeEnd `form:"endTs" json:"endTs"`
+
+	// Limit The most raw points of a key.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where the page begins: that of the page before. Unset is the beginning.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // DeleteEntityAttributesParams defines parameters for DeleteEntityAttributes.
 type DeleteEntityAttributesParams struct {
@@ -4306,6 +4410,68 @@ func (a SeriesQuery_EntityFilter) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(object)
+}
+
+// AsRevisionRow0 returns the union data inside the RevisionRow as a RevisionRow0
+func (t RevisionRow) AsRevisionRow0() (RevisionRow0, error) {
+	var body RevisionRow0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromRevisionRow0 overwrites any union data inside the RevisionRow as the provided RevisionRow0
+func (t *RevisionRow) FromRevisionRow0(v RevisionRow0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeRevisionRow0 performs a merge with any union data inside the RevisionRow, using the provided RevisionRow0
+func (t *RevisionRow) MergeRevisionRow0(v RevisionRow0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsRevisionRow1 returns the union data inside the RevisionRow as a RevisionRow1
+func (t RevisionRow) AsRevisionRow1() (RevisionRow1, error) {
+	var body RevisionRow1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromRevisionRow1 overwrites any union data inside the RevisionRow as the provided RevisionRow1
+func (t *RevisionRow) FromRevisionRow1(v RevisionRow1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeRevisionRow1 performs a merge with any union data inside the RevisionRow, using the provided RevisionRow1
+func (t *RevisionRow) MergeRevisionRow1(v RevisionRow1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t RevisionRow) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *RevisionRow) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // AsSeriesQueryFill0 returns the union data inside the SeriesQuery_Fill as a SeriesQueryFill0
@@ -5587,7 +5753,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-	SaveTimeseriesWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SaveTimeseriesWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SaveTimeseries Save telemetry
 	//
@@ -5597,21 +5763,21 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-	SaveTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SaveTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SaveTimeseriesWithTTLWithBody Save telemetry that is kept for a while
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-	SaveTimeseriesWithTTLWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SaveTimeseriesWithTTLWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SaveTimeseriesWithTTL Save telemetry that is kept for a while
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-	SaveTimeseriesWithTTL(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SaveTimeseriesWithTTL(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAttributes Attributes of all scopes
 	//
@@ -5638,6 +5804,9 @@ type ClientInterface interface {
 	// Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 	// key when none is named. A key that does not exist comes back with value `null` and the
 	// present time.
+	//
+	// With `at`: what the latest values were at that instant, as far as is known today: points
+	// that came late are among them. What had none then is `null` at that instant.
 	//
 	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
@@ -5675,6 +5844,19 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
 	GetTimeseriesPage(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTimeseriesRevisions Every value that points ever had
+	//
+	// Of points that were written with `keepOriginals`: the value they came with first, which never
+	// changes, and every one since, up to the one there is now, with the time each came and its
+	// quality. Oldest instants first, at most `limit` values of each key a page; `truncated` lists
+	// the keys that have more, `cursor` goes on with them.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams all of them: `limit` counts only where it
+	// is sent. Such an answer is as that of `POST /api/telemetry/query`.
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions (the `GetTimeseriesRevisions` operationId).
+	GetTimeseriesRevisions(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteEntityAttributes Delete attributes of an entity
 	//
@@ -8489,8 +8671,8 @@ func (c *Client) DeleteTimeseries(ctx context.Context, entityType EntityTypePath
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-func (c *Client) SaveTimeseriesWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSaveTimeseriesRequestWithBody(c.Server, entityType, entityID, scope, contentType, body)
+func (c *Client) SaveTimeseriesWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSaveTimeseriesRequestWithBody(c.Server, entityType, entityID, scope, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8509,8 +8691,8 @@ func (c *Client) SaveTimeseriesWithBody(ctx context.Context, entityType EntityTy
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-func (c *Client) SaveTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSaveTimeseriesRequest(c.Server, entityType, entityID, scope, body)
+func (c *Client) SaveTimeseries(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSaveTimeseriesRequest(c.Server, entityType, entityID, scope, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8526,8 +8708,8 @@ func (c *Client) SaveTimeseries(ctx context.Context, entityType EntityTypePath, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-func (c *Client) SaveTimeseriesWithTTLWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSaveTimeseriesWithTTLRequestWithBody(c.Server, entityType, entityID, scope, ttl, contentType, body)
+func (c *Client) SaveTimeseriesWithTTLWithBody(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSaveTimeseriesWithTTLRequestWithBody(c.Server, entityType, entityID, scope, ttl, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8543,8 +8725,8 @@ func (c *Client) SaveTimeseriesWithTTLWithBody(ctx context.Context, entityType E
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-func (c *Client) SaveTimeseriesWithTTL(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSaveTimeseriesWithTTLRequest(c.Server, entityType, entityID, scope, ttl, body)
+func (c *Client) SaveTimeseriesWithTTL(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSaveTimeseriesWithTTLRequest(c.Server, entityType, entityID, scope, ttl, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8611,6 +8793,9 @@ func (c *Client) GetAttributesHistory(ctx context.Context, entityType EntityType
 // key when none is named. A key that does not exist comes back with value `null` and the
 // present time.
 //
+// With `at`: what the latest values were at that instant, as far as is known today: points
+// that came late are among them. What had none then is `null` at that instant.
+//
 // With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //
 // Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries (the `GetTimeseries` operationId).
@@ -8668,6 +8853,29 @@ func (c *Client) GetTimeseriesHistory(ctx context.Context, entityType EntityType
 // Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
 func (c *Client) GetTimeseriesPage(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTimeseriesPageRequest(c.Server, entityType, entityID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTimeseriesRevisions Every value that points ever had
+//
+// Of points that were written with `keepOriginals`: the value they came with first, which never
+// changes, and every one since, up to the one there is now, with the time each came and its
+// quality. Oldest instants first, at most `limit` values of each key a page; `truncated` lists
+// the keys that have more, `cursor` goes on with them.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams all of them: `limit` counts only where it
+// is sent. Such an answer is as that of `POST /api/telemetry/query`.
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions (the `GetTimeseriesRevisions` operationId).
+func (c *Client) GetTimeseriesRevisions(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimeseriesRevisionsRequest(c.Server, entityType, entityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15748,18 +15956,18 @@ func NewDeleteTimeseriesRequest(server string, entityType EntityTypePath, entity
 }
 
 // NewSaveTimeseriesRequest calls the generic SaveTimeseries builder with application/json body
-func NewSaveTimeseriesRequest(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, body SaveTimeseriesJSONRequestBody) (*http.Request, error) {
+func NewSaveTimeseriesRequest(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, body SaveTimeseriesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSaveTimeseriesRequestWithBody(server, entityType, entityID, scope, "application/json", bodyReader)
+	return NewSaveTimeseriesRequestWithBody(server, entityType, entityID, scope, params, "application/json", bodyReader)
 }
 
 // NewSaveTimeseriesRequestWithBody constructs an http.Request for the SaveTimeseries method, with any body, and a specified content type
-func NewSaveTimeseriesRequestWithBody(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, contentType string, body io.Reader) (*http.Request, error) {
+func NewSaveTimeseriesRequestWithBody(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -15798,6 +16006,45 @@ func NewSaveTimeseriesRequestWithBody(server string, entityType EntityTypePath, 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.KeepOriginals != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keepOriginals", *params.KeepOriginals, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Quality != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "quality", *params.Quality, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -15809,18 +16056,18 @@ func NewSaveTimeseriesRequestWithBody(server string, entityType EntityTypePath, 
 }
 
 // NewSaveTimeseriesWithTTLRequest calls the generic SaveTimeseriesWithTTL builder with application/json body
-func NewSaveTimeseriesWithTTLRequest(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, body SaveTimeseriesWithTTLJSONRequestBody) (*http.Request, error) {
+func NewSaveTimeseriesWithTTLRequest(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, body SaveTimeseriesWithTTLJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSaveTimeseriesWithTTLRequestWithBody(server, entityType, entityID, scope, ttl, "application/json", bodyReader)
+	return NewSaveTimeseriesWithTTLRequestWithBody(server, entityType, entityID, scope, ttl, params, "application/json", bodyReader)
 }
 
 // NewSaveTimeseriesWithTTLRequestWithBody constructs an http.Request for the SaveTimeseriesWithTTL method, with any body, and a specified content type
-func NewSaveTimeseriesWithTTLRequestWithBody(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, contentType string, body io.Reader) (*http.Request, error) {
+func NewSaveTimeseriesWithTTLRequestWithBody(server string, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -15864,6 +16111,45 @@ func NewSaveTimeseriesWithTTLRequestWithBody(server string, entityType EntityTyp
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.KeepOriginals != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keepOriginals", *params.KeepOriginals, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Quality != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "quality", *params.Quality, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -15933,6 +16219,18 @@ func NewGetAttributesRequest(server string, entityType EntityTypePath, entityID 
 		if params.Key != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -16020,6 +16318,18 @@ func NewGetAttributesByScopeRequest(server string, entityType EntityTypePath, en
 		if params.Key != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -16368,6 +16678,18 @@ func NewGetTimeseriesRequest(server string, entityType EntityTypePath, entityID 
 
 		}
 
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -16683,6 +17005,126 @@ func NewGetTimeseriesPageRequest(server string, entityType EntityTypePath, entit
 		if params.UseStrictDataTypes != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "useStrictDataTypes", *params.UseStrictDataTypes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTimeseriesRevisionsRequest constructs an http.Request for the GetTimeseriesRevisions method
+func NewGetTimeseriesRevisionsRequest(server string, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesRevisionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "entityType", entityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "entityId", entityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/plugins/telemetry/%s/%s/values/timeseries/revisions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Keys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keys", *params.Keys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "startTs", params.StartTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endTs", params.EndTS, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -21419,7 +21861,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-	SaveTimeseriesWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error)
+	SaveTimeseriesWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error)
 
 	// SaveTimeseriesWithResponse Save telemetry
 	//
@@ -21429,21 +21871,21 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-	SaveTimeseriesWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error)
+	SaveTimeseriesWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error)
 
 	// SaveTimeseriesWithTTLWithBodyWithResponse Save telemetry that is kept for a while
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-	SaveTimeseriesWithTTLWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error)
+	SaveTimeseriesWithTTLWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error)
 
 	// SaveTimeseriesWithTTLWithResponse Save telemetry that is kept for a while
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-	SaveTimeseriesWithTTLWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error)
+	SaveTimeseriesWithTTLWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error)
 
 	// GetAttributesWithResponse Attributes of all scopes
 	//
@@ -21476,6 +21918,9 @@ type ClientWithResponsesInterface interface {
 	// Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 	// key when none is named. A key that does not exist comes back with value `null` and the
 	// present time.
+	//
+	// With `at`: what the latest values were at that instant, as far as is known today: points
+	// that came late are among them. What had none then is `null` at that instant.
 	//
 	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
@@ -21519,6 +21964,21 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/page (the `GetTimeseriesPage` operationId).
 	GetTimeseriesPageWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesPageParams, reqEditors ...RequestEditorFn) (*GetTimeseriesPageResponse, error)
+
+	// GetTimeseriesRevisionsWithResponse Every value that points ever had
+	//
+	// Of points that were written with `keepOriginals`: the value they came with first, which never
+	// changes, and every one since, up to the one there is now, with the time each came and its
+	// quality. Oldest instants first, at most `limit` values of each key a page; `truncated` lists
+	// the keys that have more, `cursor` goes on with them.
+	//
+	// `Accept: text/csv` or `application/x-ndjson` streams all of them: `limit` counts only where it
+	// is sent. Such an answer is as that of `POST /api/telemetry/query`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions (the `GetTimeseriesRevisions` operationId).
+	GetTimeseriesRevisionsWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesRevisionsParams, reqEditors ...RequestEditorFn) (*GetTimeseriesRevisionsResponse, error)
 
 	// DeleteEntityAttributesWithResponse Delete attributes of an entity
 	//
@@ -26814,6 +27274,47 @@ func (r GetTimeseriesPageResponse) ContentType() string {
 	return ""
 }
 
+type GetTimeseriesRevisionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RevisionPage
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTimeseriesRevisionsResponse) GetJSON200() *RevisionPage {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTimeseriesRevisionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimeseriesRevisionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimeseriesRevisionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTimeseriesRevisionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteEntityAttributesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -31029,8 +31530,8 @@ func (c *ClientWithResponses) DeleteTimeseriesWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-func (c *ClientWithResponses) SaveTimeseriesWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error) {
-	rsp, err := c.SaveTimeseriesWithBody(ctx, entityType, entityID, scope, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SaveTimeseriesWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error) {
+	rsp, err := c.SaveTimeseriesWithBody(ctx, entityType, entityID, scope, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -31045,8 +31546,8 @@ func (c *ClientWithResponses) SaveTimeseriesWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope} (the `SaveTimeseries` operationId).
-func (c *ClientWithResponses) SaveTimeseriesWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error) {
-	rsp, err := c.SaveTimeseries(ctx, entityType, entityID, scope, body, reqEditors...)
+func (c *ClientWithResponses) SaveTimeseriesWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, params *SaveTimeseriesParams, body SaveTimeseriesJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesResponse, error) {
+	rsp, err := c.SaveTimeseries(ctx, entityType, entityID, scope, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -31058,8 +31559,8 @@ func (c *ClientWithResponses) SaveTimeseriesWithResponse(ctx context.Context, en
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-func (c *ClientWithResponses) SaveTimeseriesWithTTLWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error) {
-	rsp, err := c.SaveTimeseriesWithTTLWithBody(ctx, entityType, entityID, scope, ttl, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SaveTimeseriesWithTTLWithBodyWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error) {
+	rsp, err := c.SaveTimeseriesWithTTLWithBody(ctx, entityType, entityID, scope, ttl, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -31071,8 +31572,8 @@ func (c *ClientWithResponses) SaveTimeseriesWithTTLWithBodyWithResponse(ctx cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl} (the `SaveTimeseriesWithTTL` operationId).
-func (c *ClientWithResponses) SaveTimeseriesWithTTLWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error) {
-	rsp, err := c.SaveTimeseriesWithTTL(ctx, entityType, entityID, scope, ttl, body, reqEditors...)
+func (c *ClientWithResponses) SaveTimeseriesWithTTLWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, scope FreeScope, ttl int64, params *SaveTimeseriesWithTTLParams, body SaveTimeseriesWithTTLJSONRequestBody, reqEditors ...RequestEditorFn) (*SaveTimeseriesWithTTLResponse, error) {
+	rsp, err := c.SaveTimeseriesWithTTL(ctx, entityType, entityID, scope, ttl, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -31128,6 +31629,9 @@ func (c *ClientWithResponses) GetAttributesHistoryWithResponse(ctx context.Conte
 // Without both `startTs` and `endTs`: the latest value of each key asked for, of every
 // key when none is named. A key that does not exist comes back with value `null` and the
 // present time.
+//
+// With `at`: what the latest values were at that instant, as far as is known today: points
+// that came late are among them. What had none then is `null` at that instant.
 //
 // With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //
@@ -31188,6 +31692,27 @@ func (c *ClientWithResponses) GetTimeseriesPageWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseGetTimeseriesPageResponse(rsp)
+}
+
+// GetTimeseriesRevisionsWithResponse Every value that points ever had
+//
+// Of points that were written with `keepOriginals`: the value they came with first, which never
+// changes, and every one since, up to the one there is now, with the time each came and its
+// quality. Oldest instants first, at most `limit` values of each key a page; `truncated` lists
+// the keys that have more, `cursor` goes on with them.
+//
+// `Accept: text/csv` or `application/x-ndjson` streams all of them: `limit` counts only where it
+// is sent. Such an answer is as that of `POST /api/telemetry/query`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions (the `GetTimeseriesRevisions` operationId).
+func (c *ClientWithResponses) GetTimeseriesRevisionsWithResponse(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetTimeseriesRevisionsParams, reqEditors ...RequestEditorFn) (*GetTimeseriesRevisionsResponse, error) {
+	rsp, err := c.GetTimeseriesRevisions(ctx, entityType, entityID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimeseriesRevisionsResponse(rsp)
 }
 
 // DeleteEntityAttributesWithResponse Delete attributes of an entity
@@ -35172,6 +35697,35 @@ func ParseGetTimeseriesPageResponse(rsp *http.Response) (*GetTimeseriesPageRespo
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTimeseriesRevisionsResponse parses an HTTP response from a GetTimeseriesRevisionsWithResponse call
+func ParseGetTimeseriesRevisionsResponse(rsp *http.Response) (*GetTimeseriesRevisionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimeseriesRevisionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RevisionPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

@@ -60,17 +60,41 @@ func (h *History) Rows(key string, functions []model.Aggregates, buckets []model
 		if !slices.ContainsFunc(functions, func(f model.Aggregates) bool { return !b.Value(f).IsNone() }) {
 			continue
 		}
-		if !h.open || h.key != key {
-			h.begin(key)
-		} else {
-			h.Buf = append(h.Buf, ',')
-		}
+		h.next(key)
 		h.Buf = strconv.AppendInt(append(h.Buf, `{"ts":`...), b.Mid(), 10)
 		for _, f := range functions {
 			h.Buf = append(append(append(h.Buf, ',', '"'), aggregateMember(f)...), '"', ':')
 			h.Buf = appendValue(h.Buf, b.Value(f), h.strict)
 		}
 		h.Buf = append(h.Buf, '}')
+	}
+}
+
+// Revisions adds revisions of key: {"ts":1,"value":2,"receivedTs":3,"quality":0}. A time of
+// arrival that is not known is null.
+func (h *History) Revisions(key string, revisions []model.Revision) {
+	for i := range revisions {
+		r := &revisions[i]
+		h.next(key)
+		h.Buf = strconv.AppendInt(append(h.Buf, `{"ts":`...), r.TS, 10)
+		h.Buf = appendValue(append(h.Buf, `,"value":`...), r.Value, h.strict)
+		h.Buf = append(h.Buf, `,"receivedTs":`...)
+		if r.Received == 0 {
+			h.Buf = append(h.Buf, "null"...)
+		} else {
+			h.Buf = strconv.AppendInt(h.Buf, r.Received, 10)
+		}
+		h.Buf = strconv.AppendUint(append(h.Buf, `,"quality":`...), uint64(r.Quality), 10)
+		h.Buf = append(h.Buf, '}')
+	}
+}
+
+// next goes to where the next element of key is written.
+func (h *History) next(key string) {
+	if !h.open || h.key != key {
+		h.begin(key)
+	} else {
+		h.Buf = append(h.Buf, ',')
 	}
 }
 

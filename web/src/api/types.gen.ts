@@ -1551,6 +1551,47 @@ export type TsValue = {
     last?: Value;
 };
 
+export type RevisionPage = {
+    data: {
+        [key: string]: Array<{
+            /**
+             * ms.
+             */
+            ts: number;
+            value: Value;
+            /**
+             * When it came, ms; null for a value that was there before originals were kept, or came without asking for it.
+             */
+            receivedTs: number | null;
+            /**
+             * 0 is good.
+             */
+            quality: number;
+        }>;
+    };
+    /**
+     * Keys that have more.
+     */
+    truncated: Array<string>;
+    /**
+     * Where they go on; null when none has more.
+     */
+    cursor: string | null;
+};
+
+/**
+ * A revision, or in the last line what kept the answer from being completed.
+ */
+export type RevisionRow = {
+    key: string;
+    ts: number;
+    value: Value;
+    receivedTs: number | null;
+    quality: number;
+} | {
+    error: string;
+};
+
 export type TimeseriesPage = {
     data: Timeseries;
     /**
@@ -1798,6 +1839,25 @@ export type TimeZone = string;
  * The most raw points of a key.
  */
 export type Limit = number;
+
+/**
+ * What was latest at this instant, ms, in place of what is now.
+ */
+export type At = number;
+
+/**
+ * Keep every value of these points, and those they replace, with the time they came: see
+ * `…/values/timeseries/revisions`.
+ *
+ */
+export type KeepOriginals = boolean;
+
+/**
+ * How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+ * sender for what is wrong: such values are kept among the revisions only and replace nothing.
+ *
+ */
+export type Quality = number;
 
 /**
  * Start of the range, inclusive, ms.
@@ -9361,6 +9421,10 @@ export type GetTimeseriesData = {
          * Values as numbers, booleans, strings and JSON instead of strings.
          */
         useStrictDataTypes?: boolean;
+        /**
+         * What was latest at this instant, ms, in place of what is now.
+         */
+        at?: number;
     };
     url: '/api/plugins/telemetry/{entityType}/{entityId}/values/timeseries';
 };
@@ -9584,6 +9648,81 @@ export type GetTimeseriesPageResponses = {
 
 export type GetTimeseriesPageResponse = GetTimeseriesPageResponses[keyof GetTimeseriesPageResponses];
 
+export type GetTimeseriesRevisionsData = {
+    body?: never;
+    path: {
+        /**
+         * Kind of the entity.
+         */
+        entityType: EntityType;
+        /**
+         * Id of the entity.
+         */
+        entityId: string;
+    };
+    query: {
+        /**
+         * Keys separated by commas. Blanks belong to the key.
+         */
+        keys?: string;
+        /**
+         * One key; may be repeated, may contain commas, and replaces `keys` entirely.
+         */
+        key?: Array<string>;
+        /**
+         * Start of the range, inclusive, ms.
+         */
+        startTs: number;
+        /**
+         * End of the range, exclusive, ms.
+         */
+        endTs: number;
+        /**
+         * The most raw points of a key.
+         */
+        limit?: number;
+        /**
+         * Where the page begins: that of the page before. Unset is the beginning.
+         */
+        cursor?: string;
+    };
+    url: '/api/plugins/telemetry/{entityType}/{entityId}/values/timeseries/revisions';
+};
+
+export type GetTimeseriesRevisionsErrors = {
+    /**
+     * The message of the failure; JSON when a parameter could not be read at all.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * It exists, but not for this caller.
+     */
+    403: string;
+    /**
+     * It does not exist, or belongs to another tenant.
+     */
+    404: string;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetTimeseriesRevisionsError = GetTimeseriesRevisionsErrors[keyof GetTimeseriesRevisionsErrors];
+
+export type GetTimeseriesRevisionsResponses = {
+    /**
+     * Revisions by key; values have their own types.
+     */
+    200: RevisionPage;
+};
+
+export type GetTimeseriesRevisionsResponse = GetTimeseriesRevisionsResponses[keyof GetTimeseriesRevisionsResponses];
+
 export type GetAttributesHistoryData = {
     body?: never;
     path: {
@@ -9688,7 +9827,20 @@ export type SaveTimeseriesData = {
          */
         scope: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Keep every value of these points, and those they replace, with the time they came: see
+         * `…/values/timeseries/revisions`.
+         *
+         */
+        keepOriginals?: boolean;
+        /**
+         * How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+         * sender for what is wrong: such values are kept among the revisions only and replace nothing.
+         *
+         */
+        quality?: number;
+    };
     url: '/api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}';
 };
 
@@ -9761,7 +9913,20 @@ export type SaveTimeseriesWithTtlData = {
          */
         ttl: number;
     };
-    query?: never;
+    query?: {
+        /**
+         * Keep every value of these points, and those they replace, with the time they came: see
+         * `…/values/timeseries/revisions`.
+         *
+         */
+        keepOriginals?: boolean;
+        /**
+         * How good these points are, with `keepOriginals`: 0 is good. Anything else is a code of the
+         * sender for what is wrong: such values are kept among the revisions only and replace nothing.
+         *
+         */
+        quality?: number;
+    };
     url: '/api/plugins/telemetry/{entityType}/{entityId}/timeseries/{scope}/{ttl}';
 };
 
@@ -10015,6 +10180,10 @@ export type GetAttributesData = {
          * One key; may be repeated, may contain commas, and replaces `keys` entirely.
          */
         key?: Array<string>;
+        /**
+         * What was latest at this instant, ms, in place of what is now.
+         */
+        at?: number;
     };
     url: '/api/plugins/telemetry/{entityType}/{entityId}/values/attributes';
 };
@@ -10078,6 +10247,10 @@ export type GetAttributesByScopeData = {
          * One key; may be repeated, may contain commas, and replaces `keys` entirely.
          */
         key?: Array<string>;
+        /**
+         * What was latest at this instant, ms, in place of what is now.
+         */
+        at?: number;
     };
     url: '/api/plugins/telemetry/{entityType}/{entityId}/values/attributes/{scope}';
 };
