@@ -17,19 +17,36 @@ const MaxPageSize = 65_536
 type wireFind struct {
 	Filter   *wireFilter `json:"entityFilter"`
 	PageLink *struct {
-		Size    *int   `json:"pageSize"`
-		Page    int    `json:"page"`
-		Search  string `json:"textSearch"`
-		Dynamic bool   `json:"dynamic"`
-		Sort    *struct {
-			Key       *wireKey `json:"key"`
-			Direction string   `json:"direction"`
-		} `json:"sortOrder"`
+		Size    *int      `json:"pageSize"`
+		Page    int       `json:"page"`
+		Search  string    `json:"textSearch"`
+		Dynamic bool      `json:"dynamic"`
+		Sort    *wireSort `json:"sortOrder"`
 	} `json:"pageLink"`
 	Fields     []wireKey       `json:"entityFields"`
 	Latest     []wireKey       `json:"latestValues"`
 	Conditions []wireCondition `json:"keyFilters"`
 	Operation  string          `json:"keyFiltersOperation"`
+}
+
+type wireSort struct {
+	Key       *wireKey `json:"key"`
+	Direction string   `json:"direction"`
+}
+
+// parse returns the key, empty where none is named, and the direction.
+func (s *wireSort) parse() (key model.EntityKey, descending bool, err error) {
+	if s == nil || s.Key == nil || s.Key.Key == "" {
+		return key, true, nil
+	}
+	if key, err = s.Key.parse("pageLink.sortOrder.key"); err != nil {
+		return key, false, err
+	}
+	switch s.Direction {
+	case "", "ASC", "DESC":
+		return key, s.Direction == "DESC", nil
+	}
+	return key, false, model.Invalidf("pageLink.sortOrder.direction must be ASC or DESC, is %.32q", s.Direction)
 }
 
 type wireKey struct {
@@ -55,18 +72,8 @@ func ParseFind(body []byte, who model.Principal) (*model.FindQuery, error) {
 		return nil, model.Invalidf("pageLink.page must not be negative")
 	}
 	q.Size, q.Page, q.Search, q.Dynamic = *p.Size, p.Page, p.Search, p.Dynamic
-	q.Descending = true
-	if s := p.Sort; s != nil && s.Key != nil && s.Key.Key != "" {
-		if q.Sort, err = s.Key.parse("pageLink.sortOrder.key"); err != nil {
-			return nil, err
-		}
-		switch s.Direction {
-		case "", "ASC":
-			q.Descending = false
-		case "DESC":
-		default:
-			return nil, model.Invalidf("pageLink.sortOrder.direction must be ASC or DESC, is %.32q", s.Direction)
-		}
+	if q.Sort, q.Descending, err = p.Sort.parse(); err != nil {
+		return nil, err
 	}
 	if q.Fields, err = parseKeys(w.Fields, "entityFields"); err != nil {
 		return nil, err

@@ -45,7 +45,13 @@ func (r *wireAlarmRange) check(at string) error {
 // member.
 func CheckFindAlarms(body []byte, who model.Principal) error {
 	var w struct {
-		PageLink *wireAlarmRange `json:"pageLink"`
+		PageLink *struct {
+			wireAlarmRange
+			Sort *wireSort `json:"sortOrder"`
+		} `json:"pageLink"`
+		Fields      []wireKey `json:"entityFields"`
+		Latest      []wireKey `json:"latestValues"`
+		AlarmFields []wireKey `json:"alarmFields"`
 	}
 	if _, err := ParseFindCount(body, who); err != nil {
 		return err
@@ -61,8 +67,29 @@ func CheckFindAlarms(body []byte, who model.Principal) error {
 	case p.Page < 0:
 		return model.Invalidf("pageLink.page must not be negative")
 	default:
-		return p.check("pageLink.")
+		if err := p.check("pageLink."); err != nil {
+			return err
+		}
+		if _, _, err := p.Sort.parse(); err != nil {
+			return err
+		}
 	}
+	for _, list := range [...]struct {
+		name string
+		keys []wireKey
+		only model.KeyKind // zero means any
+	}{{"entityFields", w.Fields, model.EntityField}, {"latestValues", w.Latest, 0}, {"alarmFields", w.AlarmFields, model.AlarmField}} {
+		keys, err := parseKeys(list.keys, list.name)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if list.only != 0 && k.Kind != list.only {
+				return model.Invalidf("%s may hold keys of type %s only", list.name, KeyKindName(list.only))
+			}
+		}
+	}
+	return nil
 }
 
 // CheckCountAlarms reads an AlarmCountQuery for whoever asks. Without an entity filter it is

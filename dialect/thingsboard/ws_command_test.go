@@ -109,7 +109,7 @@ func TestFramesAreExact(t *testing.T) {
 		w.Point(9, model.Null())
 	})
 	got := AppendWSError(nil, &WSCommand{ID: 7, Type: "ENTITY_DATA"}, WSBadRequest, `no "such" thing`)
-	want := `{"subscriptionId":7,"cmdId":7,"errorCode":2,"errorMsg":"no \"such\" thing","data":{},"latestValues":{}}`
+	want := `{"subscriptionId":7,"cmdId":7,"errorCode":2,"errorMsg":"no \"such\" thing","allowedEntities":10000,"cmdUpdateType":"ENTITY_DATA","data":null,"update":null}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -2,6 +2,7 @@ package thingsboard
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 
 	"github.com/tidewire/tidewire/model"
@@ -146,19 +147,32 @@ func (w *WSData) End(n *WSNote) []byte {
 	return dst
 }
 
-// AppendWSError adds a frame that says what went wrong with a command. Those of the types
-// answered by cmdId carry both names of the id.
+// wsFailed is how the error frames of the types answered by cmdId end: as their answers, with
+// nothing in them.
+var wsFailed = map[string]string{
+	WSEntityData:         `,"allowedEntities":10000,"cmdUpdateType":"ENTITY_DATA","data":null,"update":null}`,
+	WSAlarmData:          `,"allowedEntities":10000,"totalEntities":0,"cmdUpdateType":"ALARM_DATA","data":null,"update":null}`,
+	WSEntityCount:        `,"count":0,"cmdUpdateType":"COUNT_DATA"}`,
+	WSAlarmCount:         `,"count":0,"cmdUpdateType":"ALARM_COUNT_DATA"}`,
+	WSAlarmStatus:        `,"active":false,"cmdUpdateType":"ALARM_STATUS"}`,
+	WSNotifications:      `,"cmdUpdateType":"NOTIFICATIONS","totalUnreadCount":0,"notifications":null,"update":null}`,
+	WSNotificationsCount: `,"cmdUpdateType":"NOTIFICATIONS_COUNT","totalUnreadCount":0}`,
+}
+
+// AppendWSError adds a frame that says what went wrong with a command (contract 11.4). It has the
+// form of the command's answer; those of the types answered by cmdId carry both names of the id.
+// What could not be parsed is no command of any type.
 func AppendWSError(dst []byte, c *WSCommand, code int, message string) []byte {
 	dst = AppendWSID(dst, c.ID)
-	if wsEntity[c.Type] != 0 {
-		dst = append(dst, `,"cmdId":`...)
-		dst = strconv.AppendInt(dst, c.ID, 10)
+	end := wsFailed[c.Type]
+	if end == "" || errors.Is(c.Err, errWSParse) {
+		end = `,"data":{},"latestValues":{}}`
+	} else {
+		dst = strconv.AppendInt(append(dst, `,"cmdId":`...), c.ID, 10)
 	}
-	dst = append(dst, `,"errorCode":`...)
-	dst = strconv.AppendInt(dst, int64(code), 10)
-	dst = append(dst, `,"errorMsg":`...)
-	dst = AppendString(dst, message)
-	return append(dst, `,"data":{},"latestValues":{}}`...)
+	dst = strconv.AppendInt(append(dst, `,"errorCode":`...), int64(code), 10)
+	dst = AppendString(append(dst, `,"errorMsg":`...), message)
+	return append(dst, end...)
 }
 
 // AppendWSParseError adds the frame that answers a message that cannot be parsed.

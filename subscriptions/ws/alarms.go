@@ -38,11 +38,21 @@ func (s *session) alarms(ctx context.Context, c *thingsboard.WSCommand) error {
 // alarmEntities checks the query of a command about alarms and counts its entities. Without
 // an entity filter ALARM_COUNT is about everything.
 func (s *session) alarmEntities(ctx context.Context, c *thingsboard.WSCommand) (int, error) {
-	if c.Type == thingsboard.WSAlarmCount && !c.HasFilter() {
+	who, check := s.principal(), thingsboard.CheckFindAlarms
+	if c.Type == thingsboard.WSAlarmCount {
+		check = thingsboard.CheckCountAlarms
+	}
+	query := c.Query
+	if query == nil {
+		query = []byte("{}")
+	}
+	if err := check(query, who); err != nil {
+		return 0, err
+	}
+	if !c.HasFilter() {
 		return 0, nil
 	}
-	who := s.principal()
-	find, err := thingsboard.ParseFindCount(c.Query, who)
+	find, err := thingsboard.ParseFindCount(query, who)
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,8 @@
 // An ENTITY_DATA query is a page of entities and what its parts ask of each. One answer is one
 // generation: a follower of the hub for each entity and kind of key, whose first read is in
 // the answer and which keeps what it is told until the answer was sent. The next answer ends
-// the generation before it reads. One refresher for all sockets asks dynamic queries again.
+// the generation before it reads. One refresher for all sockets asks dynamic queries again, a few
+// at once and the tenants in turn.
 //
 // # One lock for whole frames
 //

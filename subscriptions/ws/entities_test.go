@@ -98,6 +98,19 @@ func (c *client) wantUpdate(id int, latest, timeseries, aggregates string) {
 		id, dataBegin, pumpID, latest, timeseries, aggregates))
 }
 
+// wantFailed wants the error frame of a command that is answered by cmdId: in the form of its
+// answer.
+func (c *client) wantFailed(kind string, id, code int, message string) {
+	c.t.Helper()
+	c.want(fmt.Sprintf(`{"subscriptionId":%d,"cmdId":%[1]d,"errorCode":%d,"errorMsg":%q,%s}`, id, code, message, map[string]string{
+		"ENTITY_DATA":  `"allowedEntities":10000,"cmdUpdateType":"ENTITY_DATA","data":null,"update":null`,
+		"ALARM_DATA":   `"allowedEntities":10000,"totalEntities":0,"cmdUpdateType":"ALARM_DATA","data":null,"update":null`,
+		"ENTITY_COUNT": `"count":0,"cmdUpdateType":"COUNT_DATA"`,
+		"ALARM_COUNT":  `"count":0,"cmdUpdateType":"ALARM_COUNT_DATA"`,
+		"ALARM_STATUS": `"active":false,"cmdUpdateType":"ALARM_STATUS"`,
+	}[kind]))
+}
+
 // settled has a command answered, so that all before it were.
 func (c *client) settled() {
 	c.t.Helper()
@@ -136,7 +149,7 @@ func TestEntityDataAnswersWithAPageThenUpdates(t *testing.T) {
 		t.Errorf("%d subscriptions are left", n)
 	}
 	c.entityData(1, tsT+`}`)
-	c.want(`{"subscriptionId":1,"cmdId":1,"errorCode":2,"errorMsg":"query is missing","data":{},"latestValues":{}}`)
+	c.wantFailed("ENTITY_DATA", 1, 2, "query is missing")
 	c.entityData(1, pumps) // a new one
 	c.wantPage(1, pumpName, `{}`, `{}`)
 }
@@ -239,7 +252,7 @@ func TestBadEntityCommandsGetTheirOwnFrame(t *testing.T) {
 	f := func(kind, members string, code int, message string) {
 		t.Helper()
 		c.send(`{"cmds":[{"type":"` + kind + `","cmdId":1,` + members + `}]}`)
-		c.want(fmt.Sprintf(`{"subscriptionId":1,"cmdId":1,"errorCode":%d,"errorMsg":%q,"data":{},"latestValues":{}}`, code, message))
+		c.wantFailed(kind, 1, code, message)
 	}
 	f("ENTITY_DATA", `"query":{`+devices+`}`, 2, "pageLink is missing")
 	f("ENTITY_DATA", pumps+`,`+tsT+`,"agg":"NO"}`, 2, "Invalid value 'NO' of parameter 'agg'")
@@ -251,14 +264,29 @@ func TestBadEntityCommandsGetTheirOwnFrame(t *testing.T) {
 	f("ENTITY_DATA", pumps+`,"latestCmd":{"keys":[{"type":"NONSENSE","key":"t"}]}`, 2, `latestCmd.keys.type "NONSENSE" is unknown`)
 	f("ENTITY_COUNT", `"query":{}`, 2, "entityFilter is missing")
 	f("ALARM_DATA", `"query":{}`, 2, "entityFilter is missing")
+	f("ALARM_DATA", `"query":{`+devices+`}`, 2, "pageLink is missing")
+	alarms := func(link, more string) string {
+		return `"query":{` + devices + `,"pageLink":{` + link + `}` + more + `}`
+	}
+	f("ALARM_DATA", alarms(`"pageSize":0`, ``), 2, "pageLink.pageSize must be from 1 to 65536")
+	f("ALARM_DATA", alarms(`"pageSize":1,"page":-1`, ``), 2, "pageLink.page must not be negative")
+	f("ALARM_DATA", alarms(`"pageSize":1,"statusList":["ODD"]`, ``), 2, `pageLink.statusList holds "ODD", which is no status of alarms`)
+	f("ALARM_DATA", alarms(`"pageSize":1,"timeWindow":-1`, ``), 2, "pageLink.startTs, endTs and timeWindow must not be negative")
+	f("ALARM_DATA", alarms(`"pageSize":1,"sortOrder":{"key":{"type":"ODD","key":"x"}}`, ``), 2, `pageLink.sortOrder.key.type "ODD" is unknown`)
+	f("ALARM_DATA", alarms(`"pageSize":1,"sortOrder":{"key":{"type":"ALARM_FIELD","key":"createdTime"},"direction":"UP"}`, ``), 2, `pageLink.sortOrder.direction must be ASC or DESC, is "UP"`)
+	f("ALARM_DATA", alarms(`"pageSize":1`, `,"alarmFields":[{"type":"TIME_SERIES","key":"t"}]`), 2, "alarmFields may hold keys of type ALARM_FIELD only")
+	f("ALARM_DATA", alarms(`"pageSize":1`, `,"entityFields":[{"type":"ATTRIBUTE","key":"t"}]`), 2, "entityFields may hold keys of type ENTITY_FIELD only")
+	f("ALARM_DATA", alarms(`"pageSize":1`, `,"latestValues":[{"type":"ATTRIBUTE","key":""}]`), 2, "latestValues.key is empty")
+	f("ALARM_COUNT", `"query":{"severityList":["ODD"]}`, 2, `severityList holds "ODD", which is no severity of alarms`)
+	f("ALARM_COUNT", `"query":{"entityFilter":{"type":"odd"}}`, 2, `entityFilter.type "odd" is unknown`)
 	f("ALARM_STATUS", `"typeList":[]`, 2, "originatorId is missing")
 	f("ALARM_STATUS", `"originatorId":{"entityType":"DEVICE","id":"ff000000-0000-0000-0000-000000000001"}`, 1, "Device with requested id wasn't found!")
 	f("ENTITY_DATA", pumps+`,`+tsT+`},"latestCmd":{"keys":[{"type":"TIME_SERIES","key":"t"},{"type":"ATTRIBUTE","key":"t"}]}`, 2,
 		"Max subscriptions limit reached! 3 live series of entities exceed the limit of 2.")
 	c.entityData(1, pumps+`,"bogus":1`)
-	c.want(`{"subscriptionId":1,"cmdId":1,"errorCode":2,"errorMsg":"Failed to parse the payload","data":{},"latestValues":{}}`)
+	c.wantError(1, 2, "Failed to parse the payload")
 	c.entityData(-1, pumps)
-	c.want(`{"subscriptionId":-1,"cmdId":-1,"errorCode":2,"errorMsg":"Cmd id is negative value!","data":{},"latestValues":{}}`)
+	c.wantFailed("ENTITY_DATA", -1, 2, "Cmd id is negative value!")
 	c.entityData(1, pumps) // none of those was the first one
 	c.wantPage(1, pumpName, `{}`, `{}`)
 	if n := w.hub.Stats().Subscriptions; n != 0 {

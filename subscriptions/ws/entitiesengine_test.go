@@ -187,7 +187,7 @@ func TestOverTheEngineTooMuchIsRefused(t *testing.T) {
 	}
 	c := w.open()
 	c.entityData(1, pumps+`,`+tsT+`}`)
-	c.want(`{"subscriptionId":1,"cmdId":1,"errorCode":1,"errorMsg":"Result has more than 2 points!","data":{},"latestValues":{}}`)
+	c.wantFailed("ENTITY_DATA", 1, 1, "Result has more than 2 points!")
 	c.entityData(1, pumps+`,`+tsT+`,"limit":2}`)
 	c.wantPage(1, pumpName, `{"t":[{"ts":3,"value":"1"},{"ts":2,"value":"1"}]}`, `{}`)
 }

@@ -182,7 +182,7 @@ func TestBadCommandsGetTheirOwnFrameAndTheSocketStays(t *testing.T) {
 	c.send("not json")
 	c.wantError(1, 2, parse)
 	c.send(`{"cmds":[{"type":"ENTITY_DATA","cmdId":8,"query":{}},{"type":"ENTITY_DATA_UNSUBSCRIBE","cmdId":8}]}`)
-	c.want(`{"subscriptionId":8,"cmdId":8,"errorCode":2,"errorMsg":"entityFilter is missing","data":{},"latestValues":{}}`)
+	c.wantFailed("ENTITY_DATA", 8, 2, "entityFilter is missing")
 	c.subscribe("TIMESERIES", 0, "") // id 0 is echoed like any other
 	c.wantData(0, `{}`, `{}`)
 }

@@ -281,33 +281,6 @@ func sameEntities(a, b []model.EntityData) bool {
 // tooMuch is the error of a frame that would hold too many points.
 type tooMuch struct{ error }
 
-// refreshes is the server's goroutine that asks queries again. One for all sockets bounds
-// what queries cost that nobody asks for.
-func (s *Server) refreshes() {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := s.now().UnixMilli()
-		for _, x := range s.all() {
-			x.mu.Lock()
-			queries := slices.Clone(x.mu.queries)
-			x.mu.Unlock()
-			for _, q := range queries {
-				due := q.due.Load()
-				// A client that does not read its answers gets no others.
-				if (q.forced.Load() || due != 0 && now >= due) && x.conn.room() == nil && s.ctx.Err() == nil {
-					q.refresh()
-				}
-			}
-		}
-	}
-}
-
 // recheckQueries asks again whether what the queries follow is allowed. What is not ends at
 // once, and the query is answered anew.
 func (s *session) recheckQueries(p model.Principal) {

@@ -96,6 +96,8 @@ type Server struct {
 	log     *slog.Logger
 	buffers sync.Pool // of *bytes.Buffer, for messages
 
+	refresher *refresher
+
 	ctx   context.Context // ends with Shutdown; bounds commands
 	stop  context.CancelFunc
 	again chan struct{} // capacity 1: somebody wants a recheck
@@ -126,6 +128,7 @@ func New(d Deps) *Server {
 	s.mu.tenants = make(map[model.TenantID]int)
 	s.mu.customers = make(map[model.CustomerID]int)
 	s.mu.holders = make(map[model.ID]int)
+	s.refresher = newRefresher()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.done.Go(s.sweep)
 	s.done.Go(s.refreshes)
