@@ -2,6 +2,7 @@ package thingsboard
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -88,9 +89,7 @@ var errWSParse = model.Invalidf("Failed to parse the payload")
 // has unknown lists.
 func ParseWS(b []byte) (*WSMessage, error) {
 	var e struct {
-		AuthCmd *struct {
-			Token string `json:"token"`
-		} `json:"authCmd"`
+		AuthCmd    *wireAuth         `json:"authCmd"`
 		Cmds       []json.RawMessage `json:"cmds"`
 		Attributes []json.RawMessage `json:"attrSubCmds"`
 		Timeseries []json.RawMessage `json:"tsSubCmds"`
@@ -115,16 +114,14 @@ func ParseWS(b []byte) (*WSMessage, error) {
 	}
 	m := &WSMessage{}
 	if e.AuthCmd != nil {
-		m.HasAuth, m.Token = true, e.AuthCmd.Token
+		m.HasAuth, m.Token = true, e.AuthCmd.text()
 	}
 	for _, raw := range e.Cmds {
 		c := parseWSTyped(raw)
 		if c.Type == "AUTH" {
-			var auth struct {
-				Token string `json:"token"`
-			}
+			var auth wireAuth
 			if json.Unmarshal(raw, &auth) == nil && !m.HasAuth {
-				m.HasAuth, m.Token = true, auth.Token
+				m.HasAuth, m.Token = true, auth.text()
 			}
 			continue
 		}
@@ -146,6 +143,14 @@ func ParseWS(b []byte) (*WSMessage, error) {
 	}
 	return m, nil
 }
+
+// A wireAuth is a login. Clients of later releases may show an API token as apiKey.
+type wireAuth struct {
+	Token  string `json:"token"`
+	APIKey string `json:"apiKey"`
+}
+
+func (a *wireAuth) text() string { return cmp.Or(a.Token, a.APIKey) }
 
 // wsLists names the members of the envelopes.
 var wsLists = []string{"authCmd", "cmds", "attrSubCmds", "tsSubCmds", "historyCmds",
