@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,18 +30,24 @@ const partQuery = "Queries over HTTP, warm"
 // A question is one query, asked of every server.
 type question struct {
 	name  string
-	ours  []string // requests that together answer it: ThingsBoard's API has one aggregate a call
-	peer  string
+	ours  []string    // requests that together answer it: ThingsBoard's API has one aggregate a call
+	peer  string      // "" where the peers' figures are those of the question before
 	sql   []statement // one round trip
 	each  []statement // the way ThingsBoard itself asks: a statement for every interval
 	goal  goal
 	check func(answers [][]byte) error
+	body  string // posted with each of ours; "" asks with GET
 }
 
 // A statement for PostgreSQL.
 type statement struct {
 	SQL  string
 	Args []int64
+}
+
+// once is q answered by one request of ours. Peers need one anyway: their figures stand.
+func (q question) once(how, path, body string, check func([][]byte) error) question {
+	return question{name: q.name + ", " + how, ours: []string{path}, body: body, goal: q.goal, check: check}
 }
 
 // waits are how long a question takes one client and four.
@@ -99,25 +106,47 @@ func (b *bench) query(ctx context.Context) error {
 	questions := []question{
 		{"key list of a device", []string{base + monthly[0].id + "/keys/timeseries"}, "/api/v1/label/__name__/values?match[]=" + url.QueryEscape(`{device="d0"}`) + fmt.Sprintf("&start=%d&end=%d", fleet.Begin/1000, month.End()/1000),
 			[]statement{{"SELECT d.key FROM ts_kv_latest l JOIN key_dictionary d ON l.key = d.key_id WHERE " + entity, nil}}, nil,
-			goal{value: 0.065, peer: 0.097}, wantList(10)},
+			goal{value: 0.065, peer: 0.097}, wantList(10), ""},
 		{"latest of 10 keys", []string{first + "/values/timeseries?keys=" + keys}, "/api/v1/query?query=" + url.QueryEscape(`{device="d0"}`) + fmt.Sprintf("&time=%d", month.End()/1000),
 			[]statement{{"SELECT d.key, l.ts, l.long_v, l.dbl_v FROM ts_kv_latest l JOIN key_dictionary d ON l.key = d.key_id WHERE " + entity, nil}}, nil,
-			goal{value: 0.070, peer: 0.305}, wantKeys(10, 1)},
+			goal{value: 0.070, peer: 0.305}, wantKeys(10, 1), ""},
 		{"raw last hour, 1 key, 360 points", []string{fmt.Sprintf("%s/values/timeseries?keys=temperature&limit=1000&startTs=%d&endTs=%d", first, month.End()-hour, month.End())},
 			"/api/v1/export?match[]=" + url.QueryEscape(sel("temperature")) + fmt.Sprintf("&start=%d&end=%d", (month.End()-hour)/1000, month.End()/1000),
 			[]statement{{"SELECT ts, long_v, dbl_v FROM ts_kv WHERE " + entity + " AND key = 0 AND ts >= $1 AND ts < $2 ORDER BY ts DESC", []int64{month.End() - hour, month.End()}}}, nil,
-			goal{value: 0.090, peer: 0.169}, wantKeys(1, 360)},
+			goal{value: 0.090, peer: 0.169}, wantKeys(1, 360), ""},
 		{"AVG per minute over a day, 1 key", []string{aggregate(monthly[0].id, "temperature", "AVG", middle, middle+day, 60_000)},
 			rangeQuery("avg_over_time("+sel("temperature")+"[1m])", middle, middle+day, 60), grouped(avg, 0, middle, middle+day, 60_000), single,
-			goal{value: 0.21, peer: 0.501}, wantKeys(1, 1440)},
+			goal{value: 0.21, peer: 0.501}, wantKeys(1, 1440), ""},
 		{"AVG, MIN, MAX per hour over 30 days, 10 keys", monthAll, rangeQuery(`rollup(`+`{device="d0"}`+"[1h])", fleet.Begin, month.End(), 3600),
 			grouped(avg+", "+low+", "+high, -1, fleet.Begin, month.End(), hour), nil,
-			goal{value: 2.2, peer: 17}, wantKeys(10, int((month.End()-fleet.Begin)/hour))},
+			goal{value: 2.2, peer: 17}, wantKeys(10, int((month.End()-fleet.Begin)/hour)), ""},
 		{"AVG, MAX per UTC day over a year at 1 s", yearAll, rangeQuery(`rollup(fleet_temperature{device="deep"}[1d])`, fleet.Begin, year.End(), 86400), nil, nil,
-			goal{value: 0.3, peer: 1287}, wantKeys(1, int((year.End()-fleet.Begin+day-1)/day))},
+			goal{value: 0.3, peer: 1287}, wantKeys(1, int((year.End()-fleet.Begin+day-1)/day)), ""},
 		{"AVG, MAX per day over a year at 1 s, any offset", yearOdd, rangeQuery(`rollup(fleet_temperature{device="deep"}[1d])`, fleet.Begin+odd, year.End(), 86400), nil, nil,
-			goal{value: 1, peer: 1287}, wantKeys(1, int((year.End()-fleet.Begin-odd+day-1)/day))},
+			goal{value: 1, peer: 1287}, wantKeys(1, int((year.End()-fleet.Begin-odd+day-1)/day)), ""},
 	}
+	// Beyond ThingsBoard's API one call has several aggregates, and many series.
+	several := func(device, keys, aggs string, from, to, interval int64) string {
+		return strings.Replace(aggregate(device, keys, aggs, from, to, interval), "&agg=", "&aggs=", 1)
+	}
+	month30, aligned, odds := questions[4], questions[5], questions[6]
+	query := fmt.Sprintf(`"keys":["%s"],"startTs":%d,"endTs":%d,"interval":%d,"intervalType":"MILLISECONDS"`, strings.Join(fleet.Keys, `","`), fleet.Begin, month.End(), hour)
+	all := make([]string, len(monthly))
+	for i, d := range monthly {
+		all[i] = fmt.Sprintf(`{"entityType":"DEVICE","id":"%s"}`, d.id)
+	}
+	hours := int((month.End() - fleet.Begin) / hour)
+	questions = slices.Insert(questions, 7, odds.once("aggs in one call", several(deep[0].id, "temperature", "AVG,MAX", fleet.Begin+odd, year.End(), day), "", odds.check))
+	questions = slices.Insert(questions, 6, aligned.once("aggs in one call", several(deep[0].id, "temperature", "AVG,MAX", fleet.Begin, year.End(), day), "", aligned.check))
+	questions = slices.Insert(questions, 5,
+		month30.once("aggs in one call", several(monthly[0].id, keys, "AVG,MIN,MAX", fleet.Begin, month.End(), hour), "", month30.check),
+		month30.once("one query over many series", "/api/telemetry/query", `{"entities":[`+all[0]+`],"aggregates":["AVG","MIN","MAX"],`+query+`}`, wantTable(10, hours)))
+	questions = append(questions, question{
+		name: fmt.Sprintf("AVG, MAX of each key over %d devices per hour, 30 days, one query", len(all)), ours: []string{"/api/telemetry/query"},
+		body:  `{"entities":[` + strings.Join(all, ",") + `],"aggregates":["AVG","MAX"],"groupBy":["key"],` + query + `}`,
+		peer:  rangeQuery(`avg(avg_over_time({__name__=~"fleet_.*",device!="deep"}[1h])) by (__name__)`, fleet.Begin, month.End(), 3600),
+		check: wantTable(10, hours),
+	})
 	ours, err := b.ask(questions, s.addr, s.admin, func(q question) []string { return q.ours }, true)
 	if err != nil {
 		return err
@@ -137,6 +166,10 @@ func (b *bench) query(ctx context.Context) error {
 		}
 	}
 	for i, q := range questions {
+		if q.peer == "" {
+			theirs[i], tables[i] = theirs[i-1], tables[i-1]
+			theirs[i].p50.note, tables[i].p50.note = "", ""
+		}
 		us, vm, pg := ours[i], theirs[i], tables[i]
 		if n := len(q.ours); n > 1 {
 			us.p50.note = fmt.Sprintf("%d calls", n)
@@ -164,7 +197,12 @@ func (b *bench) askVictoria(ctx context.Context, questions []question, month, ye
 	if err := loadVictoria(vm, month, year); err != nil {
 		return nil, err
 	}
-	return b.ask(questions, vm.addr, "", func(q question) []string { return []string{q.peer} }, false)
+	return b.ask(questions, vm.addr, "", func(q question) []string {
+		if q.peer == "" {
+			return nil
+		}
+		return []string{q.peer}
+	}, false)
 }
 
 // askPostgres asks PostgreSQL, which holds the one device that is asked for: its index leads
@@ -241,6 +279,9 @@ func (b *bench) ask(questions []question, addr, headers string, paths func(quest
 		}
 		for _, p := range paths(q) {
 			req := request("GET", p, headers, nil)
+			if checked && q.body != "" {
+				req = request("POST", p, headers, []byte(q.body))
+			}
 			requests = append(requests, req)
 			answer, err := w.do(req, nil)
 			if err != nil {
@@ -249,6 +290,9 @@ func (b *bench) ask(questions []question, addr, headers string, paths func(quest
 			answers = append(answers, answer)
 		}
 		w.conn.Close()
+		if len(requests) == 0 {
+			continue
+		}
 		if checked {
 			if err := q.check(answers); err != nil {
 				return nil, fmt.Errorf("%s: %w", q.name, err)
@@ -337,6 +381,27 @@ func wantKeys(keys, points int) func([][]byte) error {
 				if math.Abs(float64(len(list)-points)) > 1 {
 					return fmt.Errorf("%d points of %s, want %d", len(list), k, points)
 				}
+			}
+		}
+		return nil
+	}
+}
+
+// wantTable checks that an answer has so many series with so many rows.
+func wantTable(series, rows int) func([][]byte) error {
+	return func(answers [][]byte) error {
+		var got struct {
+			Series []struct{ Values []json.RawMessage }
+		}
+		if err := json.Unmarshal(answers[0], &got); err != nil {
+			return err
+		}
+		if len(got.Series) != series {
+			return fmt.Errorf("%d series, want %d", len(got.Series), series)
+		}
+		for _, s := range got.Series {
+			if math.Abs(float64(len(s.Values)-rows)) > 1 {
+				return fmt.Errorf("%d rows, want %d", len(s.Values), rows)
 			}
 		}
 		return nil
