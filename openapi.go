@@ -1,5 +1,5 @@
-// Package tidewire embeds the description of the HTTP API. It stands at the root because an
-// embed directive cannot reach upward; everything else lives below.
+// Package tidewire embeds the descriptions of the HTTP API and of the live one. It stands at the
+// root because an embed directive cannot reach upward; everything else lives below.
 package tidewire
 
 import _ "embed"
@@ -9,3 +9,9 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
+
+// AsyncAPI is asyncapi.yaml, the messages of the WebSocket and of server-sent events: what tests
+// hold frames against, and what GET /asyncapi.yaml serves.
+//
+//go:embed asyncapi.yaml
+var AsyncAPI []byte

@@ -224,13 +224,14 @@ var rows = map[string]row{
 	"GET /api/v1/:deviceToken/attributes":  {"/api/v1/guess/attributes", "", 401, 401, 401},
 
 	// Sockets authenticate by themselves, operations are open.
-	"GET /api/live":     {"/api/live?cmds=[]", "", 401, 200, 200},
-	"GET /api/ws":       {"/api/ws", "", 426, 426, 426},
-	"GET /api/ws/*":     {"/api/ws/plugins/telemetry", "", 426, 426, 426},
-	"GET /healthz":      {"/healthz", "", 200, 200, 200},
-	"GET /readyz":       {"/readyz", "", 200, 200, 200},
-	"GET /metrics":      {"/metrics", "", 200, 200, 200},
-	"GET /openapi.yaml": {"/openapi.yaml", "", 200, 200, 200},
+	"GET /api/live":      {"/api/live?cmds=[]", "", 401, 200, 200},
+	"GET /api/ws":        {"/api/ws", "", 426, 426, 426},
+	"GET /api/ws/*":      {"/api/ws/plugins/telemetry", "", 426, 426, 426},
+	"GET /healthz":       {"/healthz", "", 200, 200, 200},
+	"GET /readyz":        {"/readyz", "", 200, 200, 200},
+	"GET /metrics":       {"/metrics", "", 200, 200, 200},
+	"GET /openapi.yaml":  {"/openapi.yaml", "", 200, 200, 200},
+	"GET /asyncapi.yaml": {"/asyncapi.yaml", "", 200, 200, 200},
 }
 
 const (

@@ -68,9 +68,9 @@ func (s *Server) routes() {
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok") })
 	e.GET("/readyz", s.readyz)
-	e.GET("/openapi.yaml", func(c echo.Context) error {
-		return c.Blob(http.StatusOK, "application/yaml", tidewire.OpenAPI)
-	})
+	for path, document := range map[string][]byte{"/openapi.yaml": tidewire.OpenAPI, "/asyncapi.yaml": tidewire.AsyncAPI} {
+		e.GET(path, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", document) })
+	}
 	if s.Metrics != nil {
 		e.GET("/metrics", echo.WrapHandler(s.Metrics))
 	}

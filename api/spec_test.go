@@ -52,10 +52,13 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	}
 }
 
-func TestTheServedDocumentIsTheWrittenOne(t *testing.T) {
-	written, err := os.ReadFile("../openapi.yaml")
-	check(t, err)
-	newWorld(t).call("GET", "/openapi.yaml", "", "").is(200, string(written))
+func TestTheServedDocumentsAreTheWrittenOnes(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"/openapi.yaml", "/asyncapi.yaml"} {
+		written, err := os.ReadFile(".." + name)
+		check(t, err)
+		w.call("GET", name, "", "").is(200, string(written))
+	}
 }
 
 func TestGeneratedCodeIsFresh(t *testing.T) {

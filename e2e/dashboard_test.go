@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // What a stock dashboard sends first: the login and its queries in one message, then parts
@@ -52,6 +54,7 @@ func TestADashboardFindsADeviceAndHearsIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		spectest.Frame(t, b)
 		frame.Count, frame.Data, frame.Update = nil, nil, nil
 		if err := json.Unmarshal(b, &frame); err != nil || frame.ErrorCode != 0 {
 			t.Fatalf("frame %s: %v", b, err)

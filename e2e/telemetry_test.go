@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // The body is what counts, not what a client calls it: curl sends a form type by default.
@@ -64,6 +66,7 @@ func TestAPointIsReadableAndPushedOnceAcknowledged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			spectest.Frame(t, b)
 			var frame struct {
 				SubscriptionID, ErrorCode int
 				Data                      map[string][][2]json.RawMessage

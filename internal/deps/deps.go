@@ -52,6 +52,7 @@ var Theirs = map[string]Library{
 	"github.com/pressly/goose/v3":              {[]string{"registry"}, "SQL has one owner"},
 	"github.com/coder/websocket":               {[]string{"subscriptions/ws", "client", "bench", "bench/..."}, "the hub knows no sockets"},
 	"github.com/golang-jwt/jwt/v5":             {[]string{"auth"}, "tokens are verified in one place"},
+	"github.com/oasdiff/yaml":                  {[]string{"internal/spectest"}, "documents are read by tests"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {[]string{"internal/spectest"}, "schemas are for tests"},
 	"github.com/shirou/gopsutil/v4":            {[]string{"demo", "bench", "bench/..."}, "the machine's own figures"},
 	"github.com/alecthomas/kong":               {[]string{"cmd/tidewire"}, "flags are read in main, never below it"},

@@ -12,7 +12,7 @@
 //     not have, or a parameter or body that breaks its schema. Then the document asks for more
 //     than the server does, or the test sends what nobody may rely on.
 //
-// Events and sockets are held against asyncapi.yaml where they are read; here only their
+// Messages of sockets and events are held against asyncapi.yaml by [Frame]; here only their
 // status and content type count.
 //
 // It is for tests only, and safe for concurrent use.

@@ -64,10 +64,10 @@ func New(text []byte) (*Document, error) {
 	}
 	closeSchemas(closed)
 	d := &Document{root: root}
-	if d.sent, err = newSchemas(root); err != nil {
+	if d.sent, err = newSchemas(root, jsonschema.Draft2020); err != nil {
 		return nil, err
 	}
-	if d.received, err = newSchemas(closed); err != nil {
+	if d.received, err = newSchemas(closed, jsonschema.Draft2020); err != nil {
 		return nil, err
 	}
 	for template := range d.at(place{node: root}, "paths").node {
@@ -90,9 +90,9 @@ func parse(text []byte) (map[string]any, error) {
 	return root, nil
 }
 
-func newSchemas(root map[string]any) (*schemas, error) {
+func newSchemas(root map[string]any, draft *jsonschema.Draft) (*schemas, error) {
 	s := &schemas{compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}}
-	s.compiler.DefaultDraft(jsonschema.Draft2020)
+	s.compiler.DefaultDraft(draft)
 	s.compiler.AssertFormat()
 	return s, s.compiler.AddResource(source, root)
 }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tidewire/tidewire/internal/spectest"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -76,6 +77,9 @@ func (s *stream) next() (e event) {
 			e.data = value
 		case "":
 			if e != (event{}) {
+				if e.kind == "" {
+					spectest.Frame(s.t, []byte(e.data))
+				}
 				return e
 			}
 		}

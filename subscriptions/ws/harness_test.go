@@ -2,7 +2,6 @@ package ws
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/entityquery"
+	"github.com/tidewire/tidewire/internal/spectest"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/subscriptions"
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
@@ -145,9 +145,7 @@ func (c *client) receive() string {
 	if err != nil {
 		c.t.Fatalf("no frame: %v", err)
 	}
-	if !json.Valid(b) {
-		c.t.Fatalf("%q is no JSON", b)
-	}
+	spectest.Frame(c.t, b)
 	return string(b)
 }
 
