@@ -37,6 +37,7 @@ var Ours = map[string][]string{
 	"e2e":                        {"*"},
 	"internal/deps":              {},
 	"internal/docs":              {},
+	"internal/wstest":            {},
 	"internal/spectest":          {"."},
 }
 

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidewire/tidewire/internal/wstest"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/subscriptions"
 	"github.com/tidewire/tidewire/subscriptions/internal/twin"
@@ -123,7 +124,7 @@ func bareServer() (http.Handler, func(int64)) {
 		if err != nil {
 			return
 		}
-		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n")
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+wstest.Accepted()+"\r\n\r\n")
 		c.Write(appendText(nil, []byte(dataFrame(1, `{}`, `{}`))))
 		s := shares[int(n.Add(1))%len(shares)]
 		s.mu.Lock()

@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/tidewire/tidewire/internal/wstest"
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -74,11 +74,8 @@ func TestTheLongestMessagePassesAndFragmentsAreJoined(t *testing.T) {
 	c.wantData(2, `{}`, `{}`)
 }
 
-// A raw client speaks the bytes itself, wrongly where a test wants it.
-type raw struct {
-	net.Conn
-	r *bufio.Reader
-}
+// A raw client speaks the bytes itself, wrongly where a test wants it, and bears no wrong ones.
+type raw struct{ *wstest.Client }
 
 func (w *world) raw(t *testing.T) raw {
 	t.Helper()
@@ -93,22 +90,17 @@ func (w *world) raw(t *testing.T) raw {
 // handshake upgrades; early is sent in the same write as the request.
 func handshake(t testing.TB, nc net.Conn, early string) raw {
 	t.Helper()
-	fmt.Fprintf(nc, "GET /api/ws?token=good HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", early)
-	r := bufio.NewReader(nc)
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("%v %v", resp, err)
+	io.WriteString(nc, wstest.Request("/api/ws?token=good")+early)
+	c, err := wstest.Upgraded(nc)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return raw{nc, r}
+	return raw{c}
 }
 
-// frame returns a client frame, masked with zeros.
-func frame(op byte, payload string) string {
-	if len(payload) < 126 {
-		return string([]byte{op, 0x80 | byte(len(payload)), 0, 0, 0, 0}) + payload
-	}
-	return string([]byte{op, 0x80 | 126, byte(len(payload) >> 8), byte(len(payload)), 0, 0, 0, 0}) + payload
+// frame returns a client frame with a first byte as it is.
+func frame(first byte, payload string) string {
+	return string(wstest.Frame{Op: first & 0xF, More: first&0x80 == 0, RSV: first >> 4 & 7, Payload: payload}.Bytes())
 }
 
 // next reads one server frame.
@@ -121,32 +113,10 @@ func (c raw) next(t testing.TB) (op byte, payload string) {
 	return op, payload
 }
 
+// read returns the first byte and the payload of a server frame.
 func (c raw) read() (op byte, payload string, err error) {
-	var h [2]byte
-	if _, err := io.ReadFull(c.r, h[:]); err != nil {
-		return 0, "", err
-	}
-	op = h[0]
-	n := int(h[1])
-	switch n {
-	case 126:
-		if _, err := io.ReadFull(c.r, h[:]); err != nil {
-			return 0, "", err
-		}
-		n = int(h[0])<<8 | int(h[1])
-	case 127:
-		var l [8]byte
-		if _, err := io.ReadFull(c.r, l[:]); err != nil {
-			return 0, "", err
-		}
-		n = 0
-		for _, b := range l {
-			n = n<<8 | int(b)
-		}
-	}
-	b := make([]byte, n)
-	_, err = io.ReadFull(c.r, b)
-	return op, string(b), err
+	op, payload, err = c.Next()
+	return op | 0x80, payload, err
 }
 
 func TestProtocolViolationsAreClosedWith1002(t *testing.T) {

@@ -2,10 +2,12 @@ package ws
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tidewire/tidewire/subscriptions"
 )
@@ -171,6 +173,9 @@ func (c *conn) control(frame []byte) {
 	case op == opPong && out != nil && len(out.queue) > c.limit:
 		out.pong = append(out.pong[:0], frame...)
 	case op == opClose:
+		if len(frame) > 4 && !utf8.Valid(frame[4:]) { // the library repeats the reason it was given
+			frame = appendClose(nil, codeBadData, "")
+		}
 		c.lastLocked(frame)
 	default:
 		c.sendLocked(frame)
@@ -344,6 +349,28 @@ func (c *conn) end() error {
 		return nil
 	}
 	return c.cut()
+}
+
+// How long a client is waited for that was told why it is closed: until it has answered, and
+// where its answer could not be told, until it has heard.
+const (
+	closeTimeout  = 8 * time.Second
+	lingerTimeout = time.Second
+	lingerBytes   = 1 << 20
+)
+
+// linger lets a close frame reach a client that may still be sending: a socket that is closed
+// while there is something to read is reset, and with it goes what the client has not read yet.
+func (c *conn) linger() {
+	c.mu.Lock()
+	said := c.mu.out == nil && !c.mu.closed
+	c.mu.Unlock()
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && said {
+		_ = half.CloseWrite() // it fails when the client is gone
+	}
+	if c.nc.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.nc, lingerBytes))
+	}
 }
 
 // cut closes the socket at once. The lock is not held meanwhile: over TLS closing writes, and

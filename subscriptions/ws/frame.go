@@ -3,6 +3,8 @@ package ws
 import (
 	"encoding/binary"
 
+	"github.com/coder/websocket"
+
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/subscriptions"
 )
@@ -42,6 +44,12 @@ func cutFrame(frames []byte) (payload, rest []byte) {
 // appendText adds a whole text frame.
 func appendText(dst, payload []byte) []byte {
 	return append(appendHeader(dst, len(payload)), payload...)
+}
+
+// appendClose adds a close frame (RFC 6455 5.5.1); reason has less than 124 bytes.
+func appendClose(dst []byte, code websocket.StatusCode, reason string) []byte {
+	dst = append(dst, 0x80|opClose, byte(2+len(reason)), byte(code>>8), byte(code))
+	return append(dst, reason...)
 }
 
 // An encoder makes the frames of TIMESERIES and ATTRIBUTES subscriptions. Each is a whole

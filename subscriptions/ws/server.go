@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"cmp"
+	"container/list"
 	"context"
 	"log/slog"
 	"net/http"
@@ -62,7 +63,9 @@ type Limits struct {
 	// is closed with 1008.
 	SessionsPerTenant int
 	SessionsPerUser   int
-	// Unauthenticated bounds sockets that have not shown a token yet; one more is refused
+	// Unauthenticated bounds sockets that have not shown a token yet. One more costs the oldest
+	// of them its place: who means to log in does so at once, and a crowd of those who do not
+	// keeps nobody out. Twice as many, those included that are about to be gone, are refused
 	// with 503. Zero means 1,000.
 	Unauthenticated int
 	// OutboxBytes is what waits for a slow reader before its updates are merged. Zero means
@@ -108,6 +111,8 @@ type Server struct {
 		closing  bool
 		sessions map[*session]struct{}
 		waiting  int // not authenticated yet
+		// strangers are those of them that are not being closed for it, oldest first.
+		strangers list.List
 		// Open sockets of each:
 		tenants   map[model.TenantID]int
 		customers map[model.CustomerID]int
@@ -193,7 +198,7 @@ func (s *Server) greet(x *session, r *http.Request) {
 func (s *Server) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.closing || s.mu.waiting >= s.limits.Unauthenticated {
+	if s.mu.closing || s.mu.waiting >= 2*s.limits.Unauthenticated {
 		return false
 	}
 	s.mu.waiting++
@@ -209,6 +214,27 @@ func (s *Server) enter(x *session) {
 	if s.mu.closing {
 		x.close(codeRestart, "Server is restarting")
 	}
+	x.mu.Lock()
+	authenticated := x.mu.authenticated
+	x.mu.Unlock()
+	if authenticated {
+		return
+	}
+	x.stranger = s.mu.strangers.PushBack(x)
+	if s.mu.strangers.Len() > s.limits.Unauthenticated {
+		oldest := s.mu.strangers.Front().Value.(*session)
+		s.knownLocked(oldest)
+		oldest.hasty.Store(true)
+		oldest.close(codePolicy, "Too many sockets without a login")
+	}
+}
+
+// knownLocked takes a session from the strangers.
+func (s *Server) knownLocked(x *session) {
+	if x.stranger != nil {
+		s.mu.strangers.Remove(x.stranger)
+		x.stranger = nil
+	}
 }
 
 // admit makes a session one of p's, within the limits.
@@ -219,6 +245,7 @@ func (s *Server) admit(x *session, p model.Principal) error {
 		return err
 	}
 	s.mu.waiting--
+	s.knownLocked(x)
 	s.countLocked(p, 1)
 	x.mu.Lock()
 	x.mu.authenticated, x.mu.principal = true, p
@@ -233,6 +260,7 @@ func (s *Server) leave(x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.mu.sessions, x)
+	s.knownLocked(x)
 	x.mu.Lock()
 	authenticated, p := x.mu.authenticated, x.mu.principal
 	x.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -47,8 +48,11 @@ type session struct {
 	heardAt  atomic.Int64 // ms; when the client last sent anything
 	busy     atomic.Bool  // nobody reads while a message is carried out, pongs least of all
 	pingedAt int64        // ms; of the sweeper alone
+	sinceAt  atomic.Int64 // ms; when the message being read began, zero between messages
 	verdict  atomic.Pointer[verdict]
-	followed atomic.Int64 // followers of all queries
+	hasty    atomic.Bool   // the close frame is not waited to be answered
+	stranger *list.Element // in the server's list, and under its lock; nil once it has logged in
+	followed atomic.Int64  // followers of all queries
 	updates  atomic.Pointer[meter]
 	commands *ratelimit.Bucket
 
@@ -162,8 +166,17 @@ func (s *session) finish(err error) {
 	s.server.leave(s)
 }
 
-// next reads one message and carries it out.
+// pongHeader begins the answer to our pings, which are empty; a mask of four bytes follows.
+const pongHeader = "\x8A\x80"
+
+// next reads one message and carries it out. A pong to one of our pings counts as one: the
+// library would take it and read on, and every idle socket that was ever pinged would wait in
+// there, with a stack several times that of park.
 func (s *session) next() error {
+	if h, err := s.buffered.Peek(len(pongHeader)); err == nil && string(h) == pongHeader {
+		_, err := s.buffered.Discard(len(pongHeader) + 4)
+		return err
+	}
 	kind, r, err := s.socket.Reader(context.Background())
 	if err != nil {
 		return err
@@ -177,7 +190,10 @@ func (s *session) message(kind websocket.MessageType, r io.Reader) error {
 	defer s.server.release(buf)
 	defer s.busy.Store(false)
 	defer s.heard()
-	if _, err := buf.ReadFrom(r); err != nil {
+	s.sinceAt.Store(s.now().UnixMilli())
+	_, err := buf.ReadFrom(r)
+	s.sinceAt.Store(0)
+	if err != nil {
 		return err
 	}
 	s.busy.Store(true)
@@ -281,20 +297,34 @@ func (s *session) end() {
 // bye closes the socket with the verdict, or as what reading ended with demands.
 func (s *session) bye(err error) {
 	v := s.verdict.Load()
+	garbled := false
 	if v == nil {
 		v = &verdict{websocket.StatusAbnormalClosure, ""}
 		if errors.Is(err, websocket.ErrMessageTooBig) {
-			v.code = websocket.StatusMessageTooBig // the library has said so already
+			v.code, garbled = websocket.StatusMessageTooBig, true
 		} else if websocket.CloseStatus(err) == -1 && !isTransport(err) {
-			v.code = websocket.StatusProtocolError
+			v.code, garbled = websocket.StatusProtocolError, true
 		}
 	}
-	if v.code == websocket.StatusAbnormalClosure {
+	switch {
+	case v.code == websocket.StatusAbnormalClosure:
 		_ = s.socket.CloseNow()
-		return
+	case garbled:
+		// What else comes cannot be read as frames, so no answer can be told from it.
+		s.conn.control(appendClose(nil, v.code, v.reason)) // dropped where the library has said so already
+		s.conn.linger()
+		_ = s.socket.CloseNow()
+	case s.hasty.Load():
+		s.conn.control(appendClose(nil, v.code, v.reason))
+		_ = s.socket.CloseNow()
+	default:
+		_ = s.conn.nc.SetReadDeadline(time.Time{})
+		// The library waits five seconds for the header of the answer, and for ever for what is
+		// left of a frame before it.
+		cut := time.AfterFunc(closeTimeout, func() { _ = s.conn.cut() })
+		_ = s.socket.Close(v.code, v.reason) // the client may be gone; there is nobody to tell
+		cut.Stop()
 	}
-	_ = s.conn.nc.SetReadDeadline(time.Time{})
-	_ = s.socket.Close(v.code, v.reason) // the client may be gone; there is nobody to tell
 }
 
 // isTransport reports whether err is of the connection and not of what came over it.

@@ -10,6 +10,8 @@ const (
 	authTimeout  = 10 * time.Second
 	pingAfter    = 10 * time.Second
 	pongTimeout  = 30 * time.Second
+	// messageTimeout is how long a message of at most 32 KiB may take to arrive, once it began.
+	messageTimeout = 30 * time.Second
 )
 
 // sweep is the server's own goroutine: one for all sockets instead of timers for each.
@@ -42,6 +44,10 @@ func (s *session) sweep(now int64) {
 	s.mu.Unlock()
 	if !authenticated && now-s.begun >= authTimeout.Milliseconds() {
 		s.close(codePolicy, "Auth timeout")
+		return
+	}
+	if since := s.sinceAt.Load(); since != 0 && now-since >= messageTimeout.Milliseconds() {
+		s.close(codePolicy, "Message took too long")
 		return
 	}
 	s.conn.release()
