@@ -215,7 +215,11 @@ func (s *socket) frame() ([]byte, error) {
 			return nil, err
 		case opcode == 8:
 			return nil, fmt.Errorf("closed: %q", payload)
-		case opcode == 1: // pings are not deliveries
+		case opcode == 9: // of a server that wants to know whether we live: a pong, masked with zeros
+			if _, err := s.conn.Write([]byte("\x8a\x80\x00\x00\x00\x00")); err != nil {
+				return nil, err
+			}
+		case opcode == 1:
 			return payload, nil
 		}
 	}

@@ -99,7 +99,7 @@ func (b *bench) fanout(ctx context.Context, peers []*livePeer, many int) error {
 		case c.stuck == 0 && c.topics[len(c.topics)-1] == 0:
 			speed.goal, speed.also = deliveryGoals(len(c.topics))
 		}
-		if len(c.topics) == 5000 && c.topics[1] == 0 {
+		if len(c.topics) == 5000 && c.topics[1] == 0 && c.stuck == 0 {
 			p99.goal = tail
 		}
 		b.add(speed)
