@@ -75,6 +75,8 @@ type WSCommand struct {
 	Agg         string
 	Unsubscribe bool
 
+	// Strict asks for values of their own types in place of texts (ours; contract 18).
+	Strict bool
 	// Positions asks that frames say where they are, and Resume for what came after such a
 	// place in place of a first frame. Both are ours.
 	Positions bool
@@ -160,11 +162,11 @@ var wsLists = []string{"authCmd", "cmds", "attrSubCmds", "tsSubCmds", "historyCm
 // wsMembers names the members of the commands.
 var wsMembers = map[string][]string{
 	WSAttributes: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "unsubscribe",
-		"positions", "resume"},
+		"useStrictDataTypes", "positions", "resume"},
 	WSTimeseries: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "timeWindow", "interval",
-		"limit", "agg", "unsubscribe", "positions", "resume"},
+		"limit", "agg", "unsubscribe", "useStrictDataTypes", "positions", "resume"},
 	WSHistory: {"type", "cmdId", "entityType", "entityId", "keys", "scope", "startTs", "endTs", "interval", "limit",
-		"agg", "unsubscribe"},
+		"agg", "unsubscribe", "useStrictDataTypes"},
 	WSEntityData:         {"type", "cmdId", "query", "latestCmd", "tsCmd", "historyCmd", "aggHistoryCmd", "aggTsCmd"},
 	WSEntityCount:        {"type", "cmdId", "query"},
 	WSAlarmData:          {"type", "cmdId", "query"},
@@ -224,6 +226,7 @@ func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
 		Limit       wsInt  `json:"limit"`
 		Agg         string `json:"agg"`
 		Unsubscribe bool   `json:"unsubscribe"`
+		Strict      bool   `json:"useStrictDataTypes"`
 		Positions   bool   `json:"positions"`
 		Resume      string `json:"resume"`
 	}
@@ -234,7 +237,7 @@ func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
 		Type: kind, ID: int64(c.ID), EntityType: model.EntityType(c.EntityType), EntityID: c.EntityID,
 		Keys: splitWSKeys(c.Keys), Scope: c.Scope, StartTS: int64(c.StartTS), EndTS: int64(c.EndTS),
 		TimeWindow: int64(c.TimeWindow), Interval: int64(c.Interval), Limit: int64(c.Limit), Agg: c.Agg,
-		Unsubscribe: c.Unsubscribe, Positions: c.Positions || c.Resume != "", Resume: c.Resume,
+		Unsubscribe: c.Unsubscribe, Strict: c.Strict, Positions: c.Positions || c.Resume != "", Resume: c.Resume,
 	}
 	w.Err = w.check()
 	return w

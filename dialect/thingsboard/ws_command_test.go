@@ -84,7 +84,7 @@ func TestFramesAreExact(t *testing.T) {
 	var w WSData
 	f := func(want string, coalesced int, fill func()) {
 		t.Helper()
-		w.Begin(AppendWSID(nil, 5))
+		w.Begin(AppendWSID(nil, 5), false)
 		fill()
 		got := w.End(&WSNote{Coalesced: coalesced})
 		if string(got) != want {

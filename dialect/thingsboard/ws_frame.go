@@ -26,6 +26,7 @@ type WSData struct {
 	end    int
 	n      int   // points of that key
 	ts     int64 // of the last of them
+	strict bool
 }
 
 // AppendWSID adds how every frame begins.
@@ -34,9 +35,9 @@ func AppendWSID(dst []byte, id int64) []byte {
 	return strconv.AppendInt(dst, id, 10)
 }
 
-// Begin starts to add a frame's body to dst.
-func (w *WSData) Begin(dst []byte) {
-	*w = WSData{dst: append(dst, `,"errorCode":0,"errorMsg":null,"data":{`...), latest: w.latest[:0], key: -1}
+// Begin starts to add a frame's body to dst. Strict values keep their types.
+func (w *WSData) Begin(dst []byte, strict bool) {
+	*w = WSData{dst: append(dst, `,"errorCode":0,"errorMsg":null,"data":{`...), latest: w.latest[:0], key: -1, strict: strict}
 }
 
 // Key starts the points of the next key.
@@ -52,7 +53,8 @@ func (w *WSData) Key(key string) {
 	w.n = 0
 }
 
-// Point adds a point of the key: [ts,"text"]; null is null, no value at all is "".
+// Point adds a point of the key: [ts,"text"], where null is null and no value at all is "", or
+// [ts,value], where both are null.
 func (w *WSData) Point(ts int64, v model.Value) {
 	if w.n > 0 {
 		w.dst = append(w.dst, ',')
@@ -62,10 +64,10 @@ func (w *WSData) Point(ts int64, v model.Value) {
 	w.dst = append(w.dst, '[')
 	w.dst = strconv.AppendInt(w.dst, ts, 10)
 	w.dst = append(w.dst, ',')
-	if v.IsNone() {
+	if v.IsNone() && !w.strict {
 		w.dst = append(w.dst, '"', '"')
 	} else {
-		w.dst = AppendQuotedText(w.dst, v)
+		w.dst = appendValue(w.dst, v, w.strict)
 	}
 	w.dst = append(w.dst, ']')
 }

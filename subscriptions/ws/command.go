@@ -127,7 +127,7 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 		defer cancel()
 		h, err = s.hub().Subscribe(ctx, spec, s, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 			var w thingsboard.WSData
-			w.Begin(nil)
+			w.Begin(nil, enc.strict)
 			if err := read(ctx, throughView(r, spec.Window), &w, o); err != nil {
 				return err
 			}
@@ -243,7 +243,7 @@ func (s *session) history(ctx context.Context, c *thingsboard.WSCommand) error {
 		return err
 	}
 	var w thingsboard.WSData
-	w.Begin(nil)
+	w.Begin(nil, c.Strict)
 	if _, err = s.read(ctx, throughView(r, s.server.window(e.ID)), q, &w); err == nil {
 		s.conn.send(encoder{}.Frame(nil, c.ID, w.End(&thingsboard.WSNote{})))
 	}

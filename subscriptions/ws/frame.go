@@ -55,13 +55,14 @@ func appendClose(dst []byte, code websocket.StatusCode, reason string) []byte {
 // An encoder makes the frames of TIMESERIES and ATTRIBUTES subscriptions. Each is a whole
 // WebSocket frame, ready for the socket; only the subscription id tells those of a view apart.
 type encoder struct {
-	epoch uint64 // of the positions in the frames; 0 where there are none
+	epoch  uint64 // of the positions in the frames; 0 where there are none
+	strict bool   // values keep their types
 }
 
 // Body implements subscriptions.Encoder.
 func (e encoder) Body(dst []byte, u *subscriptions.Update) []byte {
 	var w thingsboard.WSData
-	w.Begin(dst)
+	w.Begin(dst, e.strict)
 	for i := range u.Points {
 		p := &u.Points[i]
 		if i == 0 || p.Key != u.Points[i-1].Key {

@@ -36,6 +36,28 @@ func TestTimeseriesOfEveryKeyForwardsLatePoints(t *testing.T) {
 	c.wantData(2, `{"s":[[1700000000000,"text \"quoted\""]],"t":[[1700000000000,"true"]]}`, `{"s":1700000000000,"t":1700000000000}`)
 }
 
+// Two subscriptions to the same keys, of which one asks for types, share nothing but the change.
+func TestStrictValuesKeepTheirTypes(t *testing.T) {
+	w := newWorld(t, fixed).listen()
+	c := w.open()
+	c.subscribe("TIMESERIES", 1, `"keys":"t,u","useStrictDataTypes":true`)
+	c.wantData(1, `{"t":[[1700000000000,null]],"u":[[1700000000000,null]]}`, `{"t":1700000000000,"u":1700000000000}`)
+	c.subscribe("TIMESERIES", 2, `"keys":"t,u"`)
+	c.wantData(2, `{"t":[[1700000000000,null]],"u":[[1700000000000,null]]}`, `{"t":1700000000000,"u":1700000000000}`)
+	c.subscribe("ATTRIBUTES", 3, `"keys":"on","useStrictDataTypes":true`)
+	c.wantData(3, `{}`, `{}`)
+	w.write(model.Timeseries, now, "t", 21.5, "u", "21.5")
+	c.wantData(1, `{"t":[[1700000000000,21.5]],"u":[[1700000000000,"21.5"]]}`, `{"t":1700000000000,"u":1700000000000}`)
+	c.wantData(2, `{"t":[[1700000000000,"21.5"]],"u":[[1700000000000,"21.5"]]}`, `{"t":1700000000000,"u":1700000000000}`)
+	w.write(model.Server, now, "on", true)
+	c.wantData(3, `{"on":[[1700000000000,true]]}`, `{"on":1700000000000}`)
+	c.subscribe("TIMESERIES_HISTORY", 4, `"keys":"t","startTs":0,"endTs":1800000000000,"useStrictDataTypes":true`)
+	c.wantData(4, `{"t":[[1700000000000,21.5]]}`, `{"t":1700000000000}`)
+	w.store.Delete(tenant, deviceID, model.Timeseries, "t")
+	c.wantData(1, `{"t":[[0,null]]}`, `{"t":0}`)
+	c.wantData(2, `{"t":[[0,""]]}`, `{"t":0}`)
+}
+
 func TestABatchArrivesInOneFrameOldestFirst(t *testing.T) {
 	w := newWorld(t, fixed).listen()
 	c := w.open()

@@ -17,13 +17,13 @@ const (
 // encoder returns what makes the frames of a command's subscription.
 func (s *session) encoder(c *thingsboard.WSCommand) (encoder, error) {
 	if !c.Positions {
-		return encoder{}, nil
+		return encoder{strict: c.Strict}, nil
 	}
 	r, err := s.hub().Reader()
 	if err != nil {
 		return encoder{}, err
 	}
-	return encoder{epoch: r.Epoch()}, nil
+	return encoder{epoch: r.Epoch(), strict: c.Strict}, nil
 }
 
 // resumption reads where a command wants to go on: none where it does not, or cannot for the
@@ -50,7 +50,7 @@ func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encod
 		Pace: s.pace,
 		Done: func(at subscriptions.Place, n int) []byte {
 			var w thingsboard.WSData
-			w.Begin(nil)
+			w.Begin(nil, enc.strict)
 			return enc.Frame(nil, spec.ID, w.End(&thingsboard.WSNote{Resumed: true, Missed: n, Position: enc.position(at)}))
 		},
 	})
