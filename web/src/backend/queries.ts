@@ -138,6 +138,17 @@ export async function fetchHistory(entity: LiveEntityId, query: HistoryQuery, si
   return Object.fromEntries(Object.entries(data).map(([key, points]) => [key, points.map((p) => [p.ts, text(p.value)] as const)]));
 }
 
+/** Every point of some keys of one entity, oldest first, as CSV. */
+export async function fetchHistoryCsv(entity: LiveEntityId, keys: readonly string[], span: Span): Promise<Blob> {
+  const { data } = await api.getTimeseriesHistory({
+    path: path(entity),
+    query: { key: [...keys], startTs: Math.floor(span.from), endTs: Math.ceil(span.to), orderBy: 'ASC' },
+    headers: { Accept: 'text/csv' },
+    parseAs: 'blob',
+  });
+  return data as unknown as Blob;
+}
+
 /** As far back and ahead as dates reach that a person would send. */
 export const timeBounds: Span = { from: 0, to: 253402300800000 };
 

@@ -1,16 +1,18 @@
 import { Alert, Box, Button, Group, Text, useComputedColorScheme } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useSearchParams } from 'wouter';
-import { useCredentials, useTypedLatest, type DeviceInfo } from '../backend/queries';
+import { fetchHistoryCsv, timeBounds, useCredentials, useTypedLatest, type DeviceInfo } from '../backend/queries';
 import { useLatest } from '../backend/services';
 import { ChartPanel } from '../chart/ChartPanel';
 import { readView, sameRange, writeView, type View } from '../chart/view';
 import { formatAge, formatTime } from '../time/format';
-import { isOld, openingRange, type Range } from '../time/range';
+import { isOld, openingRange, resolve, type Range } from '../time/range';
 import { useNow } from '../ui/clock';
 import { Code } from '../ui/Code';
+import { saveFile } from '../ui/download';
 import { ClockIcon, DevicesIcon } from '../ui/icons';
-import { Empty, Loading } from '../ui/states';
+import { Empty, Failure, Loading } from '../ui/states';
 import { curlCommand } from './commands';
 import { keyRows, newestTs, openingKey, unitOf, type KeyRow } from './keys';
 import { LatestTable } from './LatestTable';
@@ -64,6 +66,12 @@ function Values({ device, rows }: { device: DeviceInfo; rows: readonly KeyRow[] 
       { replace: true },
     );
 
+  // What is drawn may be aggregated; the file has every point of the range.
+  const csv = useMutation({
+    mutationFn: () => fetchHistoryCsv(device.id, selected, shown.range.kind === 'all' ? timeBounds : resolve(shown.range, now)),
+    onSuccess: (blob) => saveFile(blob, `${device.name}.csv`),
+  });
+
   const lines = selected.map((key, color) => ({
     id: key,
     entity: device.id,
@@ -92,6 +100,12 @@ function Values({ device, rows }: { device: DeviceInfo; rows: readonly KeyRow[] 
       <div className="tw-device">
         <Box className="tw-panel" p="md" component="section" aria-label="History">
           <ChartPanel lines={lines} view={shown} onView={onView} height={380} label={`${device.name}: ${selected.join(', ') || 'nothing selected'}`} />
+          <Group justify="flex-end" mt="xs">
+            <Button size="xs" variant="default" disabled={selected.length === 0} loading={csv.isPending} onClick={() => csv.mutate()}>
+              Download CSV
+            </Button>
+          </Group>
+          {csv.error && <Failure title="The history could not be downloaded" error={csv.error} />}
         </Box>
         <Box className="tw-panel" component="section" aria-label="Values">
           <LatestTable rows={rows} selected={selected} dark={dark} onSelect={onSelect} />
