@@ -35,6 +35,10 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			}
 			if err != nil {
+				if formOf(c.Request().URL.Path) == deviceForm {
+					device, _ := s.Registry.DeviceByToken(c.Param("deviceToken"))
+					s.refused(c, model.Principal{}, device, err)
+				}
 				s.fail(err, c)
 			}
 			s.log(c, start, err)
@@ -63,6 +67,7 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	dropEmpty(r.URL)
 	switch asked, err := s.cors(header, r); {
 	case err != nil:
+		s.refused(c, model.Principal{}, nil, err)
 		return err
 	case asked:
 		c.Response().WriteHeader(http.StatusNoContent)
@@ -80,12 +85,14 @@ func (s *Server) admit(c echo.Context, next echo.HandlerFunc) error {
 	if route != "" && !isPublic(route) {
 		p, err := s.authenticate(r)
 		if err != nil {
+			s.refused(c, p, nil, err)
 			return err
 		}
 		req.principal = p
 		standing, err := s.Quotas.Request(p)
 		tellRates(header, standing)
 		if err != nil {
+			s.refused(c, p, nil, err)
 			return err
 		}
 	}

@@ -74,9 +74,13 @@ func (s *Server) audited(next StrictHandlerFunc, operation string) StrictHandler
 			return next(c, args)
 		}
 		e := model.AuditEntry{Operation: operation, Action: action}
-		if noted { // what is deleted has a name now, and none afterwards
+		var owner model.TenantID // of what a system administrator works on
+		var theirs string        // its name
+		if noted {               // what is deleted has a name now, and none afterwards
 			e.Entity = aboutOf(c, args)
 			e.Name = s.entityName(req.principal.Tenant, e.Entity)
+			owner = s.ownerOf(e.Entity)
+			theirs = s.entityName(owner, e.Entity)
 		}
 		answer, err := next(c, args)
 		kind := model.KindOf(err)
@@ -93,8 +97,30 @@ func (s *Server) audited(next StrictHandlerFunc, operation string) StrictHandler
 		}
 		s.describe(&e, req, args, answer, err)
 		s.Registry.Audit(e)
+		if req.principal.Authority == model.SysAdmin {
+			s.auditFor(cmp.Or(owner, s.ownerOf(e.Entity)), theirs, e)
+		}
 		return answer, err
 	}
+}
+
+// auditFor notes for a tenant what a system administrator did to it or to what it owns; it stands
+// in the log of the system as well.
+func (s *Server) auditFor(t model.TenantID, name string, e model.AuditEntry) {
+	if t == (model.TenantID{}) {
+		return
+	}
+	e.Tenant = t
+	e.Name = cmp.Or(e.Name, name, s.entityName(t, e.Entity))
+	s.Registry.Audit(e)
+}
+
+// ownerOf returns the tenant of an entity; zero for one that is none's or not there.
+func (s *Server) ownerOf(ref model.EntityRef) model.TenantID {
+	if e, ok := s.Registry.Lookup(ref.ID); ok && e.Type == ref.Type {
+		return e.Tenant
+	}
+	return model.TenantID{}
 }
 
 // byMethod are the actions of operations that have no name of their own.
@@ -126,7 +152,7 @@ func (s *Server) describe(e *model.AuditEntry, req *request, args, answer any, e
 	}
 	switch login, ok := args.(LoginRequestObject); {
 	case p.Grant != nil:
-		e.UserName = "API token " + p.Grant.Token.String()
+		e.UserName = "API token " + model.Line(p.Grant.Name, 200) + " (" + p.Grant.Token.String() + ")"
 	case p.User != (model.UserID{}):
 		e.UserName = s.entityName(p.Tenant, model.EntityRef{Type: model.EntityUser, ID: model.EntityID(p.User)})
 	case ok && login.Body != nil:
@@ -140,7 +166,7 @@ func (s *Server) describe(e *model.AuditEntry, req *request, args, answer any, e
 	if model.KindOf(err) == model.NotFound {
 		e.Failure = v.fallback
 	}
-	if _, ok := s.Registry.Entity(p.Tenant, e.Entity.ID); !ok {
+	if x, ok := s.Registry.Lookup(e.Entity.ID); !ok || x.Tenant != p.Tenant && p.Authority != model.SysAdmin {
 		e.Entity, e.Name = model.EntityRef{}, "" // what belongs to others is not even repeated
 	}
 	if _, ok := errors.AsType[*model.Error](err); !ok {

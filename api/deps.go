@@ -195,6 +195,8 @@ type Retentions interface {
 // Directory answers from memory. Entities are shared and must not be changed.
 type Directory interface {
 	Entity(model.TenantID, model.EntityID) (*model.Entity, bool)
+	// Lookup returns an entity whoever owns it.
+	Lookup(model.EntityID) (*model.Entity, bool)
 	Entities(model.TenantID, model.EntityType) iter.Seq[*model.Entity]
 	DeviceByToken(token string) (*model.Entity, bool)
 	// Details returns the fields that are not in memory; it is the one method here that asks SQL.

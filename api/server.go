@@ -26,8 +26,10 @@ type Server struct {
 	echo  *echo.Echo
 	ui    *ui
 
-	giants  giants
-	exports exports
+	giants giants
+
+	strangers, known refusals
+	exports          exports
 
 	setup struct {
 		sync.Mutex
@@ -96,6 +98,7 @@ func (s *Server) events(c echo.Context) error {
 // while the session lives on.
 func (s *Server) live(c echo.Context) error {
 	if err := s.checkSocketOrigin(c.Request()); err != nil {
+		s.refused(c, model.Principal{}, nil, err)
 		return err
 	}
 	s.Live.ServeHTTP(c.Response().Writer, c.Request())

@@ -72,6 +72,7 @@ const (
 //	B ─── device "foreign"
 type world struct {
 	t        testing.TB
+	server   *api.Server
 	handler  http.Handler // what it answers is held against openapi.yaml
 	bare     http.Handler // the same, unwatched
 	registry *registry.Registry
@@ -182,6 +183,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	}
 	server, err := api.New(deps)
 	check(t, err)
+	w.server = server
 	w.bare = server.Handler()
 	w.handler = spectest.Handler(t, w.bare)
 	w.populate()

@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -90,6 +91,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 		return errors.Join(fmt.Errorf("set up the REST interface: %w", err), listener.Close())
 	}
 
+	parts.server = server
 	doors, serving := errgroup.WithContext(ctx)
 	doors.Go(func() error { return server.Serve(serving, listener) })
 	doors.Go(func() error { // sockets end when the requests do: before the engine, told why
@@ -133,6 +135,7 @@ type parts struct {
 	db       *tsdb.DB
 	pipeline *ingest.Pipeline
 	live     *ws.Server
+	server   *api.Server // the door of live, too; set before anybody comes through it
 	rates    *ratelimit.Limiter
 	finder   *entityquery.Finder
 	mail     *mail.Queue
@@ -225,6 +228,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	p.finder = api.NewFinder(p.registry, p.guard, p.db, cfg.Now)
 	p.live = ws.New(ws.Deps{
 		Hub: p.hub, Verify: p.auth.Verify, Allow: p.allowLive, Current: p.auth.Current, TenantLimits: p.registry.TenantLimits, Window: p.registry.Window,
+		Logins:   func(r *http.Request) func(model.Principal, error) { return p.server.SocketLogin(r) },
 		Entities: p.finder, Now: cfg.Now, Log: log, Limits: ws.Limits{Buckets: cfg.MaxBuckets},
 	})
 	p.serving.Store(true)

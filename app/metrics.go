@@ -27,6 +27,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_background_failures_total", uint64(db.Failures)},
 			{"tidewire_auth_throttled_logins_total", p.auth.Throttled()},
 			{"tidewire_audit_dropped_entries_total", p.registry.AuditDropped()},
+			{"tidewire_audit_skipped_refusals_total", p.server.SkippedRefusals()},
 			{"tidewire_live_delivered_updates_total", uint64(hub.Delivered)},
 			{"tidewire_live_queue_overflows_total", uint64(hub.Overflows)},
 			{"tidewire_live_lost_subscriptions_total", uint64(hub.Lost)},

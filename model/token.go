@@ -34,6 +34,7 @@ const (
 // A Grant is what the token behind a Principal allows. It is shared and immutable.
 type Grant struct {
 	Token    ID
+	Name     string // what the tenant calls it
 	Grants   Grants
 	Entities map[EntityID]bool // nil: all
 }

@@ -37,7 +37,7 @@ const forever = 1<<63 - 1
 
 // put adds a token known by one text.
 func (x *tokenIndex) put(t *model.APIToken, text lookup) {
-	grant := &model.Grant{Token: t.ID, Grants: t.Grants}
+	grant := &model.Grant{Token: t.ID, Name: t.Name, Grants: t.Grants}
 	if len(t.Entities) > 0 {
 		grant.Entities = make(map[model.EntityID]bool, len(t.Entities))
 		for _, id := range t.Entities {

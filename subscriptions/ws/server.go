@@ -47,9 +47,12 @@ type Deps struct {
 	// TenantLimits returns what a tenant's profile allows. It must be fast and do no I/O. Nil
 	// means that there are no limits but Limits.
 	TenantLimits func(model.TenantID) *model.TenantLimits
-	Now          func() time.Time // nil means time.Now
-	Log          *slog.Logger     // nil means none
-	Limits       Limits
+	// Logins returns what hears how the login over the socket of r ends: with whom, or why not.
+	// Nil means nobody does.
+	Logins func(r *http.Request) func(model.Principal, error)
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means none
+	Limits Limits
 }
 
 // Limits bounds what clients may take. Zero fields mean what their comments say.
@@ -180,18 +183,27 @@ func (s *Server) greet(x *session, r *http.Request) {
 		x.close(codeBadData, "Unknown endpoint")
 		return
 	}
-	token := r.URL.Query().Get("token")
-	if token == "" {
-		return
+	if s.deps.Logins != nil {
+		x.told = s.deps.Logins(r)
 	}
-	p, err := s.deps.Verify(token)
+	if token := r.URL.Query().Get("token"); token != "" {
+		x.login(token, codeBadToken)
+	}
+}
+
+// login makes a session that of whoever a token is for, or closes it: with bad for a bad token.
+func (s *session) login(token string, bad websocket.StatusCode) (ok bool) {
+	p, err := s.server.deps.Verify(token)
 	if err != nil {
-		x.close(codeBadToken, "Invalid token")
-		return
+		s.close(bad, "Invalid token")
+	} else if err = s.server.admit(s, p); err != nil {
+		s.close(codePolicy, model.MessageOf(err, "Max sessions limit reached!"))
 	}
-	if err := s.admit(x, p); err != nil {
-		x.close(codePolicy, model.MessageOf(err, ""))
+	if s.told != nil {
+		s.told(p, err)
+		s.told = nil
 	}
+	return err == nil
 }
 
 // reserve counts a socket in, before anything is allocated for it. The caller owes leave.

@@ -55,6 +55,7 @@ type session struct {
 	followed atomic.Int64  // followers of all queries
 	updates  atomic.Pointer[meter]
 	commands *ratelimit.Bucket
+	told     func(model.Principal, error) // hears of the login; nil once there was one
 
 	mu struct {
 		sync.Mutex
@@ -222,13 +223,7 @@ func (s *session) text(buf *bytes.Buffer) {
 			s.close(codePolicy, "Auth cmd is missing")
 			return
 		}
-		p, err := s.server.deps.Verify(m.Token)
-		if err != nil {
-			s.close(codeBadData, "Invalid token")
-			return
-		}
-		if err := s.server.admit(s, p); err != nil {
-			s.close(codePolicy, model.MessageOf(err, "Max sessions limit reached!"))
+		if !s.login(m.Token, codeBadData) {
 			return
 		}
 	}
