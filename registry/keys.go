@@ -104,29 +104,68 @@ func CreateKeys(path string, random io.Reader) (*Keys, error) {
 			return nil, fmt.Errorf("registry: read randomness for keys: %w", err)
 		}
 	}
-	text, err := json.MarshalIndent(keysJSON{Version: 1, Lookup: k.Lookup[:], Seal: k.Seal[:], Tokens: k.Tokens[:]}, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("registry: encode keys: %w", err)
-	}
-	if err := writeSecret(path, append(text, '\n')); err != nil {
-		return nil, fmt.Errorf("registry: write keys: %w", err)
+	if err := k.write(path, os.Link); err != nil {
+		return nil, err
 	}
 	return &k, nil
 }
 
-// writeSecret makes path with text. The name appears last, by a link, which unlike a rename
-// never replaces a file that is already there.
-func writeSecret(path string, text []byte) (err error) {
+// RotateTokens replaces, in the key file of the data directory dir, the key that signs tokens. What
+// the key before signed stays good until it expires, unless forget says that no earlier key is
+// accepted any more: everybody logs in again. A server takes the new key when it starts. A nil
+// random reads crypto/rand. The file is the old or the new one after a power cut.
+func RotateTokens(dir string, random io.Reader, forget bool) error {
+	if random == nil {
+		random = rand.Reader
+	}
+	path := filepath.Join(dir, keysFile)
+	k, err := LoadKeys(path)
+	if err != nil {
+		return err
+	}
+	old := append([][64]byte{k.Tokens}, k.OldTokens...)
+	if k.OldTokens = old[:min(len(old), maxOldTokens)]; forget {
+		k.OldTokens = nil
+	}
+	if _, err := io.ReadFull(random, k.Tokens[:]); err != nil {
+		return fmt.Errorf("registry: read randomness for keys: %w", err)
+	}
+	return k.write(path, os.Rename)
+}
+
+// write makes the key file of k, which gets its name from place.
+func (k *Keys) write(path string, place func(from, to string) error) error {
+	j := keysJSON{Version: 1, Lookup: k.Lookup[:], Seal: k.Seal[:], Tokens: k.Tokens[:]}
+	for i := range k.OldTokens {
+		j.OldTokens = append(j.OldTokens, k.OldTokens[i][:])
+	}
+	text, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return fmt.Errorf("registry: encode keys: %w", err)
+	}
+	if err := writeSecret(path, append(text, '\n'), place); err != nil {
+		return fmt.Errorf("registry: write keys: %w", err)
+	}
+	return nil
+}
+
+// writeSecret makes path with text. The name appears last: by a link, which never replaces a file
+// that is already there, or by a rename, which does.
+func writeSecret(path string, text []byte, place func(from, to string) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // CreateTemp makes files of mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() {
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}()
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := place(f.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))

@@ -29,6 +29,7 @@ type cli struct {
 	Backup  backupCmd  `cmd:"" help:"Copy everything, of a running server or a stopped one."`
 	Restore restoreCmd `cmd:"" help:"Make a data directory from a backup."`
 	Check   checkCmd   `cmd:"" help:"Verify the data directory of a stopped server."`
+	Keys    keysCmd    `cmd:"" help:"Replace the keys of a data directory."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
