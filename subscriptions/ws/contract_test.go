@@ -80,7 +80,7 @@ func TestCloseReasonsAreTold(t *testing.T) {
 	f("/api/ws/plugins/notifications", "", 1007, "Unknown endpoint")
 	f("/api/ws?token=good", fmt.Sprintf(`{"tsSubCmds":[{"cmdId":1,"entityType":"DEVICE","entityId":%[1]q},{"cmdId":2,"entityType":"DEVICE","entityId":%[1]q}]}`, device),
 		1008, "Max subscriptions limit reached!")
-	w.dial("/api/ws?token=good!")
+	w.dial("/api/ws?token=good!").settled() // it is counted
 	f("/api/ws?token=good!", "", 1008, "Max sessions limit reached!")
 }
 
