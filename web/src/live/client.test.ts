@@ -63,8 +63,8 @@ describe('the live client', () => {
       {
         authCmd: { cmdId: 0, token: 'token' },
         cmds: [
-          { type: 'TIMESERIES', cmdId: 1, entityType: 'DEVICE', entityId: 'a', scope: 'LATEST_TELEMETRY' },
-          { type: 'ATTRIBUTES', cmdId: 2, entityType: 'DEVICE', entityId: 'b', scope: 'SERVER_SCOPE', keys: 'x,y' },
+          { type: 'TIMESERIES', cmdId: 1, entityType: 'DEVICE', entityId: 'a', scope: 'LATEST_TELEMETRY', positions: true },
+          { type: 'ATTRIBUTES', cmdId: 2, entityType: 'DEVICE', entityId: 'b', scope: 'SERVER_SCOPE', keys: 'x,y', positions: true },
         ],
       },
     ]);
@@ -142,6 +142,53 @@ describe('the live client', () => {
     expect(b.updates.map(([, first]) => first)).toEqual([true, true]);
     expect(a.updates).toEqual([]);
     expect(old.onmessage).toBeNull();
+  });
+
+  test('goes on behind the last position on a new socket, and hears what it missed', async () => {
+    const { client, last } = setup();
+    const a = recorder();
+    client.subscribe(device('a'), a);
+    await tick();
+    last().onopen?.();
+    last().frame({ subscriptionId: 1, errorCode: 0, data: { t: [[1, '1']] }, position: 'p1' });
+    last().frame({ subscriptionId: 1, errorCode: 0, data: {}, position: 'p2' }); // says only where it stands
+    last().onclose?.({ code: 1006 });
+    await vi.advanceTimersByTimeAsync(1000);
+    last().onopen?.();
+    expect(last().commands).toEqual([expect.objectContaining({ cmdId: 1, entityId: 'a', resume: 'p2' })]);
+    last().onclose?.({ code: 1006 }); // before it answered
+    await vi.advanceTimersByTimeAsync(2000);
+    last().onopen?.();
+    expect(last().commands).toEqual([expect.objectContaining({ resume: 'p2' })]);
+    last().frame({ subscriptionId: 1, errorCode: 0, data: { t: [[2, '2']] }, position: 'p3' });
+    last().frame({ subscriptionId: 1, errorCode: 0, data: {}, resumed: 1, position: 'p4' });
+    expect(a.updates).toEqual([
+      [{ data: { t: [[1, '1']] }, deleted: [] }, true],
+      [{ data: { t: [[2, '2']] }, deleted: [] }, false],
+    ]);
+    last().onclose?.({ code: 1012 });
+    await vi.advanceTimersByTimeAsync(1000);
+    last().onopen?.();
+    last().frame({ subscriptionId: 1, errorCode: 0, data: {}, resync: 'TOO_OLD', position: 'p9' });
+    expect(a.updates.at(-1)).toEqual([{ data: {}, deleted: [] }, true]);
+  });
+
+  test('begins anew when the server does not know the position', async () => {
+    const { client, last } = setup();
+    const a = recorder();
+    client.subscribe(device('a'), a);
+    await tick();
+    last().onopen?.();
+    last().frame({ subscriptionId: 1, errorCode: 0, data: {}, position: 'p1' });
+    last().onclose?.({ code: 1012 });
+    await vi.advanceTimersByTimeAsync(1000);
+    last().onopen?.();
+    last().frame({ subscriptionId: 1, errorCode: 2, errorMsg: 'Position is none of ours' });
+    await tick();
+    expect(last().commands.at(-1)).toMatchObject({ cmdId: 2, positions: true });
+    last().frame({ subscriptionId: 2, errorCode: 0, data: { t: [[3, '3']] }, position: 'p5' });
+    expect(a.updates.map(([, first]) => first)).toEqual([true, true]);
+    expect(a.errors).toEqual([]);
   });
 
   test('asks for a fresh token when the last one was refused', async () => {

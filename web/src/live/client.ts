@@ -38,7 +38,10 @@ export interface LiveStatus {
 }
 
 export interface Listener {
-  /** `first`: a snapshot; it replaces what was known, also after a reconnect. */
+  /**
+   * `first`: a snapshot; it replaces what was known. After a reconnect there is one only where the
+   * server cannot tell any more what was missed; otherwise the missed updates come, in order.
+   */
   update(update: Update, first: boolean): void;
   error?(message: string): void;
 }
@@ -48,7 +51,12 @@ interface Subscription {
   listener: Listener;
   id: number; // command id on the present socket; 0 while not sent
   answered: boolean;
+  /** Where the last frame stood; a new socket goes on behind it. */
+  position: string | undefined;
 }
+
+/** The error code of a command that breaks a rule. */
+const badCommand = 2;
 
 /**
  * LiveClient keeps one socket while anyone listens, and brings every subscription back on a
@@ -81,7 +89,7 @@ export class LiveClient {
 
   /** Listens until the returned function is called. */
   subscribe(topic: Topic, listener: Listener): () => void {
-    const subscription: Subscription = { topic, listener, id: 0, answered: false };
+    const subscription: Subscription = { topic, listener, id: 0, answered: false, position: undefined };
     this.subscriptions.add(subscription);
     clearTimeout(this.linger);
     if (this.sending) this.send(subscription);
@@ -169,12 +177,23 @@ export class LiveClient {
     const subscription = this.byId.get(frame.id);
     if (!subscription) return;
     if (frame.kind === 'error') {
+      if (frame.code === badCommand && subscription.position !== undefined && !subscription.answered) {
+        // Another version of the server does not know this position: begin anew.
+        subscription.position = undefined;
+        this.byId.delete(frame.id);
+        this.send(subscription);
+        return;
+      }
       subscription.listener.error?.(frame.message);
       return;
     }
-    const first = !subscription.answered;
+    const goesOn = subscription.answered || subscription.position !== undefined;
+    const first = !goesOn || frame.resync === true;
     subscription.answered = true;
-    subscription.listener.update(frame.update, first);
+    subscription.position = frame.position;
+    const { data, deleted } = frame.update;
+    // A frame without points says only where the subscription stands.
+    if (first || deleted.length > 0 || Object.keys(data).length > 0) subscription.listener.update(frame.update, first);
   }
 
   /** A good token draws no answer, so only a frame proves that the connection works. */
@@ -223,7 +242,7 @@ export class LiveClient {
     subscription.id = this.nextId++;
     subscription.answered = false;
     this.byId.set(subscription.id, subscription);
-    return subscribeCommand(subscription.topic, subscription.id);
+    return subscribeCommand(subscription.topic, subscription.id, subscription.position);
   }
 
   private send(subscription: Subscription): void {

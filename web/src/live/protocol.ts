@@ -21,6 +21,10 @@ export interface Command {
   scope?: string;
   keys?: string;
   unsubscribe?: boolean;
+  /** Asks that frames say where they stand. */
+  positions?: boolean;
+  /** Goes on behind a position, in place of beginning with a snapshot. */
+  resume?: string;
 }
 
 /** A point as it travels: ts in ms, value as text; null where a key has none. */
@@ -33,11 +37,16 @@ export interface Update {
 }
 
 export type Frame =
-  | { kind: 'update'; id: number; update: Update }
+  /** resync: what was missed cannot be told, this is a snapshot again. */
+  | { kind: 'update'; id: number; update: Update; position?: string; resync?: boolean }
   | { kind: 'error'; id: number; code: number; message: string }
   | { kind: 'unknown' };
 
-export function subscribeCommand(topic: Topic, cmdId: number): Command {
+export function subscribeCommand(topic: Topic, cmdId: number, position?: string): Command {
+  return { ...command(topic, cmdId), ...(position === undefined ? { positions: true } : { resume: position }) };
+}
+
+function command(topic: Topic, cmdId: number): Command {
   return {
     type: topic.type,
     cmdId,
@@ -49,7 +58,7 @@ export function subscribeCommand(topic: Topic, cmdId: number): Command {
 }
 
 export function unsubscribeCommand(topic: Topic, cmdId: number): Command {
-  return { ...subscribeCommand(topic, cmdId), unsubscribe: true };
+  return { ...command(topic, cmdId), unsubscribe: true };
 }
 
 /** One string per topic, equal for equal topics. */
@@ -117,5 +126,11 @@ export function decodeFrame(text: string): Frame {
     if (only?.[0] === 0 && only[1] === '') update.deleted.push(key);
     else if (list.length > 0) update.data[key] = list;
   }
-  return { kind: 'update', id, update };
+  return {
+    kind: 'update',
+    id,
+    update,
+    ...(typeof frame.position === 'string' ? { position: frame.position } : {}),
+    ...(typeof frame.resync === 'string' ? { resync: true } : {}),
+  };
 }
