@@ -51,6 +51,7 @@ type session struct {
 	sinceAt  atomic.Int64 // ms; when the message being read began, zero between messages
 	verdict  atomic.Pointer[verdict]
 	hasty    atomic.Bool   // the close frame is not waited to be answered
+	halfway  bool          // reading ended within a message; of the goroutine alone
 	stranger *list.Element // in the server's list, and under its lock; nil once it has logged in
 	followed atomic.Int64  // followers of all queries
 	updates  atomic.Pointer[meter]
@@ -195,6 +196,7 @@ func (s *session) message(kind websocket.MessageType, r io.Reader) error {
 	_, err := buf.ReadFrom(r)
 	s.sinceAt.Store(0)
 	if err != nil {
+		s.halfway = true
 		return err
 	}
 	s.busy.Store(true)
@@ -304,8 +306,8 @@ func (s *session) bye(err error) {
 	switch {
 	case v.code == websocket.StatusAbnormalClosure:
 		_ = s.socket.CloseNow()
-	case garbled:
-		// What else comes cannot be read as frames, so no answer can be told from it.
+	case garbled || s.halfway:
+		// What else comes is no frame from its beginning, so no answer can be told from it.
 		s.conn.control(appendClose(nil, v.code, v.reason)) // dropped where the library has said so already
 		s.conn.linger()
 		_ = s.socket.CloseNow()
@@ -314,8 +316,7 @@ func (s *session) bye(err error) {
 		_ = s.socket.CloseNow()
 	default:
 		_ = s.conn.nc.SetReadDeadline(time.Time{})
-		// The library waits five seconds for the header of the answer, and for ever for what is
-		// left of a frame before it.
+		// The library waits five seconds for the header of a frame, and for ever for its payload.
 		cut := time.AfterFunc(closeTimeout, func() { _ = s.conn.cut() })
 		_ = s.socket.Close(v.code, v.reason) // the client may be gone; there is nobody to tell
 		cut.Stop()
