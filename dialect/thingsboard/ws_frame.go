@@ -157,8 +157,8 @@ var wsFailed = map[string]string{
 	WSEntityCount:        `,"count":0,"cmdUpdateType":"COUNT_DATA"}`,
 	WSAlarmCount:         `,"count":0,"cmdUpdateType":"ALARM_COUNT_DATA"}`,
 	WSAlarmStatus:        `,"active":false,"cmdUpdateType":"ALARM_STATUS"}`,
-	WSNotifications:      `,"cmdUpdateType":"NOTIFICATIONS","totalUnreadCount":0,"notifications":null,"update":null}`,
-	WSNotificationsCount: `,"cmdUpdateType":"NOTIFICATIONS_COUNT","totalUnreadCount":0}`,
+	WSNotifications:      `,"cmdUpdateType":"NOTIFICATIONS","totalUnreadCount":0,"sequenceNumber":0,"notifications":null,"update":null}`,
+	WSNotificationsCount: `,"cmdUpdateType":"NOTIFICATIONS_COUNT","totalUnreadCount":0,"sequenceNumber":0}`,
 }
 
 // AppendWSError adds a frame that says what went wrong with a command (contract 11.4). It has the
