@@ -121,10 +121,7 @@ func (a *seriesAnswer) plan() error {
 		a.queries, a.owners = append(a.queries, q), append(a.owners, e)
 		return nil
 	}
-	for _, e := range a.entities {
-		if a.from != nil && a.before(e) {
-			continue
-		}
+	for _, e := range a.left() {
 		keys := a.query.Range.Keys
 		if keys == nil {
 			var err error
@@ -149,20 +146,21 @@ func (a *seriesAnswer) plan() error {
 	return nil
 }
 
-// before reports whether the pages so far have all of an entity.
-func (a *seriesAnswer) before(e *model.Entity) bool {
-	if a.query.Find != nil {
-		return strings.Compare(string(e.ID[:]), string(a.from.entity[:])) < 0
+// left returns the entities that the pages so far do not have all of.
+func (a *seriesAnswer) left() []*model.Entity {
+	if a.from == nil {
+		return a.entities
 	}
-	for _, ref := range a.query.Refs {
-		switch {
-		case ref.ID == a.from.entity:
-			return false
-		case ref.ID == e.ID:
-			return true
+	at := slices.IndexFunc(a.entities, func(e *model.Entity) bool {
+		if a.query.Find == nil {
+			return e.ID == a.from.entity
 		}
+		return strings.Compare(string(e.ID[:]), string(a.from.entity[:])) >= 0
+	})
+	if at < 0 {
+		return nil
 	}
-	return false
+	return a.entities[at:]
 }
 
 // VisitQuerySeriesResponse implements QuerySeriesResponseObject.
@@ -205,7 +203,8 @@ func (a *seriesAnswer) points(t *tableStream) (next string, err error) {
 	series, owners := a.apart(left)
 	open, of := -1, 0 // the series that is written, and how many points of it were told
 	truncated := false
-	_, err = a.server.Store.RawMany(a.ctx, t.budget(), series, func(i int, key string, points []model.Point) error {
+	// What is read ahead of a page counts as delivered, so the page is the bound.
+	_, err = a.server.Store.RawMany(a.ctx, model.Budget{Points: -1}, series, func(i int, key string, points []model.Point) error {
 		switch {
 		case next != "" && i != open:
 			return model.ErrEnough

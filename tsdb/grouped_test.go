@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/tidewire/tidewire/model"
 )
 
@@ -77,5 +79,66 @@ func TestGroupsAreToldInTheOrderOfTheQueries(t *testing.T) {
 		})
 	if err != nil || len(order) != 30 || !slices.IsSorted(order) {
 		t.Errorf("%v, %v", order, err)
+	}
+}
+
+// Of several queries that are answered in one call, those over damage say where, and the rest
+// is told. Who has enough is told the damage of what was read for it.
+func TestManyQueriesTellTheDamageOfTheirs(t *testing.T) {
+	db, key := openFlushed(t)
+	sound := rows(1_700_000_000_000, 1000, 100, 1, "a", "b")
+	sound.Entity = entityNumber(1)
+	mustAppend(t, db, sound)
+	var value []byte
+	if _, err := get(db.store, key, func(b []byte) error { value = append(value, b...); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	value[20] ^= 0x10
+	if err := db.store.Set(key, value, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	q := model.RangeQuery{Tenant: aTenant, Entity: aDevice, Scope: model.Timeseries, Keys: []string{"a"}, From: 1_700_000_000_000, To: 1_700_000_100_000}
+	other := q
+	other.Entity = sound.Entity
+	over := q
+	over.Every, over.Aggregates = model.Interval{Width: 100_000}, model.Count
+
+	told := func(err error) int {
+		t.Helper()
+		e, ok := errors.AsType[*model.DamageError](err)
+		if err != nil && !ok {
+			t.Fatalf("got %v", err)
+		}
+		if err == nil {
+			return 0
+		}
+		return len(e.Places)
+	}
+	n := int64(0)
+	_, err := db.AggregateGroups(t.Context(), model.Budget{}, &over, []model.RangeQuery{q, other}, 1, func(int, int) int { return 0 },
+		func(_ int, buckets []model.Bucket) error { n += buckets[0].Count; return nil })
+	if told(err) != 1 || n != 100 {
+		t.Errorf("%d points, %v", n, err)
+	}
+	points := 0
+	read := func(enough bool, qs ...model.RangeQuery) error {
+		points = 0
+		_, err := db.RawMany(t.Context(), model.Budget{}, qs, func(i int, _ string, p []model.Point) error {
+			if enough && i == 1 {
+				return model.ErrEnough
+			}
+			points += len(p)
+			return nil
+		})
+		return err
+	}
+	if err := read(false, other, q, other); told(err) != 1 || points != 200 {
+		t.Errorf("%d points, %v", points, err)
+	}
+	if err := read(true, q, other, other); told(err) != 1 || points != 0 {
+		t.Errorf("damage before the end: %d points, %v", points, err)
+	}
+	if err := read(true, other, other, q); told(err) != 0 || points != 100 {
+		t.Errorf("damage behind the end: %d points, %v", points, err)
 	}
 }

@@ -21,6 +21,8 @@
 // A small query stays on its caller's goroutine. An aggregate over many row groups is shared
 // by up to four, which have ended when Aggregate returns.
 //
-// Raw and Aggregate may be called concurrently. Which keys exist, who may read them, and how
+// A [Tally] adds up the series of several aggregates, exactly, for it merges summaries.
+//
+// Raw, Aggregate and Tally may be called concurrently. Which keys exist, who may read them, and how
 // many points or buckets an answer may have belong to the callers.
 package scan
