@@ -157,6 +157,9 @@ func (s *Server) GetUsers(ctx context.Context, req GetUsersRequestObject) (GetUs
 	if p.Public {
 		return nil, model.Errorf(model.Denied, "")
 	}
+	if err := auth.Require(p, model.SysAdmin, model.TenantAdmin, model.CustomerUser); err != nil {
+		return nil, err // a token that may not list shows nobody's address
+	}
 	var filter model.UserFilter
 	if p.Authority == model.CustomerUser {
 		filter.Customer = p.Customer
@@ -176,6 +179,9 @@ func (s *Server) GetCustomerUsers(ctx context.Context, req GetCustomerUsersReque
 	}
 	if caller(ctx).Public {
 		return nil, model.Errorf(model.Denied, "")
+	}
+	if err := auth.Require(caller(ctx), model.TenantAdmin, model.CustomerUser); err != nil {
+		return nil, err
 	}
 	q := req.Params
 	list, err := s.users(ctx, c.Tenant, model.UserFilter{Customer: model.CustomerID(c.ID)},
