@@ -186,7 +186,7 @@ var rows = map[string]row{
 	"GET /api/dashboard/home":                          {"/api/dashboard/home", "", 401, 200, 200},
 	"GET /api/dashboard/home/info":                     {"/api/dashboard/home/info", "", 401, 200, 200},
 	"GET /api/tenant/dashboard/home/info":              {"/api/tenant/dashboard/home/info", "", 401, 200, 403},
-	"POST /api/tenant/dashboard/home/info":             {"/api/tenant/dashboard/home/info", `{"dashboardId":` + entity("DASHBOARD", "dashboard") + `}`, 401, 404, 403},
+	"POST /api/tenant/dashboard/home/info":             {"/api/tenant/dashboard/home/info", `{"dashboardId":` + entity("DASHBOARD", "dashboard") + `,"hideDashboardToolbar":true}`, 401, 404, 403},
 	"POST /api/alarmsQuery/find":                       {"/api/alarmsQuery/find", allDevices, 401, 200, 200},
 	"POST /api/alarmsQuery/count":                      {"/api/alarmsQuery/count", allDevices, 401, 200, 200},
 	"GET /api/limits":                                  {"/api/limits?deviceId={owned}", "", 401, 404, 403},

@@ -84,6 +84,7 @@ type world struct {
 	logged   *strings.Builder
 	broken   *broken
 	mails    *mailtest.Server
+	keys     *registry.Keys
 
 	a, b             model.TenantID
 	one, two         model.CustomerID
@@ -131,6 +132,7 @@ func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 
 	keys, err := registry.OpenKeys(dir, random)
 	check(t, err)
+	w.keys = keys
 	w.registry, err = registry.Open(t.Context(), registry.Options{Dir: dir, Keys: keys, Now: w.clock.now, Random: random})
 	check(t, err)
 	w.auth, err = auth.New(w.registry, keys.Tokens, auth.Options{
