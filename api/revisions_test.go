@@ -64,7 +64,7 @@ func TestRevisionsComeInPages(t *testing.T) {
 			want = append(want, fmt.Sprintf("a%d=%d", ts, v), fmt.Sprintf("b%d=%d", ts, v))
 		}
 	}
-	for limit := 1; limit <= 13; limit++ {
+	for _, limit := range []int{1, 3, 4, 5, 12} {
 		seen := map[string]int{}
 		cursor := ""
 		for pages := 1; ; pages++ {

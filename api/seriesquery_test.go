@@ -176,7 +176,7 @@ func TestPointsOfManySeriesComeInPages(t *testing.T) {
 			"ASC":  `owned t 0,owned t 10000,owned t 50000,owned h 0,owned h 50000,free t 10000,free t 20000,free t 99999`,
 			"DESC": `owned t 50000,owned t 10000,owned t 0,owned h 50000,owned h 0,free t 99999,free t 20000,free t 10000`,
 		}[order]
-		for size := 1; size <= 9; size++ {
+		for _, size := range []int{1, 3, 8} {
 			for _, entities := range []string{"", `"entities":null,"entityFilter":{"type":"entityType","entityType":"DEVICE"}`} {
 				var got []string
 				cursor := ""

@@ -109,41 +109,39 @@ func (w *world) export(ctx context.Context, server *httptest.Server, header ...s
 
 // A file that is not whole must not look whole: neither to a program nor to a reader.
 func TestAnExportThatFailsSaysSo(t *testing.T) {
-	for _, kind := range []string{"text/csv", "application/x-ndjson"} {
-		for _, packed := range []string{"identity", "gzip"} {
-			w, _, server := newEndless(t, func(page int) error {
-				if page == 9 {
-					return model.Exceeded(model.BudgetTime, int64(time.Minute))
-				}
-				return nil
-			})
-			got, err := w.export(t.Context(), server, "Accept", kind, "Accept-Encoding", packed)
+	for kind, packed := range map[string]string{"text/csv": "identity", "application/x-ndjson": "gzip"} {
+		w, _, server := newEndless(t, func(page int) error {
+			if page == 9 {
+				return model.Exceeded(model.BudgetTime, int64(time.Minute))
+			}
+			return nil
+		})
+		got, err := w.export(t.Context(), server, "Accept", kind, "Accept-Encoding", packed)
+		check(t, err)
+		var body io.Reader = got.Body
+		if packed == "gzip" {
+			if got.Header.Get("Content-Encoding") != "gzip" {
+				t.Fatal("it is not compressed")
+			}
+			body, err = gzip.NewReader(got.Body)
 			check(t, err)
-			var body io.Reader = got.Body
-			if packed == "gzip" {
-				if got.Header.Get("Content-Encoding") != "gzip" {
-					t.Fatal("it is not compressed")
-				}
-				body, err = gzip.NewReader(got.Body)
-				check(t, err)
-			}
-			text, err := io.ReadAll(body)
-			if got.StatusCode != http.StatusOK || err == nil {
-				t.Errorf("%s, %s: status %d, %v: half an export was read as a whole one", kind, packed, got.StatusCode, err)
-			}
-			check(t, got.Body.Close())
-			lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-			last := lines[len(lines)-1]
-			want := map[string]string{
-				"text/csv":             `#error,The query takes longer than the 1m0s one query may read; ask for a shorter range`,
-				"application/x-ndjson": `{"error":"The query takes longer than the 1m0s one query may read; ask for a shorter range`,
-			}[kind]
-			if kind == "text/csv" {
-				want = strings.Replace(want, ",The", `,"The`, 1) // it holds a comma
-			}
-			if !strings.HasPrefix(last, want) || len(lines) < 10*1024 {
-				t.Errorf("%s, %s: %d lines, the last %q", kind, packed, len(lines), last)
-			}
+		}
+		text, err := io.ReadAll(body)
+		if got.StatusCode != http.StatusOK || err == nil {
+			t.Errorf("%s, %s: status %d, %v: half an export was read as a whole one", kind, packed, got.StatusCode, err)
+		}
+		check(t, got.Body.Close())
+		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+		last := lines[len(lines)-1]
+		want := map[string]string{
+			"text/csv":             `#error,The query takes longer than the 1m0s one query may read; ask for a shorter range`,
+			"application/x-ndjson": `{"error":"The query takes longer than the 1m0s one query may read; ask for a shorter range`,
+		}[kind]
+		if kind == "text/csv" {
+			want = strings.Replace(want, ",The", `,"The`, 1) // it holds a comma
+		}
+		if !strings.HasPrefix(last, want) || len(lines) < 10*1024 {
+			t.Errorf("%s, %s: %d lines, the last %q", kind, packed, len(lines), last)
 		}
 	}
 }
