@@ -92,6 +92,9 @@ const (
 
 // exportKind picks the first form of an export that the client names; "" is JSON.
 func exportKind(accept string) string {
+	if accept == "" || accept == "*/*" {
+		return ""
+	}
 	for part := range strings.SplitSeq(accept, ",") {
 		switch kind, _, _ := mime.ParseMediaType(part); kind {
 		case kindCSV, kindNDJSON:

@@ -93,6 +93,9 @@ func (a *seriesAnswer) find() ([]*model.Entity, error) {
 			list = append(list, e)
 		}
 	}
+	if len(list) > thingsboard.MaxSeriesEntities {
+		return nil, model.Invalidf("entityFilter finds %d entities, which exceed the limit of %d", len(list), thingsboard.MaxSeriesEntities)
+	}
 	slices.SortFunc(list, func(x, y *model.Entity) int { return strings.Compare(string(x.ID[:]), string(y.ID[:])) })
 	return list, nil
 }
