@@ -31,6 +31,8 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_live_delivered_updates_total", uint64(hub.Delivered)},
 			{"tidewire_live_queue_overflows_total", uint64(hub.Overflows)},
 			{"tidewire_live_lost_subscriptions_total", uint64(hub.Lost)},
+			{"tidewire_live_resumed_subscriptions_total", uint64(hub.Resumed)},
+			{"tidewire_live_resume_log_readings_total", uint64(hub.Passes)},
 		} {
 			metrics.WriteCounterUint64(w, c.name, c.value)
 		}
