@@ -152,7 +152,8 @@ func TestSlowConnectionsHoldNobodyUp(t *testing.T) {
 			}
 		}
 		defer body.Close() // it has five minutes: here its client goes
-		defer frame.Conn.Close()
+		defer frame.Close()
+		defer stranger.Close()
 		defer ends(t, "headers", headers)
 		defer ends(t, "a handshake", handshake)
 		defer func() {
@@ -174,6 +175,7 @@ func TestSlowConnectionsHoldNobodyUp(t *testing.T) {
 // ends waits until the server closes a connection, whatever it says before.
 func ends(t *testing.T, what string, nc net.Conn) {
 	t.Helper()
+	defer nc.Close()
 	if _, err := io.Copy(io.Discard, nc); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Errorf("%s: %v", what, err)
 	}

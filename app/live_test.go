@@ -103,14 +103,13 @@ func (r *running) command(id int) string {
 	return fmt.Sprintf(`"tsSubCmds":[{"cmdId":%d,"entityType":"DEVICE","entityId":%q,"keys":"n"}]`, id, r.device)
 }
 
-// dial opens a socket that is to be closed at the end.
+// dial opens a socket, which the caller closes.
 func (r *running) dial(path string) *wstest.Client {
 	r.Helper()
 	c, err := wstest.Dial(r.addr, path)
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -129,6 +128,7 @@ type user struct {
 func (r *running) user() *user {
 	r.Helper()
 	u := &user{running: r, socket: r.dial("/api/ws")}
+	r.Cleanup(func() { u.socket.Close() })
 	if err := u.socket.Send(r.login()); err != nil {
 		r.Fatal(err)
 	}
@@ -223,14 +223,13 @@ func crowd(t testing.TB, few int) int {
 	return min(n, int(min(files.Cur, 1<<20)-500)/2)
 }
 
-// raw opens a connection and sends bytes.
+// raw opens a connection, which the caller closes, and sends bytes.
 func (r *running) raw(bytes string) net.Conn {
 	r.Helper()
 	nc, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.Cleanup(func() { nc.Close() })
 	if _, err := io.WriteString(nc, bytes); err != nil {
 		r.Fatal(err)
 	}
