@@ -74,7 +74,7 @@ func (db *DB) Append(ctx context.Context, s *model.WriteSet) (model.Position, er
 	}
 	rec, err := db.records.get(keys.Series{Tenant: s.Tenant, Entity: s.Entity, Scope: s.Scope})
 	if err != nil {
-		return 0, err
+		return 0, db.unreadable(s.Tenant, s.Entity, s.Scope, err)
 	}
 	defer rec.Unpin()
 

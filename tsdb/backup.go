@@ -106,12 +106,8 @@ func (db *DB) backUp(ctx context.Context, from, to, name string, base *BackupBas
 		if err != nil {
 			return err
 		}
-		patched, err := get(db.store, patchedKey(name), func([]byte) error { return nil })
-		if err != nil {
-			return err
-		}
 		at := slices.IndexFunc(base.Files, func(f BackupFile) bool { return f.Name == name && f.Size == stat.Size() })
-		if at >= 0 && !patched && fs.Link(fs.PathJoin(base.Dir, name), target) == nil {
+		if at >= 0 && !db.losses.mended(name) && fs.Link(fs.PathJoin(base.Dir, name), target) == nil {
 			info.Files = append(info.Files, base.Files[at])
 			info.Shared += base.Files[at].Size
 			return nil

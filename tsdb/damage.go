@@ -23,6 +23,7 @@ import (
 type damages struct {
 	fs    vfs.FS
 	tell  func(error)
+	torn  func(error)               // wants what is around the data of a table mended; may be nil
 	known atomic.Pointer[[]keySpan] // damaged spans
 	mends atomic.Int64              // how often something was taken away, from snapshots too
 
@@ -59,7 +60,10 @@ func (d *damages) learn(err error) bool {
 	if info == nil {
 		return false
 	}
-	spans := d.spansIn(*info)
+	spans, whole := d.spansIn(*info)
+	if whole && d.torn != nil {
+		d.torn(err)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.spans()
@@ -68,14 +72,14 @@ func (d *damages) learn(err error) bool {
 	return !slices.EqualFunc(old, all, func(a, b keySpan) bool { return bytes.Equal(a.start, b.start) && bytes.Equal(a.end, b.end) })
 }
 
-// spansIn returns the damaged spans of a table, which is the part of a file within bounds.
-func (d *damages) spansIn(info pebble.DataCorruptionInfo) []keySpan {
+// spansIn returns the damaged spans of a table, which is the part of a file within bounds. Whole
+// says that it cannot be told which they are.
+func (d *damages) spansIn(info pebble.DataCorruptionInfo) (within []keySpan, whole bool) {
 	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
 	spans, err := damagedSpans(d.fs, info.Path)
 	if err != nil {
-		return []keySpan{bounds}
+		return []keySpan{bounds}, true
 	}
-	var within []keySpan
 	for _, s := range spans {
 		if bytes.Compare(s.start, bounds.start) < 0 {
 			s.start = bounds.start
@@ -87,7 +91,7 @@ func (d *damages) spansIn(info pebble.DataCorruptionInfo) []keySpan {
 			within = append(within, s)
 		}
 	}
-	return within
+	return within, false
 }
 
 // forget takes spans that are not damaged any more from those that are known.

@@ -90,8 +90,30 @@ type counters struct {
 
 // Open opens the store in dir, makes it when there is none, and replays what the log has
 // beyond the flush position. It fails with ErrLocked when another process has it open, and
-// with ErrVersion when a newer program wrote it.
-func Open(dir string, o Options) (_ *DB, err error) {
+// with ErrVersion when a newer program wrote it. Damage that keeps it from opening is told and
+// repaired first, as [Repair] does, and so is what a crash left of a repair.
+func Open(dir string, o Options) (*DB, error) {
+	db, err := open(dir, o)
+	if !errors.Is(err, ErrCorrupt) && !pebble.IsCorruptionError(err) {
+		return db, err
+	}
+	tell := func(err error) {
+		if o.Events.Damaged != nil {
+			o.Events.Damaged(err)
+		}
+	}
+	tell(err)
+	r, failed := Repair(context.Background(), dir, o)
+	if failed != nil {
+		return nil, fmt.Errorf("%w; it cannot be repaired: %w", err, failed)
+	}
+	for _, l := range r.Lost {
+		tell(fmt.Errorf("%w: %s", ErrCorrupt, l))
+	}
+	return open(dir, o)
+}
+
+func open(dir string, o Options) (_ *DB, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -107,6 +129,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db.damage = newDamages(o.FS, o.Events)
+	db.damage.torn = db.told.tear
 	db.store, db.unlock, err = openStore(dir, o, &db.serving, db.told, db.fail, db.damage, db.failures)
 	if err != nil {
 		return nil, err

@@ -120,7 +120,7 @@ func (db *DB) erase(ctx context.Context, tenant model.TenantID, entities []model
 		for _, scope := range scopes { // applying must not fail: have them in memory
 			rec, err := db.records.get(keys.Series{Tenant: tenant, Entity: entities[n], Scope: scope})
 			if err != nil {
-				return 0, 0, err
+				return 0, 0, db.unreadable(tenant, entities[n], scope, err)
 			}
 			pinned = append(pinned, rec)
 			size += nameBytes(rec)

@@ -29,7 +29,8 @@ type flusher struct {
 		state  flushState
 		frozen *frozenHead // not written yet; kept when writing failed
 	}
-	owed owed
+	owed    owed
+	mending mending // guarded by run
 
 	// Of the goroutine: the partition Events.DiskCeiling was last told of, and when to look at
 	// the disk again.

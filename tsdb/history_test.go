@@ -123,14 +123,14 @@ func TestEveryHistoryGivesTheAnswersOfAMap(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(optionSets)) {
 		for seed := first; seed < first+seeds; seed++ {
 			t.Run(fmt.Sprintf("%s/seed=%d", strings.ReplaceAll(name, " ", "_"), seed), func(t *testing.T) {
-				y := history{options: optionSets[name], seed: seed, steps: stepsOf(t, 250/twins.Thin(2))}
+				y := history{options: optionSets[name], seed: seed, steps: stepsOf(t, 250/twins.Thin(4))}
 				if failed, done := y.run(t, nil); failed != nil {
 					y.explain(t, failed, done)
 				}
 			})
 		}
 	}
-	t.Logf("%d histories of %d steps struck, under %d settings, of %d operations", seeds*uint64(len(optionSets)), 250/twins.Thin(2), len(optionSets), len(*operations.list))
+	t.Logf("%d histories of %d steps struck, under %d settings, of %d operations", seeds*uint64(len(optionSets)), 250/twins.Thin(4), len(optionSets), len(*operations.list))
 	if len(optionSets) < 12 {
 		t.Error("fewer than 12 settings")
 	}

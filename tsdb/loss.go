@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -50,6 +51,8 @@ type losses struct {
 	mu sync.Mutex
 	// rows are those of the store, oldest first, by the number of each.
 	rows []lossRow
+	// patched are the tables that were changed, which backups must not take for their older selves.
+	patched []string
 }
 
 type lossRow struct {
@@ -67,7 +70,23 @@ func (l *losses) load(r pebble.Reader) error {
 	if err != nil {
 		return fmt.Errorf("read what was lost: %w", err)
 	}
-	return nil
+	l.patched = nil
+	prefix := patchedKey("")
+	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: append(bytes.Clone(prefix[:len(prefix)-1]), '/'+1)})
+	if err != nil {
+		return err
+	}
+	for iter.First(); iter.Valid(); iter.Next() {
+		l.patched = append(l.patched, string(iter.Key()[len(prefix):]))
+	}
+	return errors.Join(iter.Error(), iter.Close())
+}
+
+// mended reports whether a table was changed.
+func (l *losses) mended(table string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.patched, table)
 }
 
 // put adds rows of what was lost, found at now, ms, to a batch, and returns them for
@@ -102,24 +121,26 @@ func putLossRows(batch *pebble.Batch, rows []lossRow) error {
 	return nil
 }
 
-// committed takes over rows whose batch is in the store.
-func (l *losses) committed(rows []lossRow) {
+// committed takes over rows whose batch is in the store, and tables that were changed.
+func (l *losses) committed(rows []lossRow, patched []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rows = append(l.rows, rows...)
+	l.patched = append(l.patched, patched...)
 }
 
-// all returns the rows there are.
-func (l *losses) all() []lossRow {
+// all returns what there are rows of: losses, and tables that were changed.
+func (l *losses) all() (rows []lossRow, patched []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.rows)
+	return slices.Clone(l.rows), slices.Clone(l.patched)
 }
 
 // Losses returns what damage has taken from this store, oldest first.
 func (db *DB) Losses() []model.Loss {
 	all := []model.Loss{}
-	for _, r := range db.losses.all() {
+	rows, _ := db.losses.all()
+	for _, r := range rows {
 		all = append(all, r.Loss)
 	}
 	return all

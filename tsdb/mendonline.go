@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/blocks"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
@@ -28,63 +29,49 @@ func (e *groupError) Error() string {
 }
 func (e *groupError) Unwrap() error { return e.err }
 
-// mend makes way for a flush that has failed with an error of damage: left alone it would
-// fail for ever, and writers wait for ever. Row groups that cannot be read go; so do the blocks
-// of a table, where they hold nothing but row groups or pages. What is lost is told and becomes
-// rows of the store. False when the error is about something else. f.run must be held.
+// mend makes way for work that has failed with an error of damage: left alone it would fail for
+// ever, and writers wait for ever. The frame of a table is made anew, damaged blocks are
+// emptied, and row groups go that cannot be read; what memory or other rows know is written
+// again, the rest told, as rows of the store. False when the error is about something else, or
+// about what is mended already. f.run must be held.
 func (f *flusher) mend(damage error) (mended bool, err error) {
 	db := f.db
+	// Nobody may load what comes to light of a group before it is made whole.
+	db.records.loading.Lock()
+	defer db.records.loading.Unlock()
 	groups := map[uint64]bool{}
-	var lost []model.Loss
-	var plan repairPlan
-	if info := pebble.ExtractDataCorruptionInfo(damage); info != nil {
-		if lost, err = f.empty(*info, &plan, groups); err != nil || len(groups) == 0 {
-			return false, err
-		}
-	} else {
-		e, ok := errors.AsType[*groupError](damage)
-		if !ok || !errors.Is(damage, rowgroup.ErrCorrupt) {
-			return false, nil
-		}
+	info := pebble.ExtractDataCorruptionInfo(damage)
+	if e, ok := errors.AsType[*groupError](damage); info == nil && ok && errors.Is(damage, rowgroup.ErrCorrupt) {
 		groups[e.group] = true
 	}
-	w := newFlushWriter(db)
-	defer func() { err = errors.Join(err, w.close()) }()
-	for _, number := range slices.Sorted(maps.Keys(groups)) {
-		more, err := w.mendHeld(number)
-		if err != nil {
-			return false, err
+	for tries := 0; ; tries++ {
+		if info != nil {
+			before := len(f.mending.plan.Tables)
+			if err := f.mendTable(*info); err != nil {
+				return false, fmt.Errorf("mend %s: %w", info.Path, err)
+			}
+			if tries > 0 && len(f.mending.plan.Tables) == before {
+				return false, fmt.Errorf("mend %s, of which Pebble has another idea until the next start: %w", info.Path, damage)
+			}
 		}
-		lost = append(lost, more...)
-	}
-	for _, table := range plan.Tables {
-		if err := w.batch.Set(patchedKey(table), nil, nil); err != nil {
-			return false, err
+		if f.mending.plan.empty() && len(groups) == 0 {
+			return false, nil
 		}
+		err := f.settleMends(groups)
+		if err == nil {
+			return true, nil
+		}
+		if info = pebble.ExtractDataCorruptionInfo(err); info == nil || tries == maxTornTables {
+			return false, err
+		} // another table is in the way
 	}
-	rows, err := db.losses.put(w.batch, lost, db.options.Now().UnixMilli())
-	if err != nil {
-		return false, err
-	}
-	if err := w.commit(&f.run.state, pebble.Sync); err != nil {
-		return false, fmt.Errorf("commit what was mended: %w", err)
-	}
-	db.losses.committed(rows)
-	for i := range lost {
-		l := &lost[i]
-		db.damage.once(model.Damage{
-			Tenant: l.Tenant, Entity: l.Entity, Scope: l.Scope, Keys: l.Keys, From: l.From, To: l.To,
-			Cause: fmt.Errorf("%w, and lost: %s", ErrCorrupt, l.Cause),
-		})
-	}
-	if plan.empty() {
-		return true, nil
-	}
-	return true, plan.done(db.options.FS, db.dir)
 }
 
+// maxTornTables bounds how many tables are mended at once.
+const maxTornTables = 32
+
 // mendTorn makes way for a compaction that has met damage: it would be tried again for ever,
-// and what lies over it never be compacted.
+// and what lies over it never be compacted. Likewise for whoever could not load an entity.
 func (f *flusher) mendTorn(damage error) error {
 	f.run.Lock()
 	defer f.run.Unlock()
@@ -95,66 +82,172 @@ func (f *flusher) mendTorn(damage error) error {
 	return err
 }
 
-// empty empties the damaged blocks of a table that hold row groups or pages only, notes the
-// groups they may have been of, and returns what is lost.
-func (f *flusher) empty(info pebble.DataCorruptionInfo, plan *repairPlan, groups map[uint64]bool) (lost []model.Loss, err error) {
-	db, fs := f.db, f.db.options.FS
+// A mending is what was mended of tables and is not settled: which rows depend on it.
+type mending struct {
+	plan repairPlan
+	// states are of groups whose latest values nobody knows.
+	states map[uint64]bool
+	names  map[uint64]*groupRows
+}
+
+// mendTable mends a table, and notes what may have been lost in the plan.
+func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
+	db, fs, m := f.db, f.db.options.FS, &f.mending
+	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
+	table := fs.PathBase(info.Path)
 	torn, err := tornBlocks(fs, info.Path)
-	if err != nil {
-		return nil, err
+	if _, spanErr := damagedSpans(fs, info.Path); err == nil && errors.Is(spanErr, errTable) {
+		err = spanErr // range deletions
 	}
+	if errors.Is(err, errTable) {
+		frame, err := planFrame(fs, info.Path, bounds)
+		if err != nil {
+			return err
+		}
+		var plan repairPlan
+		plan.addFrame(table, &frame)
+		err = f.takeAway(plan, func() error { return frame.carryOut(fs, info.Path) })
+		db.damage.forget([]keySpan{bounds})
+		if err != nil {
+			return err
+		}
+		if torn, err = tornBlocks(fs, info.Path); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if len(torn) == 0 {
+		return nil
+	}
+	plan := repairPlan{Tables: []string{table}}
 	for _, b := range torn {
-		if b.ofBlocks() {
-			plan.Spans = append(plan.Spans, [2][]byte{b.start, b.end})
+		plan.Spans = append(plan.Spans, [2][]byte{b.start, b.end})
+	}
+	defer func() { db.damage.forget(m.plan.spans()) }()
+	return f.takeAway(plan, func() error {
+		_, err := patchTable(fs, info.Path, func(keySpan) bool { return true })
+		return err
+	})
+}
+
+// takeAway carries out a plan, having written again what is known of the rows it takes.
+func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
+	if err := f.rescue(mergeSpans(plan.spans())); err != nil {
+		return err
+	}
+	f.mending.plan.add(plan)
+	if err := f.mending.plan.write(f.db.options.FS, f.db.dir); err != nil {
+		return err
+	}
+	f.db.damage.mends.Add(1) // snapshots, too, lack it from here on
+	return carryOut()
+}
+
+// settleMends makes whole what depends on what was taken away, and groups, and tells what is lost.
+func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
+	db, m := f.db, &f.mending
+	w := newFlushWriter(db)
+	defer func() { err = errors.Join(err, w.close()) }()
+	if m.names == nil {
+		if m.names, err = f.knownNames(); err != nil {
+			return err
 		}
 	}
-	if len(plan.Spans) == 0 {
-		return nil, nil
+	touched := maps.Clone(groups)
+	p := repairer{ctx: context.Background(), db: db, report: &RepairReport{}, w: w, touched: touched, names: m.names, next: f.run.state.nextGroup}
+	p.report.Lost = m.plan.undone()
+	for _, span := range mergeSpans(m.plan.spans()) {
+		for _, space := range []byte{keys.RowGroups, keys.Names, keys.Log, keys.Pages, keys.Revisions} {
+			s, ok := span.within(keySpan{[]byte{space}, []byte{space + 1}})
+			if !ok {
+				continue
+			}
+			if err := p.lostOf(space, s); err != nil {
+				return err
+			}
+			switch space {
+			case keys.Names:
+				err = p.nameless(s)
+			case keys.Revisions:
+				err = p.revisions()
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
-	plan.Tables = []string{fs.PathBase(info.Path)}
-	if err := plan.write(fs, db.dir); err != nil {
-		return nil, err
+	for number := range m.states {
+		if g := m.names[number]; g != nil {
+			touched[number] = true
+			p.report.Lost = append(p.report.Lost, lossOf(&g.Names, minInstant, maxInstant, errors.New("a table of the store: latest values, which are taken from row groups")))
+		}
 	}
-	spans, err := patchTable(fs, info.Path, keySpan.ofBlocks)
-	db.damage.mends.Add(1)
-	db.damage.forget(spans)
+	for _, number := range slices.Sorted(maps.Keys(touched)) {
+		more, err := w.mendOne(number, m.names[number])
+		if err != nil {
+			return fmt.Errorf("mend group %d: %w", number, err)
+		}
+		p.report.Lost = append(p.report.Lost, more...)
+	}
+	for _, table := range m.plan.Tables {
+		if err := w.batch.Set(patchedKey(table), nil, nil); err != nil {
+			return err
+		}
+	}
+	if len(p.gone) > 0 {
+		counts := db.recount(m.names, f.run.state.nextGroup)
+		if err := putSeries(w.batch, counts); err != nil {
+			return err
+		}
+	}
+	rows, err := db.losses.put(w.batch, p.report.Lost, db.options.Now().UnixMilli())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := repairer{db: db, report: &RepairReport{}, touched: groups, names: map[uint64]*groupRows{}}
-	err = eachNames(context.Background(), db.store, func(number uint64, n *catalog.Names) error {
-		p.names[number] = &groupRows{Names: *n}
+	if err := w.commit(&f.run.state, pebble.Sync); err != nil {
+		return fmt.Errorf("commit what was mended: %w", err)
+	}
+	db.losses.committed(rows, m.plan.Tables)
+	for i := range rows {
+		l := &rows[i].Loss
+		db.damage.once(model.Damage{
+			Tenant: l.Tenant, Entity: l.Entity, Scope: l.Scope, Keys: l.Keys, From: l.From, To: l.To,
+			Cause: fmt.Errorf("%w, and lost: %s", ErrCorrupt, l.Cause),
+		})
+	}
+	plan := m.plan
+	*m = mending{}
+	if plan.empty() {
 		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	err = p.lostIn(spans)
-	return p.report.Lost, err
+	return plan.done(db.options.FS, db.dir)
 }
 
-// ofBlocks reports whether nothing but row groups or pages may lie in a span. Its bounds may be
-// those of no key: what comes behind row groups begins behind their space.
-func (s keySpan) ofBlocks() bool {
-	inside := func(from, to []byte) bool {
-		return bytes.Compare(from, s.start) <= 0 && bytes.Compare(s.end, afterKey(to)) <= 0
-	}
-	return inside(nil, []byte{keys.RowGroups + 1}) || inside([]byte{keys.Meta + 1}, []byte{keys.Pages + 1})
-}
-
-// mendHeld makes whole a group of a running store.
-func (w *flushWriter) mendHeld(number uint64) ([]model.Loss, error) {
-	rec, g, err := w.hold(number)
-	if err != nil || g == nil {
-		return nil, err
+// mendOne makes whole a group of a running store, whose names are known or nil.
+func (w *flushWriter) mendOne(number uint64, names *groupRows) ([]model.Loss, error) {
+	if names == nil {
+		return nil, nil // nobody knows whose it was
 	}
 	var s catalog.State
 	found, err := get(w.db.store, keys.AppendState(nil, number), s.Parse)
-	if err != nil || !found { // nothing of it is written yet
+	if err != nil && !errors.Is(err, catalog.ErrRow) {
 		return nil, err
 	}
+	found = found && err == nil && len(s.Latest) == len(names.Columns)
+	rec := w.db.records.peek(names.Series)
+	if rec == nil {
+		return w.mendStored(number, names, &s, found)
+	}
+	w.pins = append(w.pins, rec)
+	rec.RLock()
+	g := rec.Group(number)
+	rec.RUnlock()
+	if g == nil || !found { // erased, or nothing of it is written yet
+		return nil, nil
+	}
 	p := w.placer(g)
-	lost, touched, err := w.mendGroup(number, &catalog.Names{Series: rec.Series, Columns: g.Shape.Names}, p, &s)
+	lost, touched, err := w.mendGroup(number, &names.Names, p, &s)
 	if err = errors.Join(err, p.Close()); err != nil {
 		return nil, err
 	}
@@ -163,4 +256,35 @@ func (w *flushWriter) mendHeld(number uint64) ([]model.Loss, error) {
 	g.State.Touched |= touched
 	rec.Unlock()
 	return lost, w.setState(rec, g, s.Tail, &s)
+}
+
+// mendStored is mendOne for a group that is not in memory.
+func (w *flushWriter) mendStored(number uint64, names *groupRows, s *catalog.State, found bool) ([]model.Loss, error) {
+	before := w.db.flusher.owed.of(number)
+	if !found {
+		*s = catalog.State{Latest: make([]catalog.Latest, len(names.Columns)), LastTS: minInstant}
+	}
+	if err := keptTo(w.db.store, number, &s.Tail); err != nil {
+		return nil, err
+	}
+	p := blocks.New(stored{w.db.store, number}, number, len(names.Columns), s.Tail, w.db.options.tuning.rules)
+	lost, _, err := w.mendGroup(number, &names.Names, p, s)
+	if err = errors.Join(err, p.Close()); err != nil {
+		return nil, err
+	}
+	if err := w.owe(number, before, dueOf(&s.Tail)); err != nil {
+		return nil, err
+	}
+	return lost, w.batch.Set(keys.AppendState(nil, number), s.Tail.Append(nil, s.AppendLatest(nil)), nil)
+}
+
+// holdsAny reports whether a key lies in one of spans.
+func holdsAny(spans []keySpan, key []byte) bool {
+	at, _ := slices.BinarySearchFunc(spans, key, func(s keySpan, key []byte) int {
+		if bytes.Compare(s.end, key) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	return at < len(spans) && spans[at].holds(key)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -124,6 +125,36 @@ func (c *census) freeze() map[model.TenantID]int64 {
 	}
 	clear(c.mu.changed)
 	return rows
+}
+
+// recount counts anew, after groups were lost of which nobody knows the tenant: those that are
+// written, which it returns, and those that wait to be, which have numbers from next on.
+func (db *DB) recount(names map[uint64]*groupRows, next uint64) (written map[model.TenantID]int64) {
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	written = map[model.TenantID]int64{}
+	for _, g := range names {
+		written[g.Series.Tenant] += int64(len(g.Columns))
+	}
+	counts := maps.Clone(written)
+	db.records.each(func(rec *head.Record) {
+		for _, g := range rec.Groups {
+			if n := names[g.ID]; g.ID >= next || n == nil {
+				counts[rec.Series.Tenant] += int64(len(g.Shape.Names))
+			}
+		}
+	})
+	c := &db.series
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.total = 0
+	for tenant, t := range c.mu.tenants {
+		t.count = counts[tenant]
+		c.mu.total += t.count
+		c.mu.changed[tenant] = true
+		written[tenant] += 0 // of which all is lost, too
+	}
+	return written
 }
 
 // putSeries adds rows of the census to a batch.

@@ -123,6 +123,7 @@ func (db *DB) unreadable(tenant model.TenantID, entity model.EntityID, scope mod
 	}
 	place := model.Damage{Tenant: tenant, Entity: entity, Scope: scope, From: minInstant, To: math.MaxInt64, Cause: fmt.Errorf("%w: %w", ErrCorrupt, err)}
 	db.damage.once(place)
+	db.told.tear(err)
 	return &model.DamageError{Places: []model.Damage{place}}
 }
 

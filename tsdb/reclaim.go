@@ -77,6 +77,29 @@ func (o *owed) take(now int64, n int) (groups []uint64) {
 	return groups
 }
 
+// of returns when a group is due.
+func (o *owed) of(group uint64) int64 {
+	due := int64(never)
+	o.each(func(g uint64, at int64) {
+		if g == group {
+			due = at
+		}
+	})
+	return due
+}
+
+// each calls fn with all groups there are rows of.
+func (o *owed) each(fn func(group uint64, due int64)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for group, due := range o.mu.groups {
+		fn(group, due)
+	}
+	for group, due := range o.mu.failed {
+		fn(group, due)
+	}
+}
+
 func (o *owed) any(now int64) bool { return len(o.take(now, 1)) > 0 }
 
 // drop forgets a group until the next start.

@@ -21,10 +21,12 @@ import (
 // record that is idle and unpinned may be dropped.
 type records struct {
 	store  *pebble.DB
-	shapes catalog.Shapes
+	shapes *catalog.Shapes
 	// applied is the position of the last entry applied: a record not in memory has all of
 	// its entries up to it in the store.
 	applied *atomic.Uint64
+	// loading is held to read by who reads a record from the store.
+	loading sync.RWMutex
 	seed    maphash.Seed
 	bytes   atomic.Int64
 	count   atomic.Int64
@@ -39,7 +41,7 @@ type shard struct {
 }
 
 func newRecords(store *pebble.DB, applied *atomic.Uint64) *records {
-	t := &records{store: store, applied: applied, seed: maphash.MakeSeed()}
+	t := &records{store: store, shapes: new(catalog.Shapes), applied: applied, seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		t.shards[i].mu.records = map[keys.Series]*head.Record{}
 	}
@@ -75,8 +77,39 @@ func (t *records) get(s keys.Series) (*head.Record, error) {
 	return r, nil
 }
 
+// peek returns the record of s, pinned, if it is in memory.
+func (t *records) peek(s keys.Series) *head.Record {
+	sh := t.shard(s)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.mu.records[s]
+	if r == nil || !isReady(r) || r.Err != nil {
+		return nil
+	}
+	r.Pin()
+	return r
+}
+
+// each calls fn with the records in memory, under their locks.
+func (t *records) each(fn func(*head.Record)) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, r := range sh.mu.records {
+			if isReady(r) && r.Err == nil {
+				r.RLock()
+				fn(r)
+				r.RUnlock()
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
+
 func (t *records) load(sh *shard, r *head.Record) {
+	t.loading.RLock()
 	groups, err := t.read(r.Series)
+	t.loading.RUnlock()
 	if err != nil {
 		r.Err = fmt.Errorf("load %s series of entity %s: %w", r.Series.Scope, r.Series.Entity, err)
 		sh.mu.Lock()

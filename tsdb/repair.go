@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -30,7 +30,7 @@ type RepairReport struct {
 // goes, what can be made anew from the rest is, and what is lost is reported and becomes rows
 // of the store, which [DB.Losses] lists. A store that is sound is not changed. It fails with
 // ErrLocked while a server runs, and with ErrBeyondRepair, having changed nothing, where the
-// rows that say what the store is cannot be read, or more of a table than its data.
+// rows that say what the store is cannot be read.
 func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -43,29 +43,39 @@ func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err err
 	if err != nil {
 		return r, err
 	}
-	found, sound, err := examine(ctx, dir, o, &r.Report)
-	if err != nil || sound && plan.empty() {
-		return r, err
-	}
-	plan.add(found)
-	if err := plan.write(o.FS, dir); err != nil {
-		return r, err
-	}
-	for _, table := range plan.Tables {
-		if _, err := patchTable(o.FS, o.FS.PathJoin(dir, table), func(keySpan) bool { return true }); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return r, fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
+	for {
+		found, sound, err := examine(ctx, dir, o, &r)
+		if err != nil || sound && plan.empty() {
+			return r, err
 		}
+		plan.add(found.repairPlan)
+		if err := plan.write(o.FS, dir); err != nil {
+			return r, err
+		}
+		if err := found.carryOut(o.FS, dir); err != nil {
+			return r, err
+		}
+		if len(found.frames) == 0 {
+			break
+		} // else there may be damage that could not be seen before
 	}
-	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, newDamages(o.FS, Events{}), newFailures(&o))
+	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{})}
+	var unlock func() error
+	fs := o.FS
+	o.FS = &logFS{FS: fs, dir: dir, failed: db.fail, table: func() {}, dead: func() bool { return db.failure() != nil }}
+	db.store, unlock, err = openStore(dir, o, &db.serving, signals{}, db.fail, newDamages(fs, Events{}), newFailures(&o))
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
-	p := repairer{ctx: ctx, plan: plan, db: &DB{store: store, options: o}, report: &r, touched: map[uint64]bool{}}
+	defer func() { err = errors.Join(err, db.store.Close(), unlock(), db.failure()) }()
+	p := repairer{ctx: ctx, plan: plan, db: db, report: &r, touched: map[uint64]bool{}}
 	if err := p.run(mergeSpans(plan.spans())); err != nil {
 		return r, fmt.Errorf("repair %s: %w", dir, err)
 	}
-	return r, plan.done(o.FS, dir)
+	if err := db.failure(); err != nil {
+		return r, err
+	}
+	return r, plan.done(fs, dir)
 }
 
 // within returns the part of a span that lies in bounds.
@@ -79,9 +89,34 @@ func (s keySpan) within(bounds keySpan) (_ keySpan, ok bool) {
 	return s, bytes.Compare(s.start, s.end) < 0
 }
 
+// findings are what is damaged of the tables of a store.
+type findings struct {
+	repairPlan
+	frames map[string]frameMend // by file name
+}
+
+// carryOut mends the frames, and empties the damaged blocks of the other tables.
+func (f *findings) carryOut(fs vfs.FS, dir string) error {
+	for _, table := range f.Tables {
+		path := fs.PathJoin(dir, table)
+		var err error
+		if m, ok := f.frames[table]; ok {
+			err = m.carryOut(fs, path)
+		} else {
+			_, err = patchTable(fs, path, func(keySpan) bool { return true })
+		}
+		if err != nil {
+			return fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
+		}
+	}
+	return nil
+}
+
 // examine finds the damaged tables and what they may have held, and changes nothing. Sound
 // means that there is nothing to repair.
-func examine(ctx context.Context, dir string, o Options, report *Report) (found repairPlan, sound bool, err error) {
+func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found findings, sound bool, err error) {
+	var frames, blocks repairPlan
+	found.frames = map[string]frameMend{}
 	o.readOnly = true
 	damage := newDamages(o.FS, Events{})
 	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
@@ -89,6 +124,42 @@ func examine(ctx context.Context, dir string, o Options, report *Report) (found 
 		return found, false, err
 	}
 	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
+	levels, err := store.SSTables()
+	if err != nil {
+		return found, false, err
+	}
+	for _, level := range levels {
+		for _, table := range level {
+			name := table.BackingSSTNum.String() + ".sst"
+			bounds := keySpan{table.Smallest.UserKey, afterKey(table.Largest.UserKey)}
+			spans, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
+			if errors.Is(err, errTable) {
+				var m frameMend
+				if m, err = planFrame(o.FS, o.FS.PathJoin(dir, name), bounds); err == nil {
+					found.frames[name] = m
+					frames.addFrame(name, &m)
+					r.Rebuilt = append(r.Rebuilt, fmt.Sprintf("%s of table %s", m.what, name))
+					continue
+				}
+			}
+			if err != nil {
+				return found, false, fmt.Errorf("%w (%s: %w)", ErrBeyondRepair, name, err)
+			}
+			for _, s := range spans {
+				if s, ok := s.within(bounds); ok {
+					blocks.Spans = append(blocks.Spans, [2][]byte{s.start, s.end})
+				}
+			}
+			if len(spans) > 0 && !slices.Contains(blocks.Tables, name) {
+				blocks.Tables = append(blocks.Tables, name)
+			}
+		}
+	}
+	if len(found.frames) > 0 { // first of all: then what they hold can be read
+		found.repairPlan = frames
+		return found, false, nil
+	}
+	found.repairPlan = blocks
 	// A row that can be read is the newest there is: Pebble looks from the youngest table
 	// on, and into no older one.
 	none := func(*pebble.Batch, *pebble.WriteOptions) error { return fmt.Errorf("%w: no store", ErrCorrupt) }
@@ -103,28 +174,6 @@ func examine(ctx context.Context, dir string, o Options, report *Report) (found 
 	if err != nil {
 		return found, false, fmt.Errorf("%w (the rows that say what %s is are damaged: %w)", ErrBeyondRepair, dir, err)
 	}
-	levels, err := store.SSTables()
-	if err != nil {
-		return found, false, err
-	}
-	for _, level := range levels {
-		for _, table := range level {
-			name := table.BackingSSTNum.String() + ".sst"
-			bounds := keySpan{table.Smallest.UserKey, afterKey(table.Largest.UserKey)}
-			spans, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
-			if err != nil {
-				return found, false, fmt.Errorf("%w (%s: %w)", ErrBeyondRepair, name, err)
-			}
-			for _, s := range spans {
-				if s, ok := s.within(bounds); ok {
-					found.Spans = append(found.Spans, [2][]byte{s.start, s.end})
-				}
-			}
-			if len(spans) > 0 && !slices.Contains(found.Tables, name) {
-				found.Tables = append(found.Tables, name)
-			}
-		}
-	}
 	if len(found.Tables) > 0 {
 		return found, false, nil
 	}
@@ -134,7 +183,7 @@ func examine(ctx context.Context, dir string, o Options, report *Report) (found 
 	} else if err != nil {
 		c.problems = append(c.problems, err)
 	}
-	*report = c.report
+	r.Report = c.report
 	return found, len(c.problems) == 0, nil
 }
 
@@ -147,6 +196,7 @@ type repairer struct {
 	w       *flushWriter
 	names   map[uint64]*groupRows
 	touched map[uint64]bool // groups to go through
+	gone    []uint64        // groups that were removed, because nobody knows whose they are
 	next    uint64          // the first group number not given
 }
 
@@ -157,6 +207,7 @@ func (p *repairer) run(spans []keySpan) error {
 		return err
 	}
 	p.next = flush.nextGroup
+	p.report.Lost = append(p.report.Lost, p.plan.undone()...)
 	for _, step := range []func() error{
 		p.catalog,
 		func() error { return p.lostIn(spans) },
@@ -193,7 +244,7 @@ func (p *repairer) batch(step func() error) (err error) {
 func (p *repairer) commit() error {
 	batch := p.w.batch
 	p.w.batch = p.db.store.NewBatch()
-	return errors.Join(batch.Commit(pebble.Sync), batch.Close())
+	return p.db.commitBatch(batch, pebble.Sync)
 }
 
 func (p *repairer) rebuilt(format string, args ...any) {

@@ -217,6 +217,33 @@ func (p *repairer) orphans() error {
 	return nil
 }
 
+// nameless removes what is stored of groups of which nothing is left that names them, where
+// their names may have stood in span.
+func (p *repairer) nameless(span keySpan) error {
+	for number := groupAt(span.start, keys.Names); number < p.next && number <= groupAt(span.end, keys.Names); number++ {
+		if p.names[number] != nil {
+			continue
+		}
+		if there, err := p.stored(number); err != nil || !there {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		p.gone = append(p.gone, number)
+		tail := catalog.Tail{Kept: true}
+		err := errors.Join(p.w.batch.Delete(keys.AppendState(nil, number), nil), p.w.eraseRevisions(number, &tail), p.w.owe(number, 0, never))
+		for _, space := range []byte{keys.RowGroups, keys.Pages} {
+			err = errors.Join(err, p.w.deleteRange(space, number, everything))
+		}
+		if err != nil {
+			return err
+		}
+		p.report.Lost = append(p.report.Lost, model.Loss{Cause: fmt.Sprintf("everything of group %d: whose it was is not known any more", number)})
+	}
+	return nil
+}
+
 // groupOf returns whose a row is of states, row groups, pages or revisions.
 func groupOf(key []byte) (uint64, error) {
 	switch key[0] {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
 
@@ -18,6 +19,7 @@ import (
 type repairPlan struct {
 	Tables []string    `json:"tables"` // file names
 	Spans  [][2][]byte `json:"spans"`  // keys [from, to)
+	Undone []string    `json:"undone"` // file names: ranges may be there again that were deleted there
 }
 
 // planFile is where the plan is while a repair runs.
@@ -34,6 +36,26 @@ func (p *repairPlan) empty() bool { return len(p.Tables)+len(p.Spans) == 0 }
 func (p *repairPlan) add(more repairPlan) {
 	p.Tables = append(p.Tables, more.Tables...)
 	p.Spans = append(p.Spans, more.Spans...)
+	p.Undone = append(p.Undone, more.Undone...)
+}
+
+// addFrame takes in what mending the frame of a table loses.
+func (p *repairPlan) addFrame(table string, m *frameMend) {
+	p.Tables = append(p.Tables, table)
+	for _, s := range m.lost {
+		p.Spans = append(p.Spans, [2][]byte{s.start, s.end})
+	}
+	if m.dels {
+		p.Undone = append(p.Undone, table)
+	}
+}
+
+// undone returns what is to be told of range deletions that are lost.
+func (p *repairPlan) undone() (lost []model.Loss) {
+	for _, name := range p.Undone {
+		lost = append(lost, model.Loss{Cause: fmt.Sprintf("range deletions in table %s: what deletes, retention or the end of an entity had taken may be there again", name)})
+	}
+	return lost
 }
 
 func (p *repairPlan) spans() (all []keySpan) {
@@ -69,19 +91,24 @@ func (p *repairPlan) write(fs vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	temporary := fs.PathJoin(dir, planFile+".new")
+	return replaceFile(fs, fs.PathJoin(dir, planFile), b)
+}
+
+// replaceFile puts a file in the place of another one, or of none, whole.
+func replaceFile(fs vfs.FS, path string, content []byte) error {
+	temporary := path + ".new"
 	f, err := fs.Create(temporary, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	_, err = f.Write(content)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := fs.Rename(temporary, fs.PathJoin(dir, planFile)); err != nil {
+	if err := fs.Rename(temporary, path); err != nil {
 		return err
 	}
-	return syncDir(fs, dir)
+	return syncDir(fs, fs.PathDir(path))
 }
 
 // done removes the plan.

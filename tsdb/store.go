@@ -76,7 +76,7 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	po := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          tableFS{o.FS},
 		Lock:                        lock,
 		ReadOnly:                    o.readOnly,
 		Cache:                       cache,
@@ -115,7 +115,18 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 // channel swallows what is sent.
 type signals struct {
 	written chan struct{} // capacity 1: a table was written
-	torn    chan error    // a compaction met damage, and will again
+	torn    chan error    // somebody met damage, and will again
+}
+
+// tear tells of an error, if it is one of damage.
+func (s signals) tear(err error) {
+	if pebble.ExtractDataCorruptionInfo(err) == nil {
+		return
+	}
+	select {
+	case s.torn <- err:
+	default: // the next try tells again
+	}
 }
 
 // listener signals, and reports what Pebble finds damaged. Unset, Pebble would end the process.
@@ -123,12 +134,7 @@ func listener(failed func(error), damage *damages, told signals) *pebble.EventLi
 	l := &pebble.EventListener{
 		BackgroundError: func(err error) {
 			failed(err)
-			if pebble.ExtractDataCorruptionInfo(err) != nil {
-				select {
-				case told.torn <- err:
-				default: // the next try tells again
-				}
-			}
+			told.tear(err)
 		},
 		DataCorruption: damage.met,
 		FlushEnd: func(pebble.FlushInfo) {

@@ -37,6 +37,13 @@ func tornSet(device int) *model.WriteSet {
 func tornStore(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	fs := vfs.NewMem()
+	fillTorn(t, fs)
+	return fs
+}
+
+// fillTorn makes a torn store on fs.
+func fillTorn(t *testing.T, fs *vfs.MemFS) {
+	t.Helper()
 	db, err := Open("db", Options{FS: fs})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +54,6 @@ func tornStore(t *testing.T) *vfs.MemFS {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return fs
 }
 
 // tear flips a byte in every block that may hold a key of space; choose picks among them.
@@ -101,7 +107,7 @@ func flip(t *testing.T, fs vfs.FS, name string, at int64) {
 	if _, err := f.WriteAt(b[:], at); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -44,7 +44,8 @@ func (s *Shape) Find(key string) (column int, ok bool) {
 	return 0, false
 }
 
-// Shapes holds every Shape in use once. It is safe for concurrent use.
+// Shapes holds every Shape in use once. It is safe for concurrent use. It must not be a part of
+// what holds shapes: each of them keeps it in memory until it is dropped, and would keep itself.
 type Shapes struct {
 	mu    sync.Mutex
 	known map[string]weak.Pointer[Shape]
