@@ -239,6 +239,26 @@ func TestASlowReaderOfEventsIsToldToo(t *testing.T) {
 	}
 }
 
+// Over TLS a connection writes from a goroutine of its own.
+func TestEventsOverTLS(t *testing.T) {
+	w := newWorld(t, fixed)
+	h := httptest.NewTLSServer(w.eventDoor())
+	defer h.Close()
+	s := w.stream(h.Client(), h.URL, "["+eventSeries+"]", "")
+	s.next()
+	for n := range 1000 {
+		w.write(model.Timeseries, int64(n), "t", n)
+	}
+	for last := -1; last < 999; {
+		f := s.frame()
+		n, err := strconv.Atoi(f.Data["t"][0][1].(string))
+		if err != nil || n != last+1+f.Coalesced {
+			t.Fatalf("after %d came %+v", last, f)
+		}
+		last = n
+	}
+}
+
 func TestASilentStreamBeatsEveryTenSecondsAndEndsWithTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
