@@ -207,3 +207,17 @@ func TestCommandsAboutNoEntities(t *testing.T) {
 		c.want(f[1])
 	}
 }
+
+// Contract 11.8: a query covers 10,000 entities, whatever page a stock map asks for.
+func TestAQueryCoversTenThousandEntities(t *testing.T) {
+	w := newWorld(t, fixed).listen()
+	for i := range 10_000 {
+		w.found.add(model.EntityID{1, 2, byte(i >> 8), byte(i)}, fmt.Sprintf("Valve %d", i))
+	}
+	c := w.open()
+	c.entityData(1, `"query":{`+devices+`,"pageLink":{"pageSize":16384,"page":0}}`)
+	got := c.receive()
+	if n := strings.Count(got, `{"entityId":`); n != 10_000 || !strings.HasSuffix(got, `"totalPages":2,"totalElements":10001,"hasNext":true},"update":null}`) {
+		t.Errorf("%d entities, …%s", n, got[len(got)-200:])
+	}
+}
