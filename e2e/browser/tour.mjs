@@ -169,16 +169,21 @@ try {
   await page.getByText('This one').waitFor();
   await shot('sessions');
 
-  // The setup link makes a tenant of one's own.
+  // The setup link makes a tenant of one's own, and a system administrator who may ask for backups.
   const fresh = await (await browser.newContext()).newPage();
   fresh.setDefaultTimeout(60_000);
   await fresh.goto(setup);
-  await fresh.getByLabel('E-mail').fill('ada@example.org');
+  await fresh.getByLabel('E-mail', { exact: true }).fill('ada@example.org');
+  await fresh.getByLabel('E-mail of the system administrator').fill('root@example.org');
   for (const field of await fresh.locator('input[type=password]').all()) await field.fill('correct horse battery');
   await fresh.locator('button[type=submit]').click();
   await fresh.getByRole('button', { name: /device/i }).first().waitFor();
   check((await fresh.getByTestId('device-This machine').count()) === 0, 'another tenant sees nothing of the demonstration');
   await shot('setup-empty', fresh);
+  const root = await fresh.request.post(new URL('/api/auth/login', setup).href, { data: { username: 'root@example.org', password: 'correct horse battery' } });
+  check(root.ok(), 'the system administrator logs in');
+  const asked = await fresh.request.get(new URL('/api/system/backup', setup).href, { headers: { 'X-Authorization': `Bearer ${(await root.json()).token}` } });
+  check(asked.status() !== 403, 'and may ask for backups');
 
   check(complaints.length === 0, `the browser has no complaint ${complaints.join('; ')}`);
   failed = false;
