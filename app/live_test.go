@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidewire/tidewire/internal/spectest"
 	"github.com/tidewire/tidewire/internal/wstest"
 )
 
@@ -82,7 +83,7 @@ func (r *running) call(path, body string, answer any) {
 	if r.token != "" {
 		req.Header.Set("X-Authorization", "Bearer "+r.token)
 	}
-	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	res, err := (&http.Client{Transport: spectest.Transport(r, &http.Transport{DisableKeepAlives: true})}).Do(req)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // events opens a stream of one device as a browser would, and returns what reads its frames and
@@ -22,7 +24,7 @@ func (s *server) events(ctx context.Context, header http.Header, query, id strin
 		s.t.Fatal(err)
 	}
 	r.Header = header
-	got, err := http.DefaultClient.Do(r)
+	got, err := watched(s.t, nil).Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -43,6 +45,7 @@ func (s *server) events(ctx context.Context, header http.Header, query, id strin
 			case "id":
 				*last = value
 			case "data":
+				spectest.Frame(s.t, []byte(value))
 				if err := json.Unmarshal([]byte(value), &f); err != nil {
 					s.t.Fatalf("%s: %v", line, err)
 				}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/tidewire/tidewire/internal/spectest"
 )
 
 // A listener is a socket with one subscription to one device.
@@ -44,6 +46,7 @@ func (l *listener) next() (code int, message string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	spectest.Frame(l.t, b)
 	var f struct {
 		ErrorCode int
 		ErrorMsg  string
