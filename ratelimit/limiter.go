@@ -264,11 +264,14 @@ func (l *Limiter) peek(h holder) *Bucket {
 	return new(Bucket)
 }
 
-// Refused returns how often each limit said no.
+// Refused returns how often each limit said no. Those of sessions are counted by nobody: a session
+// has its own [Bucket].
 func (l *Limiter) Refused() map[string]uint64 {
 	all := make(map[string]uint64, model.RateLimitCount)
 	for i := range l.refused {
-		all[model.RateLimit(i).String()] = l.refused[i].Load()
+		if limit := model.RateLimit(i); limit.Scope() != model.LimitOfSession {
+			all[limit.String()] = l.refused[i].Load()
+		}
 	}
 	return all
 }
