@@ -155,7 +155,7 @@ func TestABackupIsForSystemAdministratorsOfServersThatAllowIt(t *testing.T) {
 	_, user, password := s.demoAdmin()
 	to := t.TempDir()
 	who := []string{"TIDEWIRE_USERNAME=" + user, "TIDEWIRE_PASSWORD=" + password}
-	if code, out := run(t, who, "backup", "--to", to, "--server", s.url); code != 1 || !regexp.MustCompile(`answered 403`).MatchString(out) {
+	if code, out := run(t, who, "backup", "--to", to, "--server", s.url); code != 1 || !regexp.MustCompile(`permission.*403`).MatchString(out) {
 		t.Errorf("backup as a tenant's administrator = %d:\n%s", code, out)
 	}
 	if code, out := run(t, nil, "backup", "--to", to, "--server", s.url); code != 2 || !regexp.MustCompile(`TIDEWIRE_USERNAME`).MatchString(out) {
