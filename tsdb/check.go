@@ -31,10 +31,16 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 	if err := db.flusher.flush(ctx); err != nil {
 		return Report{}, fmt.Errorf("flush before checking: %w", err)
 	}
-	snapshot := db.store.NewSnapshot()
-	c := checker{ctx: ctx, store: snapshot, damage: db.damage, groups: map[uint64]*checkedGroup{}}
-	err := errors.Join(c.run(), snapshot.Close())
-	return c.report, errors.Join(append(c.problems, err)...)
+	for {
+		mends := db.damage.mends.Load()
+		snapshot := db.store.NewSnapshot()
+		c := checker{ctx: ctx, store: snapshot, damage: db.damage, groups: map[uint64]*checkedGroup{}}
+		err := errors.Join(c.run(), snapshot.Close())
+		if ctx.Err() == nil && db.damage.mends.Load() != mends {
+			continue // what was taken away meanwhile agrees with nothing
+		}
+		return c.report, errors.Join(append(c.problems, err)...)
+	}
 }
 
 // A checker walks the keyspaces of one snapshot.

@@ -290,3 +290,33 @@ func TestADeleteRewritesTheLatestOverDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Small row groups are joined when a store closes: one that cannot be read is mended then.
+func TestCloseGetsThroughADamagedRowGroup(t *testing.T) {
+	fs := vfs.NewMem()
+	db, err := Open("db", Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(3) {
+		mustAppend(t, db, rows(i*100, 1, 10, 1, "a"))
+		mustFlush(t, db)
+	}
+	block := keys.Block{Partition: 0, Group: 1, First: 100}.Append(nil, keys.RowGroups)
+	if err := db.store.Set(block, []byte("damaged"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = Open("db", Options{FS: fs}); err != nil {
+		t.Fatal(err)
+	}
+	if losses := db.Losses(); len(losses) != 1 || losses[0].From != 100 || losses[0].To != 200 {
+		t.Errorf("losses %v", losses)
+	}
+	mustCheck(t, db)
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -120,6 +120,9 @@ func open(dir string, o Options) (_ *DB, err error) {
 	}
 	db := &DB{options: o, dir: dir, gate: newGate(o.PendingBytes, o.HeadBytes), failed: make(chan struct{}), closing: make(chan struct{}),
 		told: signals{written: make(chan struct{}, 1), torn: make(chan error, 1)}}
+	db.gate.near = func(pending int64) {
+		db.warnings.tell(db, LimitInfo{Limit: LimitPendingBytes, Value: pending, Max: o.PendingBytes})
+	}
 	db.floor, db.failures = newFloor(&o, dir), newFailures(&o)
 	o.FS = &logFS{FS: o.FS, dir: dir, failed: db.fail, table: func() { db.failures.wait(db.closing) }, dead: func() bool { return db.failure() != nil }}
 	if err := o.FS.RemoveAll(o.FS.PathJoin(dir, stagingDir)); err != nil { // of a backup that did not end

@@ -103,6 +103,7 @@ func (f *flusher) loop(ctx context.Context) {
 			return // Fatal has been told
 		}
 		f.db.failures.failed("background work", err)
+		f.db.told.tear(err)
 		retry.Reset(retryAfter)
 		select { // deaf to wake-ups, which would make it try in a circle
 		case <-ctx.Done():
@@ -183,12 +184,27 @@ func (f *flusher) close() error {
 	f.done.Wait()
 	err := f.flush(context.Background())
 	if err == nil {
-		err = f.tidy()
+		err = f.tidyUp()
 	}
 	if err != nil {
 		return fmt.Errorf("flush on close: %w", err)
 	}
 	return nil
+}
+
+// tidyUp is tidy, which begins again where damage was in its way.
+func (f *flusher) tidyUp() error {
+	f.run.Lock()
+	defer f.run.Unlock()
+	for mends := 0; ; mends++ {
+		err := f.tidy()
+		if err == nil || mends == maxMends || f.db.failure() != nil {
+			return err
+		}
+		if mended, failed := f.mend(err); !mended || failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
 }
 
 // flush freezes the head and writes it. When an earlier flush failed it is finished first.

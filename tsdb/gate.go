@@ -11,11 +11,13 @@ import (
 // A gate lets writers in while there is room: for bytes waiting to be committed, and in the
 // head. It is where back-pressure becomes visible to a caller.
 type gate struct {
-	limit int64 // of bytes that wait
-	head  int64 // limit of memory of rows, for those who are told of it
+	limit int64               // of bytes that wait
+	head  int64               // limit of memory of rows, for those who are told of it
+	near  func(pending int64) // is told when pending comes near its limit; may be nil
 	mu    struct {
 		sync.Mutex
 		pending int64
+		told    bool  // near was, and pending was not far below since
 		full    bool  // the head has no room until the flush is through
 		closed  error // what to turn away with
 		waiting int
@@ -39,7 +41,12 @@ func (g *gate) enter(ctx context.Context, n int64) error {
 		}
 		if !g.mu.full && (g.mu.pending == 0 || g.mu.pending+n <= g.limit) {
 			g.mu.pending += n
+			pending, tell := g.mu.pending, !g.mu.told && isNear(g.mu.pending, g.limit)
+			g.mu.told = g.mu.told || tell
 			g.mu.Unlock()
+			if tell && g.near != nil {
+				g.near(pending)
+			}
 			return nil
 		}
 		full, pending, changed := g.mu.full, g.mu.pending, g.mu.changed
@@ -64,6 +71,9 @@ func overload(ctx context.Context, format string, args ...any) error {
 func (g *gate) leave(n int64) {
 	g.mu.Lock()
 	g.mu.pending -= n
+	if isFar(g.mu.pending, g.limit) {
+		g.mu.told = false
+	}
 	g.wakeLocked()
 	g.mu.Unlock()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -312,4 +313,21 @@ func TestAFullHeadAndASlowConsumerAreTold(t *testing.T) {
 		t.Fatalf("told %v", told)
 	}
 	follow(t, c)
+}
+
+// Who watches is told when writers are about to wait for the disk, and again when that was over.
+func TestAWarningComesBeforeWritersWait(t *testing.T) {
+	var told []int64
+	g := newGate(1000, 1)
+	g.near = func(pending int64) { told = append(told, pending) }
+	for _, n := range []int64{800, 60, 40, -150, 50, -100, 200} {
+		if n < 0 {
+			g.leave(-n)
+		} else if err := g.enter(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(told, []int64{860, 900}) {
+		t.Errorf("told at %v", told)
+	}
 }

@@ -140,14 +140,19 @@ func (db *DB) read(rec *head.Record, names []string, run func([]scan.Series) err
 		return v.position, err
 	}
 	defer func() { err = errors.Join(err, v.snapshot.Close()) }()
-	err = run(v.series)
-	if err == nil && db.damage.mends.Load() != mends {
-		err = &model.DamageError{Places: []model.Damage{{
-			Tenant: rec.Series.Tenant, Entity: rec.Series.Entity, Scope: rec.Series.Scope, Keys: names, From: minInstant, To: math.MaxInt64,
-			Cause: fmt.Errorf("%w: mended while it was read; ask again", ErrCorrupt),
-		}}}
+	return v.position, db.mendedSince(mends, rec, names, run(v.series))
+}
+
+// mendedSince returns err, or what tells that damage was mended while something was read: a
+// snapshot may lack what was taken away then.
+func (db *DB) mendedSince(mends int64, rec *head.Record, names []string, err error) error {
+	if err != nil || db.damage.mends.Load() == mends {
+		return err
 	}
-	return v.position, err
+	return &model.DamageError{Places: []model.Damage{{
+		Tenant: rec.Series.Tenant, Entity: rec.Series.Entity, Scope: rec.Series.Scope, Keys: names, From: minInstant, To: math.MaxInt64,
+		Cause: fmt.Errorf("%w: mended while it was read; ask again", ErrCorrupt),
+	}}}
 }
 
 // A view is one moment of an entity and scope.

@@ -33,6 +33,7 @@ func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.E
 	}
 	defer db.done(rec)
 
+	mends := db.damage.mends.Load()
 	rec.RLock()
 	points, search := knownAt(rec, names, at)
 	v, sources := db.look(rec, search)
@@ -48,7 +49,7 @@ func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.E
 			}
 			return nil
 		})
-		err = db.tellDamage(rec, search, err)
+		err = db.mendedSince(mends, rec, search, db.tellDamage(rec, search, err))
 		if closing := v.snapshot.Close(); closing != nil {
 			err = errors.Join(err, closing)
 		}

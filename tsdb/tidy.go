@@ -37,7 +37,7 @@ func (f *flusher) tidy() (err error) {
 			continue
 		}
 		if err := w.tidy(group, &state); err != nil {
-			return fmt.Errorf("join group %d: %w", group, err)
+			return fmt.Errorf("join: %w", &groupError{group: group, err: err})
 		}
 		if w.batch.Len() < tidyBytes {
 			continue

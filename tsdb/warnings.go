@@ -18,8 +18,9 @@ const (
 	LimitSetPoints    = "set_points"
 	LimitSetBytes     = "set_bytes"
 	LimitKeyBytes     = "key_bytes"
-	LimitHeadBytes    = "head_bytes" // the flush is behind
-	LimitLogBytes     = "log_bytes"  // a consumer is about to lose entries
+	LimitHeadBytes    = "head_bytes"    // the flush is behind
+	LimitPendingBytes = "pending_bytes" // the disk is behind: writers are about to wait
+	LimitLogBytes     = "log_bytes"     // a consumer is about to lose entries
 )
 
 // LimitInfo says what is near a limit. Tenant and Entity are zero where it is not theirs.
