@@ -150,6 +150,9 @@ func TestPowerCutBeforeEveryOperationLosesNothing(t *testing.T) {
 				t.Errorf("workload %q: %d cuts struck, %d in a restart", w.name, c.cuts.Load(), c.restarts.Load())
 			}
 			cuts, restarts = cuts+c.cuts.Load(), restarts+c.restarts.Load()
+			if images() > 1 {
+				t.Logf("round %d, workload %q: %d images struck so far", round, w.name, cuts+restarts)
+			}
 		}
 	}
 	t.Logf("%d power cuts struck in %d workloads, %d more in the restart after one: %d images", cuts, len(*workloads.list), restarts, cuts+restarts)
