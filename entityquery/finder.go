@@ -111,19 +111,11 @@ func (f *Finder) run(ctx context.Context, who model.Principal, q *model.FindQuer
 	if err != nil {
 		return r, err
 	}
-	var passed []ranked
-	for i, e := range candidates {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return r, ctx.Err()
-		}
-		if !where.holds(v, e) || !v.found(e) {
-			continue
-		}
-		if r.total++; q.Size > 0 {
-			p, _ := v.get(q.Sort, e)
-			passed = append(passed, ranked{e, p.Value})
-		}
+	passed, total, err := sift(ctx, q, where, v, candidates)
+	if err != nil {
+		return r, err
 	}
+	r.total = total
 	if q.Size == 0 || q.Page > len(passed)/q.Size {
 		return r, nil
 	}

@@ -97,9 +97,10 @@ type view struct {
 	keys []model.ScopeKey
 }
 
-func (v view) Row(e model.EntityID) (int32, bool) {
-	i := slices.IndexFunc(v.w.entities, func(x *model.Entity) bool { return x.ID == e })
-	return int32(i), i >= 0
+func (v view) Rows(entities []*model.Entity, rows []int32) {
+	for i, e := range entities {
+		rows[i] = int32(slices.IndexFunc(v.w.entities, func(x *model.Entity) bool { return x.ID == e.ID }))
+	}
 }
 
 func (v view) Point(column int, row int32) model.Point {

@@ -22,11 +22,7 @@ type values struct {
 	latest  []model.EntityKey
 	text    []byte
 	now     int64
-	// at is the entity asked about last, whose row in view was looked for: conditions, search
-	// and order ask about one after the other, and finding it costs more than all else.
-	at  *model.Entity
-	row int32
-	has bool
+	row     int32 // in view, of the entity that is asked about; -1 where it has none
 }
 
 // attributes are the scopes an AttributeKey may come from.
@@ -92,14 +88,7 @@ func (v *values) get(k model.EntityKey, e *model.Entity) (best model.Point, foun
 		value, ok := v.f.field(v.who, e, k.Key, v.details[e.ID])
 		return model.Point{TS: v.now, Value: value}, ok
 	}
-	if v.view == nil {
-		return best, false
-	}
-	if v.at != e {
-		v.at = e
-		v.row, v.has = v.view.Row(e.ID)
-	}
-	if !v.has {
+	if v.view == nil || v.row < 0 {
 		return best, false
 	}
 	for i, s := range v.series {

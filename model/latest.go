@@ -10,8 +10,9 @@ type LatestView interface {
 	// Len is the number of rows.
 	Len() int
 	Entity(row int32) EntityID
-	// Row returns the row of an entity; false when it has none.
-	Row(EntityID) (row int32, ok bool)
+	// Rows sets of each of entities its row, -1 where it has none. It takes less than looking for
+	// one after the other.
+	Rows(entities []*Entity, rows []int32)
 	// Point returns the latest of a column, of TypeNone where there is none.
 	Point(column int, row int32) Point
 

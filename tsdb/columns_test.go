@@ -53,7 +53,7 @@ func (h *harness) compareView(v model.LatestView, tenant model.TenantID, of []mo
 				want = model.Point{}
 			}
 			var got model.Point
-			if row, ok := v.Row(id.entity); ok {
+			if row, ok := rowOf(v, id.entity); ok {
 				if got = v.Point(i, row); v.Entity(row) != id.entity {
 					h.Fatalf("row %d of %v is %v", row, id.entity, v.Entity(row))
 				}
@@ -180,7 +180,7 @@ func TestLatestColumnsAreOfOnePositionBesideWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []model.KeyPoint
-		if row, ok := v.Row(entity(n)); ok {
+		if row, ok := rowOf(v, entity(n)); ok {
 			for i, k := range of {
 				if p := v.Point(i, row); !p.Value.IsNone() {
 					got = append(got, model.KeyPoint{Key: k.Key, Point: p})
@@ -301,4 +301,11 @@ func sorted(s string) string {
 	b := []byte(s)
 	slices.Sort(b)
 	return string(b)
+}
+
+// rowOf returns the row of an entity; false when it has none.
+func rowOf(v model.LatestView, e model.EntityID) (int32, bool) {
+	var row [1]int32
+	v.Rows([]*model.Entity{{ID: e}}, row[:])
+	return row[0], row[0] >= 0
 }

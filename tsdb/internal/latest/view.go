@@ -44,12 +44,17 @@ func (v *View) Len() int { return len(v.entities) }
 // Entity returns the entity of a row.
 func (v *View) Entity(row int32) model.EntityID { return v.entities[row] }
 
-// Row returns the row of an entity; false when it has none.
-func (v *View) Row(e model.EntityID) (int32, bool) {
+// Rows sets of each of entities its row, -1 where it has none.
+func (v *View) Rows(entities []*model.Entity, rows []int32) {
 	v.table.rows.RLock()
-	row, ok := v.table.rows.of[e]
-	v.table.rows.RUnlock()
-	return row, ok && int(row) < len(v.entities)
+	defer v.table.rows.RUnlock()
+	for i, e := range entities {
+		row, ok := v.table.rows.of[e.ID]
+		if !ok || int(row) >= len(v.entities) {
+			row = -1
+		}
+		rows[i] = row
+	}
 }
 
 // Point returns the latest of a column; its value is of TypeNone where there is none.
