@@ -36,7 +36,7 @@ func (s *Server) attributeKeys(ctx context.Context, t EntityType, id model.ID, s
 	}
 	b := borrow()
 	b.out = thingsboard.AppendKeys(b.out[:0], keys...)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b}, nil
 }
 
 // GetAttributes answers GET …/values/attributes.
@@ -60,9 +60,10 @@ func (s *Server) attributes(ctx context.Context, t EntityType, id model.ID, keys
 	if err != nil {
 		return hotAnswer{}, err
 	}
+	var damage model.DamageError
 	points := make([][]model.KeyPoint, len(scopes))
 	for i, scope := range scopes {
-		latest, err := s.latest(ctx, e, scope, keys, at)
+		latest, err := s.latest(ctx, e, scope, keys, at, &damage)
 		if err != nil {
 			return hotAnswer{}, err
 		}
@@ -70,7 +71,7 @@ func (s *Server) attributes(ctx context.Context, t EntityType, id model.ID, keys
 	}
 	b := borrow()
 	b.out = thingsboard.AppendAttributes(b.out[:0], points...)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b, damage: damage}, nil
 }
 
 // SaveDeviceAttributes answers POST …/{deviceId}/{scope}.

@@ -9,8 +9,8 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// Where something stored cannot be read, a history is answered 500 and the message names the
-// place: whoever does not know of damage must not take what is left for the whole. A client
+// Where something stored cannot be read, a history, or the state at an instant, is answered 500 and
+// the message names the place: whoever does not know of damage must not take what is left for the whole. A client
 // that does asks for what is left with the request header, and is told in the other one,
 // which is a trailer when the answer has begun.
 const (

@@ -153,6 +153,8 @@ type Mail interface {
 // Activity answers from memory when a device was last heard; false when it never was.
 type Activity interface {
 	Activity(device model.EntityID) (model.Activity, bool)
+	// Heard notes a message of a device that the Writer does not see.
+	Heard(device *model.Entity)
 }
 
 // Registry is what exists. Save creates where the id is zero, filling id, creation time and

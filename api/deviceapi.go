@@ -64,6 +64,9 @@ func (s *Server) GetDeviceAttributes(ctx context.Context, req GetDeviceAttribute
 	if err := s.Quotas.Message(e, 0); err != nil {
 		return nil, err
 	}
+	if s.Activity != nil {
+		s.Activity.Heard(e)
+	}
 	client, shared := thingsboard.SelectDeviceAttributes(req.Params.ClientKeys, req.Params.SharedKeys)
 	own, err := s.selected(ctx, e, model.Client, client)
 	if err != nil {
@@ -75,7 +78,7 @@ func (s *Server) GetDeviceAttributes(ctx context.Context, req GetDeviceAttribute
 	}
 	b := borrow()
 	b.out = thingsboard.AppendDeviceAttributes(b.out[:0], own, told)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b}, nil
 }
 
 // selected reads what a device asks of one scope.

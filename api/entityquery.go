@@ -41,7 +41,7 @@ func (s *Server) FindEntities(ctx context.Context, req FindEntitiesRequestObject
 		return nil, err
 	}
 	b.out = thingsboard.AppendFound(b.out[:0], q, page, s.Now().UnixMilli())
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b}, nil
 }
 
 // CountEntities answers POST /api/entitiesQuery/count.
@@ -58,7 +58,7 @@ func (s *Server) CountEntities(ctx context.Context, req CountEntitiesRequestObje
 		return nil, err
 	}
 	b.out = strconv.AppendInt(b.out[:0], int64(n), 10)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b}, nil
 }
 
 // FindEntityKeys answers POST /api/entitiesQuery/find/keys.

@@ -1,17 +1,26 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/tidewire/tidewire/model"
+)
 
 // A hotAnswer is JSON already written into a borrowed buffer, in place of generated types
 // that would be built only to be walked by reflection.
 type hotAnswer struct {
 	request *request
 	scratch *scratch
+	damage  model.DamageError // what it lacks, for a client that takes what is left
 }
 
 func (a hotAnswer) write(w http.ResponseWriter) error {
 	defer a.scratch.giveBack()
-	return (&sender{w: w, request: a.request}).finish(a.scratch.out)
+	out := sender{w: w, request: a.request}
+	if len(a.damage.Places) > 0 {
+		out.damaged(&a.damage)
+	}
+	return out.finish(a.scratch.out)
 }
 
 // VisitGetTimeseriesKeysResponse implements GetTimeseriesKeysResponseObject.

@@ -143,6 +143,7 @@ func TestAPanicIsAnAnswerAndALine(t *testing.T) {
 type panics struct{}
 
 func (panics) Activity(model.EntityID) (model.Activity, bool) { panic("gauge broke") }
+func (panics) Heard(*model.Entity)                            {}
 
 func TestTheLogNamesRoutesAndNoTokens(t *testing.T) {
 	w := newWorld(t)

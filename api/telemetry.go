@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -37,7 +38,7 @@ func (s *Server) GetTimeseriesKeys(ctx context.Context, req GetTimeseriesKeysReq
 	}
 	b := borrow()
 	b.out = thingsboard.AppendKeys(b.out[:0], keys)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b}, nil
 }
 
 // GetTimeseries answers GET …/values/timeseries: latest values, or the history when both
@@ -61,7 +62,8 @@ func (s *Server) GetTimeseries(ctx context.Context, req GetTimeseriesRequestObje
 		return s.history(ctx, e, model.Timeseries, &h, strict)
 	}
 	keys := thingsboard.ParseKeys(h.Keys, h.Key)
-	latest, err := s.latest(ctx, e, model.Timeseries, keys, q.At)
+	var damage model.DamageError
+	latest, err := s.latest(ctx, e, model.Timeseries, keys, q.At, &damage)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +73,21 @@ func (s *Server) GetTimeseries(ctx context.Context, req GetTimeseriesRequestObje
 	}
 	b := borrow()
 	b.out = thingsboard.AppendLatest(b.out[:0], latest.Points, keys, now, strict)
-	return hotAnswer{requestOf(ctx), b}, nil
+	return hotAnswer{request: requestOf(ctx), scratch: b, damage: damage}, nil
 }
 
-// latest returns the latest values, or those of an instant.
-func (s *Server) latest(ctx context.Context, e *model.Entity, scope model.Scope, keys []string, at *int64) (model.Snapshot, error) {
+// latest returns the latest values, or those of an instant. What that lacks is added to damage
+// where the client knows of it.
+func (s *Server) latest(ctx context.Context, e *model.Entity, scope model.Scope, keys []string, at *int64, damage *model.DamageError) (model.Snapshot, error) {
 	if at == nil {
 		return s.Store.Latest(ctx, e.Tenant, e.ID, scope, keys)
 	}
-	return s.Store.StateAt(ctx, e.Tenant, e.ID, scope, keys, *at)
+	state, err := s.Store.StateAt(ctx, e.Tenant, e.ID, scope, keys, *at)
+	if told, ok := errors.AsType[*model.DamageError](err); ok && takesDamage(requestOf(ctx)) {
+		damage.Places = append(damage.Places, told.Places...)
+		err = nil
+	}
+	return state, err
 }
 
 // GetTimeseriesHistory answers GET …/values/timeseries/history.

@@ -429,6 +429,14 @@ func (s tornStore) Raw(ctx context.Context, q *model.RangeQuery, yield func(stri
 	}}}
 }
 
+func (s tornStore) StateAt(ctx context.Context, t model.TenantID, e model.EntityID, scope model.Scope, keys []string, at int64) (model.Snapshot, error) {
+	state, err := s.Store.StateAt(ctx, t, e, scope, keys, at)
+	if err != nil {
+		return state, err
+	}
+	return state, &model.DamageError{Places: []model.Damage{{Tenant: t, Entity: e, Scope: scope, Keys: keys, From: 1000, To: 2000, Cause: errors.New("block 7 of file 9")}}}
+}
+
 // A history never hides a gap: it fails with the place, unless the client knows of damage.
 func TestDamageIsToldByItsPlace(t *testing.T) {
 	w := newWorld(t, func(d *api.Deps) { d.Store = tornStore{d.Store} })
@@ -444,5 +452,22 @@ func TestDamageIsToldByItsPlace(t *testing.T) {
 	got.is(200, `{"a":[{"ts":1,"value":"1"}]}`)
 	if told := got.Header().Get("Tidewire-Damaged"); told != "keys=a+key,b;from=1000;to=2000" {
 		t.Errorf("%q", told)
+	}
+	// So does the state at an instant, of each scope.
+	w.call("POST", w.at("/SERVER_SCOPE"), w.adminA, `{"a":2}`).is(200)
+	const place = "keys=a;from=1000;to=2000"
+	for path, want := range map[string][2]string{
+		"/values/timeseries?keys=a&at=5":                          {`{"a":[{"ts":1,"value":"1"}]}`, place},
+		"/values/attributes/SERVER_SCOPE?keys=a&at=1700000000000": {`[{"lastUpdateTs":1700000000000,"key":"a","value":2}]`, place},
+		"/values/attributes?keys=a&at=1700000000000":              {`[{"lastUpdateTs":1700000000000,"key":"a","value":2}]`, place + ", " + place + ", " + place},
+		"/values/timeseries?keys=a":                               {`{"a":[{"ts":1,"value":"1"}]}`, ""}, // the newest is in memory
+	} {
+		if want[1] != "" {
+			w.call("GET", w.at(path), w.adminA, "").is(500)
+		}
+		got := w.call("GET", w.at(path), w.adminA, "", "Tidewire-Accept-Damage", "true").is(200, want[0])
+		if told := got.Header().Get("Tidewire-Damaged"); told != want[1] {
+			t.Errorf("%s: %q", path, told)
+		}
 	}
 }

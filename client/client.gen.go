@@ -5781,7 +5781,8 @@ type ClientInterface interface {
 
 	// GetAttributes Attributes of all scopes
 	//
-	// A name that stands in several scopes comes several times.
+	// A name that stands in several scopes comes several times. With `at`, damage is as in
+	// `GET …/values/timeseries/history`.
 	//
 	// Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes (the `GetAttributes` operationId).
 	GetAttributes(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetAttributesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5806,7 +5807,8 @@ type ClientInterface interface {
 	// present time.
 	//
 	// With `at`: what the latest values were at that instant, as far as is known today: points
-	// that came late are among them. What had none then is `null` at that instant.
+	// that came late are among them. What had none then is `null` at that instant. Damage is as
+	// in a history.
 	//
 	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
@@ -8739,7 +8741,8 @@ func (c *Client) SaveTimeseriesWithTTL(ctx context.Context, entityType EntityTyp
 
 // GetAttributes Attributes of all scopes
 //
-// A name that stands in several scopes comes several times.
+// A name that stands in several scopes comes several times. With `at`, damage is as in
+// `GET …/values/timeseries/history`.
 //
 // Corresponds with GET /api/plugins/telemetry/{entityType}/{entityId}/values/attributes (the `GetAttributes` operationId).
 func (c *Client) GetAttributes(ctx context.Context, entityType EntityTypePath, entityID EntityIDPath, params *GetAttributesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8794,7 +8797,8 @@ func (c *Client) GetAttributesHistory(ctx context.Context, entityType EntityType
 // present time.
 //
 // With `at`: what the latest values were at that instant, as far as is known today: points
-// that came late are among them. What had none then is `null` at that instant.
+// that came late are among them. What had none then is `null` at that instant. Damage is as
+// in a history.
 //
 // With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //
@@ -21889,7 +21893,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAttributesWithResponse Attributes of all scopes
 	//
-	// A name that stands in several scopes comes several times.
+	// A name that stands in several scopes comes several times. With `at`, damage is as in
+	// `GET …/values/timeseries/history`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -21920,7 +21925,8 @@ type ClientWithResponsesInterface interface {
 	// present time.
 	//
 	// With `at`: what the latest values were at that instant, as far as is known today: points
-	// that came late are among them. What had none then is `null` at that instant.
+	// that came late are among them. What had none then is `null` at that instant. Damage is as
+	// in a history.
 	//
 	// With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 	//
@@ -31582,7 +31588,8 @@ func (c *ClientWithResponses) SaveTimeseriesWithTTLWithResponse(ctx context.Cont
 
 // GetAttributesWithResponse Attributes of all scopes
 //
-// A name that stands in several scopes comes several times.
+// A name that stands in several scopes comes several times. With `at`, damage is as in
+// `GET …/values/timeseries/history`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -31631,7 +31638,8 @@ func (c *ClientWithResponses) GetAttributesHistoryWithResponse(ctx context.Conte
 // present time.
 //
 // With `at`: what the latest values were at that instant, as far as is known today: points
-// that came late are among them. What had none then is `null` at that instant.
+// that came late are among them. What had none then is `null` at that instant. Damage is as
+// in a history.
 //
 // With both: the history, as `GET …/values/timeseries/history`, in its forms too.
 //

@@ -84,6 +84,14 @@ func (p *Pipeline) Activity(id model.EntityID) (model.Activity, bool) {
 	return model.Activity{}, false
 }
 
+// Heard notes a message of a device that writes nothing.
+func (p *Pipeline) Heard(e *model.Entity) {
+	p.activity.heard(e, p.o.Now().UnixMilli())
+	if p.gone(e) { // its deletion may have looked before this
+		p.Forget(e.ID)
+	}
+}
+
 // Connected notes that a device opened a session.
 func (p *Pipeline) Connected(e *model.Entity) {
 	now := p.o.Now().UnixMilli()

@@ -1761,7 +1761,8 @@ export const querySeries = <ThrowOnError extends boolean = true>(options: Option
  * present time.
  *
  * With `at`: what the latest values were at that instant, as far as is known today: points
- * that came late are among them. What had none then is `null` at that instant.
+ * that came late are among them. What had none then is `null` at that instant. Damage is as
+ * in a history.
  *
  * With both: the history, as `GET …/values/timeseries/history`, in its forms too.
  *
@@ -1907,7 +1908,9 @@ export const getAttributeKeysByScope = <ThrowOnError extends boolean = true>(opt
 /**
  * Attributes of all scopes
  *
- * A name that stands in several scopes comes several times.
+ * A name that stands in several scopes comes several times. With `at`, damage is as in
+ * `GET …/values/timeseries/history`.
+ *
  */
 export const getAttributes = <ThrowOnError extends boolean = true>(options: Options<GetAttributesData, ThrowOnError>): RequestResult<GetAttributesResponses, GetAttributesErrors, ThrowOnError> => (options.client ?? client).get<GetAttributesResponses, GetAttributesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-Authorization', type: 'apiKey' }],
