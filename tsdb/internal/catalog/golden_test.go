@@ -1,110 +1,66 @@
 package catalog
 
 import (
-	"encoding/binary"
-	"flag"
-	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/tsdb/internal/golden"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
-
-// A dumper walks bytes as docs/format draws them and notes what each field is. It shares
-// nothing with the parsers.
-type dumper struct {
-	b    []byte
-	at   int
-	from int // of what is noted next
-	out  strings.Builder
-}
-
-// note prints what was taken since the note before, with what it is.
-func (d *dumper) note(format string, args ...any) {
-	hex := fmt.Sprintf("% x", d.b[d.from:d.at])
-	if len(hex) > 35 {
-		hex = hex[:32] + "..."
-	}
-	fmt.Fprintf(&d.out, "%04x..%04x  %-35s  %s\n", d.from, d.at, hex, fmt.Sprintf(format, args...))
-	d.from = d.at
-}
-
-func (d *dumper) take(n int) []byte { d.at += n; return d.b[d.at-n : d.at] }
-func (d *dumper) byte() byte        { return d.take(1)[0] }
-func (d *dumper) u32() uint32       { return binary.LittleEndian.Uint32(d.take(4)) }
-
-func (d *dumper) uvarint() int {
-	v, n := binary.Uvarint(d.b[d.at:])
-	d.at += n
-	return int(v)
-}
-
-func (d *dumper) varint() int64 {
-	v, n := binary.Varint(d.b[d.at:])
-	d.at += n
-	return v
-}
-
-func dumpState(b []byte) string {
-	d := &dumper{b: b}
-	d.out.WriteString("# state      regenerate: go test ./tsdb/internal/catalog -update\n")
-	d.note("version %d", d.byte())
-	has := d.byte()
-	d.note("has %03b", has)
-	d.note("newest instant %d", d.varint())
-	d.note("seal %d", d.varint())
-	d.note("small row groups: %d", d.uvarint())
-	d.note("rows in them: %d", d.uvarint())
-	d.note("partition %d", d.varint())
-	d.note("unpaged: %d", d.uvarint())
+func dumpState(b []byte) *golden.Dump {
+	d := golden.NewDump("# state      regenerate: go test ./tsdb/internal/catalog -update", b)
+	d.Note("version %d", d.Byte())
+	has := d.Byte()
+	d.Note("has %03b", has)
+	d.Note("newest instant %d", d.Varint())
+	d.Note("seal %d", d.Varint())
+	d.Note("small row groups: %d", d.Uvarint())
+	d.Note("rows in them: %d", d.Uvarint())
+	d.Note("partition %d", d.Varint())
+	d.Note("unpaged: %d", d.Uvarint())
 	if has&2 != 0 {
-		d.note("newest instant with revisions %d", d.varint())
+		d.Note("newest instant with revisions %d", d.Varint())
 	}
 	if has&4 != 0 {
-		d.note("expiry %d", d.varint())
+		d.Note("expiry %d", d.Varint())
 	}
-	d.note("outlived %b", d.u32())
-	n := d.uvarint()
-	for d.note("tombs: %d", n); n > 0; n-- {
-		d.note("tomb: columns %b, expired %d, from %d, length %d", d.u32(), d.byte(), d.varint(), d.uvarint())
+	d.Note("outlived %b", d.U32())
+	n := d.Uvarint()
+	for d.Note("tombs: %d", n); n > 0; n-- {
+		d.Note("tomb: columns %b, expired %d, from %d, length %d", d.U32(), d.Byte(), d.Varint(), d.Uvarint())
 	}
-	d.note("greatest instant ever given %d", d.varint())
-	d.note("touched %b", d.u32())
-	n = int(d.byte())
-	for d.note("columns: %d", n); n > 0; n-- {
-		switch t := model.Type(d.byte()); {
+	d.Note("greatest instant ever given %d", d.Varint())
+	d.Note("touched %b", d.U32())
+	n = int(d.Byte())
+	for d.Note("columns: %d", n); n > 0; n-- {
+		switch t := model.Type(d.Byte()); {
 		case t == model.TypeNone:
-			d.note("latest: none")
+			d.Note("latest: none")
 		case t == model.TypeNull:
-			d.note("latest: null at %d", d.varint())
+			d.Note("latest: null at %d", d.Varint())
 		case t.IsText():
-			ts := d.varint()
-			d.note("latest: %v at %d, %q", t, ts, d.take(d.uvarint()))
+			ts := d.Varint()
+			d.Note("latest: %v at %d, %q", t, ts, d.Text())
 		default:
-			d.note("latest: %v at %d, bits %x", t, d.varint(), binary.LittleEndian.Uint64(d.take(8)))
+			d.Note("latest: %v at %d, bits %x", t, d.Varint(), d.U64())
 		}
 	}
-	return d.out.String()
+	return d
 }
 
-func dumpNames(b []byte) string {
-	d := &dumper{b: b}
-	d.out.WriteString("# names      regenerate: go test ./tsdb/internal/catalog -update\n")
-	d.note("version %d", d.byte())
-	d.note("tenant %x...", d.take(16)[0])
-	d.note("entity %x...", d.take(16)[0])
-	d.note("scope %v", model.Scope(d.byte()))
-	n := d.byte()
-	for d.note("columns: %d", n); n > 0; n-- {
-		d.note("%q", d.take(d.uvarint()))
+func dumpNames(b []byte) *golden.Dump {
+	d := golden.NewDump("# names      regenerate: go test ./tsdb/internal/catalog -update", b)
+	d.Note("version %d", d.Byte())
+	d.Note("tenant %x...", d.Take(16)[0])
+	d.Note("entity %x...", d.Take(16)[0])
+	d.Note("scope %v", model.Scope(d.Byte()))
+	n := d.Byte()
+	for d.Note("columns: %d", n); n > 0; n-- {
+		d.Note("%q", d.Text())
 	}
-	return d.out.String()
+	return d
 }
 
 // What stands on disk looks as the pages of docs/format show it.
@@ -122,29 +78,6 @@ func TestGoldenRows(t *testing.T) {
 		},
 	}
 	names := Names{Series: keys.Series{Tenant: model.TenantID{1}, Entity: model.EntityID{2}, Scope: model.Server}, Columns: []string{"firmware", "größe"}}
-	for _, g := range []struct{ name, page, dump string }{
-		{"state", "latest.md", dumpState(row(&state))},
-		{"names", "catalog.md", dumpNames(names.Append(nil))},
-	} {
-		path := filepath.Join("testdata", g.name+".txt")
-		if *update {
-			if err := os.WriteFile(path, []byte(g.dump), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if g.dump != string(want) {
-			t.Errorf("got\n%s\nwant\n%s", g.dump, want)
-		}
-		page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "format", g.page))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(page), string(want)) {
-			t.Errorf("docs/format/%s does not show the golden dump", g.page)
-		}
-	}
+	golden.Holds(t, "state", "latest.md", dumpState(row(&state)))
+	golden.Holds(t, "names", "catalog.md", dumpNames(names.Append(nil)))
 }

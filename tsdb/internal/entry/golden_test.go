@@ -2,158 +2,116 @@ package entry
 
 import (
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+	"github.com/tidewire/tidewire/tsdb/internal/golden"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
 )
 
-var update = flag.Bool("update", false, "write the golden anew")
-
-// A dumper walks bytes as docs/format/log.md draws them and notes what each field is. It
-// shares nothing with the parsers.
-type dumper struct {
-	b    []byte
-	at   int
-	from int // of what is noted next
-	out  strings.Builder
-}
-
-// note prints what was taken since the note before, with what it is.
-func (d *dumper) note(format string, args ...any) {
-	hex := fmt.Sprintf("% x", d.b[d.from:d.at])
-	if len(hex) > 35 {
-		hex = hex[:32] + "..."
-	}
-	fmt.Fprintf(&d.out, "%04x..%04x  %-35s  %s\n", d.from, d.at, hex, fmt.Sprintf(format, args...))
-	d.from = d.at
-}
-
-func (d *dumper) take(n int) []byte { d.at += n; return d.b[d.at-n : d.at] }
-func (d *dumper) byte() byte        { return d.take(1)[0] }
-func (d *dumper) u64() uint64       { return binary.LittleEndian.Uint64(d.take(8)) }
-
-func (d *dumper) uvarint() int {
-	v, n := binary.Uvarint(d.b[d.at:])
-	d.at += n
-	return int(v)
-}
-
-func (d *dumper) varint() int64 {
-	v, n := binary.Varint(d.b[d.at:])
-	d.at += n
-	return v
-}
-
-// text takes a length and as many bytes.
-func (d *dumper) text() string { return string(d.take(d.uvarint())) }
-
-func (d *dumper) entry() {
-	end := d.uvarint()
-	end += d.at
-	d.note("an entry, %d bytes", end-d.at)
-	kind := Kind(d.byte())
-	d.note("kind %s", [...]string{"", "set", "delete", "erase", "define"}[kind])
-	flags := d.byte()
-	d.note("flags %04b", flags)
-	d.note("tenant %x...", d.take(16)[0])
-	d.note("entity %x...", d.take(16)[0])
-	d.note("scope %v", model.Scope(d.byte()))
+// dumpEntry notes an entry of the log.
+func dumpEntry(d *golden.Dump) {
+	end := d.Uvarint()
+	end += d.At()
+	d.Note("an entry, %d bytes", end-d.At())
+	kind := Kind(d.Byte())
+	d.Note("kind %s", [...]string{"", "set", "delete", "erase", "define"}[kind])
+	flags := d.Byte()
+	d.Note("flags %04b", flags)
+	d.Note("tenant %x...", d.Take(16)[0])
+	d.Note("entity %x...", d.Take(16)[0])
+	d.Note("scope %v", model.Scope(d.Byte()))
 	switch kind {
 	case KindSet:
-		d.set(flags, end)
+		dumpSet(d, flags, end)
 	case KindDelete:
-		d.note("from %d", d.varint())
-		d.note("to %d", d.varint())
-		d.note("received %d", d.varint())
-		n := d.uvarint()
-		for d.note("groups: %d", n); n > 0; n-- {
-			d.note("of group %d columns %b", d.uvarint(), binary.LittleEndian.Uint32(d.take(4)))
+		d.Note("from %d", d.Varint())
+		d.Note("to %d", d.Varint())
+		d.Note("received %d", d.Varint())
+		n := d.Uvarint()
+		for d.Note("groups: %d", n); n > 0; n-- {
+			d.Note("of group %d columns %b", d.Uvarint(), d.U32())
 		}
-		n = d.uvarint()
-		for d.note("changes of latest values: %d", n); n > 0; n-- {
-			group, column, typ, ts := d.uvarint(), d.byte(), model.Type(d.byte()), d.varint()
-			d.note("column %d of group %d: %v at %d, bits %x, text %q", column, group, typ, ts, d.u64(), d.text())
+		n = d.Uvarint()
+		for d.Note("changes of latest values: %d", n); n > 0; n-- {
+			group, column, typ, ts := d.Uvarint(), d.Byte(), model.Type(d.Byte()), d.Varint()
+			d.Note("column %d of group %d: %v at %d, bits %x, text %q", column, group, typ, ts, d.U64(), d.Text())
 		}
 	case KindErase:
-		for d.at < end {
-			scope, n := model.Scope(d.byte()), d.uvarint()
-			for d.note("keys of scope %v that lose their latest: %d", scope, n); n > 0; n-- {
-				d.note("%q", d.text())
+		for d.At() < end {
+			scope, n := model.Scope(d.Byte()), d.Uvarint()
+			for d.Note("keys of scope %v that lose their latest: %d", scope, n); n > 0; n-- {
+				d.Note("%q", d.Text())
 			}
 		}
 	case KindDefine:
-		d.note("group %d", d.uvarint())
-		n := d.byte()
-		for d.note("columns: %d", n); n > 0; n-- {
-			d.note("%q", d.text())
+		d.Note("group %d", d.Uvarint())
+		n := d.Byte()
+		for d.Note("columns: %d", n); n > 0; n-- {
+			d.Note("%q", d.Text())
 		}
 	}
 }
 
-func (d *dumper) set(flags byte, end int) {
-	d.note("received %d", d.varint())
-	d.note("ttl %d", d.uvarint())
-	sections := binary.LittleEndian.Uint16(d.take(2))
-	d.note("sections: %d", sections)
+func dumpSet(d *golden.Dump, flags byte, end int) {
+	d.Note("received %d", d.Varint())
+	d.Note("ttl %d", d.Uvarint())
+	sections := d.U16()
+	d.Note("sections: %d", sections)
 	for range sections {
-		d.note("section of group %d", d.uvarint())
-		columns := int(d.byte())
-		d.note("columns: %d", columns)
-		d.note("column numbers %d", d.take(columns))
-		rows := d.uvarint()
-		d.note("rows: %d", rows)
-		switch form := d.byte(); form {
+		d.Note("section of group %d", d.Uvarint())
+		columns := int(d.Byte())
+		d.Note("columns: %d", columns)
+		d.Note("column numbers %d", d.Take(columns))
+		rows := d.Uvarint()
+		d.Note("rows: %d", rows)
+		switch form := d.Byte(); form {
 		case 0:
-			d.take(8 * rows)
-			d.note("instants, each")
+			d.Take(8 * rows)
+			d.Note("instants, each")
 		case 1:
-			d.note("instants from %d, step %d", d.u64(), d.u64())
+			d.Note("instants from %d, step %d", d.U64(), d.U64())
 		case 2:
-			first := d.u64()
-			d.take(4 * (rows - 1))
-			d.note("instants from %d, and what each adds", first)
+			first := d.U64()
+			d.Take(4 * (rows - 1))
+			d.Note("instants from %d, and what each adds", first)
 		}
 		for range columns {
-			types := d.take(1)
+			types := d.Take(1)
 			if types[0] == 255 {
-				types = d.take(rows)
+				types = d.Take(rows)
 			}
-			d.note("types %d", types)
+			d.Note("types %d", types)
 			text := false
 			for _, t := range types {
 				text = text || model.Type(t).IsText()
 			}
-			d.take(8 * rows)
-			if d.note("bits, or lengths of texts"); text {
-				d.note("texts %q", d.text())
+			d.Take(8 * rows)
+			if d.Note("bits, or lengths of texts"); text {
+				d.Note("texts %q", d.Text())
 			}
 		}
 	}
 	if flags&HasAsides != 0 {
-		n := d.uvarint()
-		for d.note("asides: %d", n); n > 0; n-- {
-			group, column, ts, t, quality := d.uvarint(), d.byte(), d.varint(), d.byte(), d.byte()
+		n := d.Uvarint()
+		for d.Note("asides: %d", n); n > 0; n-- {
+			group, column, ts, t, quality := d.Uvarint(), d.Byte(), d.Varint(), d.Byte(), d.Byte()
 			where := fmt.Sprintf("column %d of group %d at %d, quality %d, behind the point: %t", column, group, ts, quality, t&128 != 0)
 			if model.Type(t &^ 128).IsText() {
-				d.note("%s: text %q", where, d.text())
+				d.Note("%s: text %q", where, d.Text())
 			} else {
-				d.note("%s: %v of bits %x", where, model.Type(t), d.u64())
+				d.Note("%s: %v of bits %x", where, model.Type(t), d.U64())
 			}
 		}
 	}
 	switch {
 	case flags&Arrival != 0:
-		d.note("outcome: the first row is at %d", d.u64())
+		d.Note("outcome: the first row is at %d", d.U64())
 	case flags&InOrder == 0:
-		d.note("outcome: which became the latest, %08b, the first one rightmost", d.take(end-d.at))
+		d.Note("outcome: which became the latest, %08b, the first one rightmost", d.Take(end-d.At()))
 	}
 }
 
@@ -217,13 +175,13 @@ func goldenGroup(t *testing.T) []byte {
 
 // What the log holds looks as docs/format/log.md shows it.
 func TestGoldenCommitGroup(t *testing.T) {
-	d := &dumper{b: goldenGroup(t)}
-	d.out.WriteString("# a commit group      regenerate: go test ./tsdb/internal/entry -update\n")
-	for d.note("version %d", d.byte()); d.at < len(d.b); {
-		d.entry()
+	group := goldenGroup(t)
+	d := golden.NewDump("# a commit group      regenerate: go test ./tsdb/internal/entry -update", group)
+	for d.Note("version %d", d.Byte()); d.Len() > 0; {
+		dumpEntry(d)
 	}
 	n := 0
-	if err := Each(1, d.b, func(_ model.Position, b []byte) error {
+	if err := Each(1, group, func(_ model.Position, b []byte) error {
 		n++
 		kind, _, err := Head(b)
 		if err == nil && kind == KindSet {
@@ -233,24 +191,5 @@ func TestGoldenCommitGroup(t *testing.T) {
 	}); err != nil || n != 6 {
 		t.Errorf("%d entries: %v", n, err)
 	}
-	path := filepath.Join("testdata", "group.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(d.out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.out.String() != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", d.out.String(), want)
-	}
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "format", "log.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(page), string(want)) {
-		t.Error("docs/format/log.md does not show the golden dump")
-	}
+	golden.Holds(t, "group", "log.md", d)
 }
