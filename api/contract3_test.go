@@ -196,6 +196,27 @@ func TestWhatProfilesAndViewsHaveByThemselves(t *testing.T) {
 	}
 }
 
+// 3.1, 3.3 and 3.4: references to what there is not are in every answer, and null.
+func TestReferencesToWhatThereIsNotAreNull(t *testing.T) {
+	w := newWorld(t)
+	const gone = `{"entityType":"OTA_PACKAGE","id":"784f394c-42b6-435a-983c-b7beff2784f9"}`
+	for path, members := range map[string]string{
+		"/api/device": "firmwareId softwareId externalId", "/api/asset": "externalId",
+		"/api/deviceProfile": "firmwareId softwareId externalId defaultRuleChainId", "/api/assetProfile": "defaultRuleChainId",
+	} {
+		body := `{"name":"x"`
+		for _, m := range strings.Fields(members) {
+			body += fmt.Sprintf(`,%q:%s`, m, gone)
+		}
+		saved := post[map[string]json.RawMessage](w, path, w.adminA, body+`}`)
+		for _, m := range strings.Fields(members) {
+			if string(saved[m]) != "null" {
+				t.Errorf("%s: %s is %s", path, m, saved[m])
+			}
+		}
+	}
+}
+
 // 3.5: the name of a user is the address; a link is text.
 func TestUsersOnTheWire(t *testing.T) {
 	w := newWorld(t)
