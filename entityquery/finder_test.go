@@ -328,7 +328,7 @@ func TestOrderAndPages(t *testing.T) {
 }
 
 func TestSearchLooksAtWhatIsShown(t *testing.T) {
-	_, f := newWorld()
+	w, f := newWorld()
 	q := model.FindQuery{
 		Filter: devices, Search: "CELL",
 		Fields: []model.EntityKey{{Kind: model.EntityField, Key: "name"}},
@@ -345,6 +345,11 @@ func TestSearchLooksAtWhatIsShown(t *testing.T) {
 	check(2, 1)
 	q.Search = "20"
 	check(2)
+	w.set(id(13), model.Timeseries, "temperature", 9, model.Float(-1.5e+30))
+	for _, q.Search = range []string{"-1", "1.5", "E+30", "e+3"} {
+		check(3)
+	}
+	w.set(id(13), model.Timeseries, "temperature", 10, model.Float(0))
 	q.Search = "BROKEN"
 	check(4)
 	q.Search, q.Fields = `"n":15`, []model.EntityKey{{Kind: model.EntityField, Key: "additionalInfo"}}

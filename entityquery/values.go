@@ -18,6 +18,7 @@ type values struct {
 	view    model.LatestView                     // nil where no series is needed
 	details map[model.EntityID]map[string]string // where a rare field is needed
 	search  string
+	numbers bool              // whether a number may have what is searched for
 	fields  []model.EntityKey // to search
 	latest  []model.EntityKey
 	text    []byte
@@ -47,6 +48,7 @@ func scopesOf(k model.KeyKind) []model.Scope {
 
 func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQuery, candidates []*model.Entity) (*values, error) {
 	v := &values{f: f, who: who, search: strings.ToLower(q.Search), now: f.Now().UnixMilli()}
+	v.numbers = strings.Trim(v.search, "0123456789+-.e") == ""
 	needed := make([]model.EntityKey, 0, len(q.Conditions)+1)
 	for i := range q.Conditions {
 		needed = append(needed, q.Conditions[i].Key)
@@ -109,7 +111,7 @@ func (v *values) found(e *model.Entity) bool {
 	}
 	for _, keys := range [...][]model.EntityKey{v.fields, v.latest} {
 		for _, k := range keys {
-			if p, ok := v.get(k, e); ok {
+			if p, ok := v.get(k, e); ok && (v.numbers || !p.Value.Type().IsNumber()) { // their text takes the most time
 				if v.text = v.f.Text(v.text[:0], p.Value); v.contains() {
 					return true
 				}
