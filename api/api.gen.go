@@ -53,6 +53,21 @@ func (e Aggregation) Valid() bool {
 	}
 }
 
+// Defines values for APIKeyRefEntityType.
+const (
+	APIKeyRefEntityTypeAPIKEY APIKeyRefEntityType = "API_KEY"
+)
+
+// Valid indicates whether the value is a known member of the APIKeyRefEntityType enum.
+func (e APIKeyRefEntityType) Valid() bool {
+	switch e {
+	case APIKeyRefEntityTypeAPIKEY:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for APITokenScope.
 const (
 	APITokenScopeAdmin          APITokenScope = "admin"
@@ -563,6 +578,82 @@ type ActivateRequest struct {
 
 // Aggregation defines model for Aggregation.
 type Aggregation string
+
+// APIKey defines model for ApiKey.
+type APIKey struct {
+	// CreatedTime ms.
+	CreatedTime int64  `json:"createdTime"`
+	Description string `json:"description"`
+	Enabled     bool   `json:"enabled"`
+
+	// ExpirationTime When it ends, ms; 0 is never.
+	ExpirationTime int64 `json:"expirationTime"`
+	Expired        bool  `json:"expired"`
+
+	// ID A reference to an API key.
+	ID APIKeyRef `json:"id"`
+
+	// LastUsed ms, to a minute.
+	LastUsed *int64 `json:"lastUsed"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+
+	// Value The text. It is shown here and never again.
+	Value string `json:"value"`
+}
+
+// APIKeyInfo defines model for ApiKeyInfo.
+type APIKeyInfo struct {
+	// CreatedTime ms.
+	CreatedTime int64  `json:"createdTime"`
+	Description string `json:"description"`
+	Enabled     bool   `json:"enabled"`
+
+	// ExpirationTime When it ends, ms; 0 is never.
+	ExpirationTime int64 `json:"expirationTime"`
+	Expired        bool  `json:"expired"`
+
+	// ID A reference to an API key.
+	ID APIKeyRef `json:"id"`
+
+	// LastUsed ms, to a minute.
+	LastUsed *int64 `json:"lastUsed"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+}
+
+// APIKeyRef A reference to an API key.
+type APIKeyRef struct {
+	EntityType APIKeyRefEntityType `json:"entityType"`
+	ID         model.ID            `json:"id"`
+}
+
+// APIKeyRefEntityType defines model for APIKeyRef.EntityType.
+type APIKeyRefEntityType string
+
+// APIKeyRequest defines model for ApiKeyRequest.
+type APIKeyRequest struct {
+	// Description What it is for.
+	Description string `json:"description"`
+	Enabled     *bool  `json:"enabled,omitempty"`
+
+	// ExpirationTime When it ends, ms, within ten years; 0 or none is never.
+	ExpirationTime *int64 `json:"expirationTime,omitempty"`
+
+	// ID Refused; a key is changed by the other routes.
+	ID *map[string]interface{} `json:"id,omitempty"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+}
 
 // APIToken defines model for ApiToken.
 type APIToken struct {
@@ -1510,6 +1601,14 @@ type PageAlarm struct {
 	TotalPages    int           `json:"totalPages"`
 }
 
+// PageAPIKeyInfo defines model for PageApiKeyInfo.
+type PageAPIKeyInfo struct {
+	Data          []APIKeyInfo `json:"data"`
+	HasNext       bool         `json:"hasNext"`
+	TotalElements int64        `json:"totalElements"`
+	TotalPages    int          `json:"totalPages"`
+}
+
 // PageAPIToken defines model for PageApiToken.
 type PageAPIToken struct {
 	Data          []APIToken `json:"data"`
@@ -2170,6 +2269,9 @@ type Agg = Aggregation
 // Aggs defines model for Aggs.
 type Aggs = []string
 
+// APIKeyID defines model for ApiKeyId.
+type APIKeyID = model.ID
+
 // AssetID defines model for AssetId.
 type AssetID = model.ID
 
@@ -2316,6 +2418,24 @@ type SeriesAnswer = SeriesTable
 
 // TimeseriesAnswer Points by key.
 type TimeseriesAnswer = Timeseries
+
+// GetUserAPIKeysParams defines parameters for GetUserAPIKeys.
+type GetUserAPIKeysParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
 
 // GetAssetProfileInfosParams defines parameters for GetAssetProfileInfos.
 type GetAssetProfileInfosParams struct {
@@ -3471,6 +3591,9 @@ type GetDeviceAttributesParams struct {
 	SharedKeys *string `form:"sharedKeys,omitempty" json:"sharedKeys,omitempty"`
 }
 
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = APIKeyRequest
+
 // SaveAssetJSONRequestBody defines body for SaveAsset for application/json ContentType.
 type SaveAssetJSONRequestBody = AssetRequest
 
@@ -3749,6 +3872,21 @@ type ServerInterface interface {
 	// FindAlarms Find alarms
 	// (POST /api/alarmsQuery/find)
 	FindAlarms(ctx echo.Context) error
+	// CreateAPIKey Create an API key of a user
+	// (POST /api/apiKey)
+	CreateAPIKey(ctx echo.Context) error
+	// DeleteAPIKey Delete an API key
+	// (DELETE /api/apiKey/{apiKeyId})
+	DeleteAPIKey(ctx echo.Context, apiKeyID APIKeyID) error
+	// DescribeAPIKey Change the description of an API key
+	// (PUT /api/apiKey/{apiKeyId}/description)
+	DescribeAPIKey(ctx echo.Context, apiKeyID APIKeyID) error
+	// EnableAPIKey Let an API key in, or no longer
+	// (PUT /api/apiKey/{apiKeyId}/enabled/{enabled})
+	EnableAPIKey(ctx echo.Context, apiKeyID APIKeyID, enabled bool) error
+	// GetUserAPIKeys List the API keys of a user
+	// (GET /api/apiKeys/{userId})
+	GetUserAPIKeys(ctx echo.Context, userID UserID, params GetUserAPIKeysParams) error
 	// SaveAsset Create or update an asset
 	// (POST /api/asset)
 	SaveAsset(ctx echo.Context) error
@@ -4293,6 +4431,124 @@ func (w *ServerInterfaceWrapper) FindAlarms(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.FindAlarms(ctx)
+	return err
+}
+
+// CreateAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAPIKey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAPIKey(ctx)
+	return err
+}
+
+// DeleteAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAPIKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "apiKeyId" -------------
+	var apiKeyID APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "apiKeyId", ctx.Param("apiKeyId"), &apiKeyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter apiKeyId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAPIKey(ctx, apiKeyID)
+	return err
+}
+
+// DescribeAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DescribeAPIKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "apiKeyId" -------------
+	var apiKeyID APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "apiKeyId", ctx.Param("apiKeyId"), &apiKeyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter apiKeyId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DescribeAPIKey(ctx, apiKeyID)
+	return err
+}
+
+// EnableAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) EnableAPIKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "apiKeyId" -------------
+	var apiKeyID APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "apiKeyId", ctx.Param("apiKeyId"), &apiKeyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter apiKeyId: %s", err))
+	}
+
+	// ------------- Path parameter "enabled" -------------
+	var enabled bool
+
+	err = runtime.BindStyledParameterWithOptions("simple", "enabled", ctx.Param("enabled"), &enabled, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "boolean", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter enabled: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EnableAPIKey(ctx, apiKeyID, enabled)
+	return err
+}
+
+// GetUserAPIKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUserAPIKeys(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUserAPIKeysParams
+	// ------------- Required query parameter "pageSize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "pageSize", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pageSize: %s", err))
+	}
+
+	// ------------- Required query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "textSearch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "textSearch", ctx.QueryParams(), &params.TextSearch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter textSearch: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortProperty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortProperty", ctx.QueryParams(), &params.SortProperty, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortProperty: %s", err))
+	}
+
+	// ------------- Optional query parameter "sortOrder" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sortOrder", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sortOrder: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUserAPIKeys(ctx, userID, params)
 	return err
 }
 
@@ -9124,6 +9380,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 	router.POST(options.BaseURL+"/api/alarmsQuery/count", wrapper.CountAlarms, options.OperationMiddlewares["countAlarms"]...)
 	router.POST(options.BaseURL+"/api/alarmsQuery/find", wrapper.FindAlarms, options.OperationMiddlewares["findAlarms"]...)
+	router.POST(options.BaseURL+"/api/apiKey", wrapper.CreateAPIKey, options.OperationMiddlewares["createApiKey"]...)
+	router.DELETE(options.BaseURL+"/api/apiKey/:apiKeyId", wrapper.DeleteAPIKey, options.OperationMiddlewares["deleteApiKey"]...)
+	router.PUT(options.BaseURL+"/api/apiKey/:apiKeyId/description", wrapper.DescribeAPIKey, options.OperationMiddlewares["describeApiKey"]...)
+	router.PUT(options.BaseURL+"/api/apiKey/:apiKeyId/enabled/:enabled", wrapper.EnableAPIKey, options.OperationMiddlewares["enableApiKey"]...)
+	router.GET(options.BaseURL+"/api/apiKeys/:userId", wrapper.GetUserAPIKeys, options.OperationMiddlewares["getUserApiKeys"]...)
 	router.POST(options.BaseURL+"/api/asset", wrapper.SaveAsset, options.OperationMiddlewares["saveAsset"]...)
 	router.DELETE(options.BaseURL+"/api/asset/:assetId", wrapper.DeleteAsset, options.OperationMiddlewares["deleteAsset"]...)
 	router.GET(options.BaseURL+"/api/asset/:assetId", wrapper.GetAsset, options.OperationMiddlewares["getAsset"]...)
@@ -9301,6 +9562,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 }
 
+type APIKeyInfoJSONResponse APIKeyInfo
+
 type APITokenSecretJSONResponse APITokenSecret
 
 type AssetJSONResponse Asset
@@ -9398,6 +9661,114 @@ type FindAlarmsResponseObject interface {
 type FindAlarms200JSONResponse PageAlarm
 
 func (response FindAlarms200JSONResponse) VisitFindAlarmsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeyRequestObject struct {
+	Body *CreateAPIKeyJSONRequestBody
+}
+
+type CreateAPIKeyResponseObject interface {
+	VisitCreateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIKey200JSONResponse APIKey
+
+func (response CreateAPIKey200JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKeyRequestObject struct {
+	APIKeyID APIKeyID `json:"apiKeyId"`
+}
+
+type DeleteAPIKeyResponseObject interface {
+	VisitDeleteAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteAPIKey200Response struct {
+}
+
+func (response DeleteAPIKey200Response) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type DescribeAPIKeyRequestObject struct {
+	APIKeyID    APIKeyID `json:"apiKeyId"`
+	ContentType string
+	Body        io.Reader
+}
+
+type DescribeAPIKeyResponseObject interface {
+	VisitDescribeAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DescribeAPIKey200JSONResponse struct{ APIKeyInfoJSONResponse }
+
+func (response DescribeAPIKey200JSONResponse) VisitDescribeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableAPIKeyRequestObject struct {
+	APIKeyID APIKeyID `json:"apiKeyId"`
+	Enabled  bool     `json:"enabled"`
+}
+
+type EnableAPIKeyResponseObject interface {
+	VisitEnableAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type EnableAPIKey200JSONResponse struct{ APIKeyInfoJSONResponse }
+
+func (response EnableAPIKey200JSONResponse) VisitEnableAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserAPIKeysRequestObject struct {
+	UserID UserID `json:"userId"`
+	Params GetUserAPIKeysParams
+}
+
+type GetUserAPIKeysResponseObject interface {
+	VisitGetUserAPIKeysResponse(w http.ResponseWriter) error
+}
+
+type GetUserAPIKeys200JSONResponse PageAPIKeyInfo
+
+func (response GetUserAPIKeys200JSONResponse) VisitGetUserAPIKeysResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -13368,6 +13739,21 @@ type StrictServerInterface interface {
 	// FindAlarms Find alarms
 	// (POST /api/alarmsQuery/find)
 	FindAlarms(ctx context.Context, request FindAlarmsRequestObject) (FindAlarmsResponseObject, error)
+	// CreateAPIKey Create an API key of a user
+	// (POST /api/apiKey)
+	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// DeleteAPIKey Delete an API key
+	// (DELETE /api/apiKey/{apiKeyId})
+	DeleteAPIKey(ctx context.Context, request DeleteAPIKeyRequestObject) (DeleteAPIKeyResponseObject, error)
+	// DescribeAPIKey Change the description of an API key
+	// (PUT /api/apiKey/{apiKeyId}/description)
+	DescribeAPIKey(ctx context.Context, request DescribeAPIKeyRequestObject) (DescribeAPIKeyResponseObject, error)
+	// EnableAPIKey Let an API key in, or no longer
+	// (PUT /api/apiKey/{apiKeyId}/enabled/{enabled})
+	EnableAPIKey(ctx context.Context, request EnableAPIKeyRequestObject) (EnableAPIKeyResponseObject, error)
+	// GetUserAPIKeys List the API keys of a user
+	// (GET /api/apiKeys/{userId})
+	GetUserAPIKeys(ctx context.Context, request GetUserAPIKeysRequestObject) (GetUserAPIKeysResponseObject, error)
 	// SaveAsset Create or update an asset
 	// (POST /api/asset)
 	SaveAsset(ctx context.Context, request SaveAssetRequestObject) (SaveAssetResponseObject, error)
@@ -13952,6 +14338,157 @@ func (sh *strictHandler) FindAlarms(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(FindAlarmsResponseObject); ok {
 		return validResponse.VisitFindAlarmsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAPIKey operation middleware
+func (sh *strictHandler) CreateAPIKey(ctx echo.Context) error {
+	var request CreateAPIKeyRequestObject
+
+	var body CreateAPIKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIKey(ctx.Request().Context(), request.(CreateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAPIKeyResponseObject); ok {
+		return validResponse.VisitCreateAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAPIKey operation middleware
+func (sh *strictHandler) DeleteAPIKey(ctx echo.Context, apiKeyID APIKeyID) error {
+	var request DeleteAPIKeyRequestObject
+
+	request.APIKeyID = apiKeyID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAPIKey(ctx.Request().Context(), request.(DeleteAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAPIKeyResponseObject); ok {
+		return validResponse.VisitDeleteAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DescribeAPIKey operation middleware
+func (sh *strictHandler) DescribeAPIKey(ctx echo.Context, apiKeyID APIKeyID) error {
+	var request DescribeAPIKeyRequestObject
+
+	request.APIKeyID = apiKeyID
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DescribeAPIKey(ctx.Request().Context(), request.(DescribeAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DescribeAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DescribeAPIKeyResponseObject); ok {
+		return validResponse.VisitDescribeAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EnableAPIKey operation middleware
+func (sh *strictHandler) EnableAPIKey(ctx echo.Context, apiKeyID APIKeyID, enabled bool) error {
+	var request EnableAPIKeyRequestObject
+
+	request.APIKeyID = apiKeyID
+	request.Enabled = enabled
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnableAPIKey(ctx.Request().Context(), request.(EnableAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnableAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EnableAPIKeyResponseObject); ok {
+		return validResponse.VisitEnableAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUserAPIKeys operation middleware
+func (sh *strictHandler) GetUserAPIKeys(ctx echo.Context, userID UserID, params GetUserAPIKeysParams) error {
+	var request GetUserAPIKeysRequestObject
+
+	request.UserID = userID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserAPIKeys(ctx.Request().Context(), request.(GetUserAPIKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserAPIKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUserAPIKeysResponseObject); ok {
+		return validResponse.VisitGetUserAPIKeysResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

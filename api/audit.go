@@ -29,6 +29,7 @@ var actions = map[string]string{
 	"CompleteSetup": "ADDED", "SetUserCredentialsEnabled": "UPDATED", "GetActivationLink": "CREDENTIALS_READ",
 	"SaveDeviceCredentials": "CREDENTIALS_UPDATED", "GetDeviceCredentials": "CREDENTIALS_READ",
 	"CreateAPIToken": "ADDED", "RotateAPIToken": "CREDENTIALS_UPDATED",
+	"CreateAPIKey": "CREDENTIALS_UPDATED", "DescribeAPIKey": "CREDENTIALS_UPDATED", "EnableAPIKey": "CREDENTIALS_UPDATED", "DeleteAPIKey": "CREDENTIALS_UPDATED",
 	"AssignDeviceToCustomer": "ASSIGNED_TO_CUSTOMER", "AssignDeviceToPublicCustomer": "ASSIGNED_TO_CUSTOMER", "UnassignDeviceFromCustomer": "UNASSIGNED_FROM_CUSTOMER",
 	"AssignAssetToCustomer": "ASSIGNED_TO_CUSTOMER", "AssignAssetToPublicCustomer": "ASSIGNED_TO_CUSTOMER", "UnassignAssetFromCustomer": "UNASSIGNED_FROM_CUSTOMER",
 	"AssignEntityViewToCustomer": "ASSIGNED_TO_CUSTOMER", "AssignEntityViewToPublicCustomer": "ASSIGNED_TO_CUSTOMER", "UnassignEntityViewFromCustomer": "UNASSIGNED_FROM_CUSTOMER",
@@ -77,7 +78,7 @@ func (s *Server) audited(next StrictHandlerFunc, operation string) StrictHandler
 		var owner model.TenantID // of what a system administrator works on
 		var theirs string        // its name
 		if noted {               // what is deleted has a name now, and none afterwards
-			e.Entity = aboutOf(c, args)
+			e.Entity = s.aboutOf(c, args)
 			e.Name = s.entityName(req.principal.Tenant, e.Entity)
 			owner = s.ownerOf(e.Entity)
 			theirs = s.entityName(owner, e.Entity)
@@ -89,7 +90,7 @@ func (s *Server) audited(next StrictHandlerFunc, operation string) StrictHandler
 			return answer, err
 		}
 		if !noted {
-			e.Entity = aboutOf(c, args)
+			e.Entity = s.aboutOf(c, args)
 			e.Name = s.entityName(req.principal.Tenant, e.Entity)
 		}
 		if !listed {
@@ -183,22 +184,28 @@ func (s *Server) entityName(t model.TenantID, ref model.EntityRef) string {
 
 // aboutOf finds in the parameters what an operation is about. What has no type there is, which
 // a client may send where it likes, is nothing.
-func aboutOf(c echo.Context, args any) model.EntityRef {
-	if ref := namedIn(c, args); EntityType(ref.Type).Valid() {
+func (s *Server) aboutOf(c echo.Context, args any) model.EntityRef {
+	if ref := s.namedIn(c, args); EntityType(ref.Type).Valid() {
 		return ref
 	}
 	return model.EntityRef{}
 }
 
-func namedIn(c echo.Context, args any) model.EntityRef {
+func (s *Server) namedIn(c echo.Context, args any) model.EntityRef {
 	switch args := args.(type) {
 	case SaveRelationRequestObject:
 		return refOf(args.Body.From)
 	case DeleteRelationRequestObject:
 		return model.EntityRef{Type: model.EntityType(args.Params.FromType), ID: model.EntityID(args.Params.FromID)}
+	case CreateAPIKeyRequestObject:
+		return refOf(args.Body.UserID)
 	}
 	if id, err := model.ParseID(c.Param("entityId")); err == nil {
 		return model.EntityRef{Type: model.EntityType(c.Param("entityType")), ID: model.EntityID(id)}
+	}
+	if id, err := model.ParseID(c.Param("apiKeyId")); err == nil { // it is its user's credentials
+		user, _ := s.Registry.KeyUser(id)
+		return model.EntityRef{Type: model.EntityUser, ID: model.EntityID(user)}
 	}
 	for _, n := range named {
 		if id, err := model.ParseID(c.Param(n.param)); err == nil {

@@ -57,7 +57,7 @@ type Deps struct {
 	PublicURL string
 	// LocalURL is where links lead that somebody not known asked for, when PublicURL is "".
 	LocalURL string
-	// UserTokens lets administrators log in as the users below them.
+	// UserTokens lets administrators log in as the users below them, and make API keys of theirs.
 	UserTokens bool
 	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count.
 	// None means that the peer is the client.
@@ -167,6 +167,7 @@ type Registry interface {
 	Users
 	LoginSessions
 	APITokens
+	APIKeys
 	Devices
 	Credentials
 	DeviceProfiles
@@ -255,6 +256,17 @@ type APITokens interface {
 	Tokens(context.Context, model.TenantID, model.PageLink) (model.Page[model.APIToken], error)
 	RevokeToken(context.Context, model.TenantID, model.ID) error
 	RevokeTokens(context.Context, model.TenantID) (int, error)
+}
+
+// APIKeys are what programs log in with in place of users; auth makes them.
+type APIKeys interface {
+	Key(context.Context, model.ID) (*model.APIKey, error)
+	Keys(context.Context, model.UserID, model.PageLink) (model.Page[model.APIKey], error)
+	DescribeKey(ctx context.Context, id model.ID, description string) (*model.APIKey, error)
+	EnableKey(ctx context.Context, id model.ID, enabled bool) (*model.APIKey, error)
+	DeleteKey(context.Context, model.ID) error
+	// KeyUser says from memory whose a key is.
+	KeyUser(model.ID) (model.UserID, bool)
 }
 
 // Devices are kept in the registry. SaveDevice keeps the customer of a device that exists.

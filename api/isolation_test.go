@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidewire/tidewire/api"
+	"github.com/tidewire/tidewire/model"
 )
 
 // A row says what strangers get from one route when they name what belongs to tenant A and
@@ -88,6 +89,11 @@ var rows = map[string]row{
 	"GET /api/tokens/:tokenId":                      {"/api/tokens/{token}", "", 401, 404, 403},
 	"DELETE /api/tokens/:tokenId":                   {"/api/tokens/{token}", "", 401, 404, 403},
 	"POST /api/tokens/:tokenId/rotate":              {"/api/tokens/{token}/rotate", "", 401, 404, 403},
+	"POST /api/apiKey":                              {"/api/apiKey", `{"userId":` + entity("USER", "user") + `,"description":"x"}`, 401, 404, 403},
+	"GET /api/apiKeys/:userId":                      {"/api/apiKeys/{user}" + list, "", 401, 404, 403},
+	"PUT /api/apiKey/:apiKeyId/description":         {"/api/apiKey/{key}/description", "theirs", 401, 404, 403},
+	"PUT /api/apiKey/:apiKeyId/enabled/:enabled":    {"/api/apiKey/{key}/enabled/false", "", 401, 404, 403},
+	"DELETE /api/apiKey/:apiKeyId":                  {"/api/apiKey/{key}", "", 401, 404, 403},
 	"GET /api/users":                                {"/api/users" + list, "", 401, 200, 200},
 
 	"POST /api/device":                                {"/api/device", `{"id":` + entity("DEVICE", "owned") + `,"name":"mine"}`, 401, 404, 403},
@@ -251,7 +257,9 @@ func (w *world) names() *strings.Replacer {
 	sessions, err := w.registry.Sessions(w.t.Context(), w.userOne)
 	check(w.t, err)
 	tokens := post[api.APITokenSecret](w, "/api/tokens", w.adminA, `{"name":"of A","scopes":["read:telemetry"]}`)
-	return strings.NewReplacer("{session}", sessions[0].ID.String(), "{token}", tokens.Info.ID.String(), "{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
+	key := &model.APIKey{Tenant: w.a, User: w.userOne, Description: "of A", Enabled: true}
+	check(w.t, w.registry.CreateKey(w.t.Context(), key, "of A "+w.clock.now().String()+sessions[0].ID.String()))
+	return strings.NewReplacer("{key}", key.ID.String(), "{session}", sessions[0].ID.String(), "{token}", tokens.Info.ID.String(), "{a}", w.a.String(), "{one}", w.one.String(), "{user}", w.userOne.String(),
 		"{owned}", w.owned.String(), "{free}", w.free.String(), "{profile}", profile.ProfileID.String(),
 		"{dashboard}", w.dashboard.String(), "{tenantProfile}", standard.ID.String(), "{asset}", w.asset.String(), "{view}", w.view.String(), "{assetProfile}", asset.ProfileID.String())
 }
@@ -263,7 +271,7 @@ func TestStrangersSeeNothing(t *testing.T) {
 	names := w.names()
 	before := w.call("GET", names.Replace("/api/device/{owned}"), w.adminA, "").is(200).Body.String()
 	secrets := map[string][]string{
-		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile} {view} {token} {session}")),
+		"tenant": strings.Fields(names.Replace("{a} {one} {user} {owned} {free} {profile} {dashboard} {asset} {assetProfile} {view} {token} {key} {session}")),
 		"user":   strings.Fields(names.Replace("{one} {user} {owned} {free} {dashboard} {asset} {view}")),
 	}
 	seen := map[string]bool{}

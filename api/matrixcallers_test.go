@@ -17,6 +17,7 @@ type caller struct {
 	name  string
 	email string // of a user
 	token string // body of POST /api/tokens
+	key   string // e-mail of the user whose API key it shows
 }
 
 var callers = []caller{
@@ -31,6 +32,7 @@ var callers = []caller{
 	{name: "write", token: `{"name":"write","scopes":["write:telemetry"]}`},
 	{name: "rpc", token: `{"name":"rpc","scopes":["rpc"]}`},
 	{name: "manage", token: `{"name":"manage","scopes":["admin"]}`},
+	{name: "key", key: "a@example.org"},
 	{name: "narrow", token: `{"name":"narrow","scopes":["read:telemetry","write:telemetry","rpc","admin"],"entities":["{free}"]}`},
 }
 
@@ -44,6 +46,11 @@ func (w *world) present(c caller) []string {
 	case c.token != "":
 		w.adminA = w.login("a@example.org").Token
 		return []string{w.token(strings.ReplaceAll(c.token, "{free}", w.free.String())).Token}
+	case c.key != "":
+		if w.keyOf[c.key] == "" { // a user may have a hundred
+			w.keyOf[c.key] = w.apiKey(c.key)
+		}
+		return []string{w.keyOf[c.key]}
 	case c.name == "bad":
 		return w.badTokens()
 	}
@@ -125,6 +132,11 @@ func (w *world) anew(n int, route string, r row, names *strings.Replacer, c call
 		v := &model.User{Tenant: w.a, Customer: w.one, Authority: model.CustomerUser, Email: fmt.Sprintf("fresh%d@example.org", n), Enabled: true}
 		check(t, w.registry.SaveUser(ctx, v))
 		replace("user", model.ID(v.ID))
+	}
+	if named("key") {
+		v := &model.APIKey{Tenant: w.a, User: w.userOne, Description: name, Enabled: true}
+		check(t, w.registry.CreateKey(ctx, v, name))
+		replace("key", v.ID)
 	}
 	if named("profile") {
 		v := &model.DeviceProfile{Tenant: w.a, Name: name}

@@ -28,6 +28,7 @@ const matrixHead = `# What every caller gets from every route, and from every co
 #   tenantB  TENANT_ADMIN of another tenant
 #   userTwo  CUSTOMER_USER of another customer
 #   read, write, rpc, manage   API tokens of A with one scope each: read:telemetry, write:telemetry, rpc, admin
+#   key      an API key of A's TENANT_ADMIN
 #   narrow   an API token of A with all scopes, for another device only
 #
 # Routes answer a status. Commands answer ok, with the number of entities where they are about a query,

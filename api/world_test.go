@@ -85,6 +85,7 @@ type world struct {
 	broken   *broken
 	mails    *mailtest.Server
 	keys     *registry.Keys
+	keyOf    map[string]string // API keys by e-mail, as the matrix shows them
 
 	a, b             model.TenantID
 	one, two         model.CustomerID
@@ -126,7 +127,7 @@ type engine struct {
 
 func newWorld(t testing.TB, options ...func(*api.Deps)) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{ms: 1_700_000_000_000}, logged: new(strings.Builder)}
+	w := &world{t: t, keyOf: map[string]string{}, clock: &clock{ms: 1_700_000_000_000}, logged: new(strings.Builder)}
 	random := &randomness{r: rand.NewChaCha8([32]byte{1})}
 	dir := t.TempDir()
 

@@ -22,7 +22,7 @@ type Config struct {
 	URL string
 	// TLSCert and TLSKey are PEM files. Both empty means plain HTTP.
 	TLSCert, TLSKey string
-	// UserTokens lets administrators log in as the users below them.
+	// UserTokens lets administrators log in as the users below them, and make API keys of theirs.
 	UserTokens bool
 	// Mail sends links to people. Its zero value means that they stand in the log.
 	Mail mail.SMTP

@@ -12,7 +12,7 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
-// The text of an API token: a prefix by which scanners of source code know it, 256 random
+// The text of an API token or key: a prefix by which scanners of source code know it, 256 random
 // bits, and a checksum by which anybody can tell a real one from a look-alike without asking.
 //
 //	tidewire_ | 43 of 0-9A-Za-z | crc32 of all before it, 6 of 0-9A-Za-z
@@ -27,12 +27,14 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// Tokens keeps API tokens.
+// Tokens keeps API tokens and the API keys of users.
 type Tokens interface {
 	CreateToken(ctx context.Context, t *model.APIToken, secret string) error
 	RotateToken(ctx context.Context, t model.TenantID, id model.ID, secret, prefix string, overlap int64) (*model.APIToken, error)
-	// TokenHolder answers from memory whom a text lets in; TokenAlive whether a token is
-	// neither revoked nor expired.
+	// CreateKey keeps a key of a user of k.Tenant.
+	CreateKey(ctx context.Context, k *model.APIKey, secret string) error
+	// TokenHolder answers from memory whom a text lets in; TokenAlive whether a token or key
+	// is neither revoked nor disabled nor expired.
 	TokenHolder(secret string) (model.Principal, bool)
 	TokenAlive(model.ID) bool
 }
@@ -42,7 +44,7 @@ func (s *Service) CreateToken(ctx context.Context, p model.Principal, t *model.A
 	if err := s.mayMakeTokens(p); err != nil {
 		return "", err
 	}
-	if t.Expires > s.opts.Now().Add(maxTokenLife).UnixMilli() {
+	if s.tooLong(t.Expires) {
 		return "", model.Invalidf("Token expiry must lie within ten years; leave it out for a token without end")
 	}
 	if text, err = s.tokenText(); err != nil {
@@ -51,6 +53,29 @@ func (s *Service) CreateToken(ctx context.Context, p model.Principal, t *model.A
 	t.Tenant, t.Creator, t.Prefix = p.Tenant, p.User, text[:tokenShown]
 	if err := s.store.CreateToken(ctx, t, text); err != nil {
 		return "", fmt.Errorf("auth: create token: %w", err)
+	}
+	return text, nil
+}
+
+// tooLong reports whether an end, ms, is beyond what anybody means.
+func (s *Service) tooLong(expires int64) bool {
+	return expires > s.opts.Now().Add(maxTokenLife).UnixMilli()
+}
+
+// CreateKey makes an API key of a user, whom p may decide over, and returns its text, which is
+// nowhere kept. No token and no key makes one.
+func (s *Service) CreateKey(ctx context.Context, p model.Principal, k *model.APIKey) (text string, err error) {
+	if err := RequirePerson(p); err != nil {
+		return "", err
+	}
+	if s.tooLong(k.Expires) {
+		return "", model.Invalidf("API key expirationTime must lie within ten years; 0 is a key without end")
+	}
+	if text, err = s.tokenText(); err != nil {
+		return "", err
+	}
+	if err := s.store.CreateKey(ctx, k, text); err != nil {
+		return "", fmt.Errorf("auth: create API key: %w", err)
 	}
 	return text, nil
 }
@@ -106,10 +131,10 @@ func encode62(n *big.Int, digits int) string {
 	return string(out)
 }
 
-// isAPIToken reports whether a text is meant to be an API token.
+// isAPIToken reports whether a text is meant to be an API token or key.
 func isAPIToken(text string) bool { return strings.HasPrefix(text, tokenPrefix) }
 
-// verifyAPIToken returns whom an API token lets in. What is none, was revoked or has expired
+// verifyAPIToken returns whom an API token or key lets in. What is none, was revoked or has expired
 // is Unauthenticated alike.
 func (s *Service) verifyAPIToken(text string) (model.Principal, error) {
 	if len(text) != len(tokenPrefix)+tokenRandom+tokenCheck || !strings.HasSuffix(text, tokenChecksum(text[:len(text)-tokenCheck])) {

@@ -133,3 +133,32 @@ func TestGrantsAllowWhatTheySay(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAPIKeyStandsForItsUserAndIsNoPerson(t *testing.T) {
+	f := setup(t)
+	person := model.Principal{User: f.user.ID, Tenant: f.user.Tenant, Authority: model.TenantAdmin, Customer: model.NoCustomer, Session: model.ID{1}}
+	text, err := f.CreateKey(t.Context(), person, &model.APIKey{Tenant: f.user.Tenant, User: f.user.ID})
+	if err != nil || !regexp.MustCompile(`^tidewire_[0-9A-Za-z]{49}$`).MatchString(text) {
+		t.Fatalf("%q, %v", text, err)
+	}
+	p, err := f.Verify(text)
+	if err != nil || p.User != f.user.ID || p.Tenant != f.user.Tenant || p.Key.IsZero() || p.Grant != nil {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if err := Require(p, model.TenantAdmin); err != nil {
+		t.Errorf("it may less than its user: %v", err)
+	}
+	if _, err := f.Current(p); err != nil {
+		t.Errorf("an open socket ends: %v", err)
+	}
+	clear(f.store.keys)
+	if _, err := f.Current(p); model.KindOf(err) != model.Expired {
+		t.Errorf("an open socket of a key that is gone: %v", err)
+	}
+	_, err = f.CreateKey(t.Context(), p, &model.APIKey{Tenant: p.Tenant, User: p.User})
+	wantError(t, err, model.Denied, "You don't have permission to perform this operation!")
+	_, err = f.CreateToken(t.Context(), p, &model.APIToken{Name: "x", Grants: model.GrantAdmin})
+	wantError(t, err, model.Denied, "You don't have permission to perform this operation!")
+	_, err = f.CreateKey(t.Context(), person, &model.APIKey{Tenant: p.Tenant, User: p.User, Expires: 1 << 60})
+	wantError(t, err, model.Invalid, "API key expirationTime must lie within ten years; 0 is a key without end")
+}

@@ -3,7 +3,7 @@ package auth
 import "strings"
 
 // BearerToken picks the access token from the two headers it may stand in; X-Authorization
-// wins (contract thingsboard 2.2). An API token may also stand behind the scheme "ApiKey".
+// wins (contract thingsboard 2.2). An API token or key may also stand behind the scheme "ApiKey".
 func BearerToken(xAuthorization, authorization string) (string, error) {
 	header := xAuthorization
 	if header == "" {

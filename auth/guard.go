@@ -67,6 +67,9 @@ func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Ent
 	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID) || ref.Type == model.EntityUser && !op.reads()) {
 		return nil, denied()
 	}
+	if p.Key != (model.ID{}) && ref.Type == model.EntityUser && !op.reads() {
+		return nil, denied() // an address that is changed receives the next password
+	}
 	switch p.Authority {
 	case model.SysAdmin:
 		return g.allowSysAdmin(op, ref)
@@ -164,10 +167,10 @@ func Require(p model.Principal, authorities ...model.Authority) error {
 	return denied()
 }
 
-// RequirePerson returns Denied for a token: who holds one must not make more of them or new
-// users, nor touch passwords and sessions.
+// RequirePerson returns Denied for a token or key: who holds one must not make more of them or
+// new users, nor touch passwords and sessions.
 func RequirePerson(p model.Principal) error {
-	if p.Grant != nil {
+	if p.Grant != nil || p.Key != (model.ID{}) {
 		return denied()
 	}
 	return nil

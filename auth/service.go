@@ -206,7 +206,7 @@ func (s *Service) Logout(ctx context.Context, p model.Principal) error {
 	return nil
 }
 
-// Verify returns who presents an access token or an API token. An access token seen before
+// Verify returns who presents an access token, an API token or an API key. An access token seen before
 // costs a hash and two look-ups in memory, an API token a keyed hash and one.
 func (s *Service) Verify(accessToken string) (model.Principal, error) {
 	if len(accessToken) > maxToken {
@@ -246,15 +246,19 @@ func (s *Service) alive(p model.Principal) bool {
 
 // Current returns p while its session lives, though its token may have expired, from memory.
 // It is for who keeps a principal longer than a request, like an open socket (contract
-// thingsboard 11.1). A change of what the user may do ends the session, so p is never stale.
+// thingsboard 11.1). A change of what the user may do ends the session and the user's API keys,
+// so p is never stale.
 func (s *Service) Current(p model.Principal) (model.Principal, error) {
-	if p.Grant != nil {
-		if !s.store.TokenAlive(p.Grant.Token) {
-			return model.Principal{}, errExpired(nil)
-		}
-		return p, nil
+	var alive bool
+	switch {
+	case p.Grant != nil:
+		alive = s.store.TokenAlive(p.Grant.Token)
+	case p.Key != (model.ID{}):
+		alive = s.store.TokenAlive(p.Key)
+	default:
+		alive = s.store.SessionAlive(p.Session)
 	}
-	if !s.store.SessionAlive(p.Session) {
+	if !alive {
 		return model.Principal{}, errExpired(nil)
 	}
 	return p, nil

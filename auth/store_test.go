@@ -17,12 +17,13 @@ type memory struct {
 	sessions map[model.ID]*model.Session
 	links    map[[32]byte]*model.SetupLink
 	tokens   map[string]*model.APIToken // by their texts
+	keys     map[string]model.APIKey    // by their texts
 	err      error                      // returned by everything that may fail
 }
 
 func newMemory(now func() time.Time) *memory {
 	return &memory{now: now, accounts: map[model.UserID]*model.Account{}, sessions: map[model.ID]*model.Session{},
-		links: map[[32]byte]*model.SetupLink{}, tokens: map[string]*model.APIToken{}}
+		links: map[[32]byte]*model.SetupLink{}, tokens: map[string]*model.APIToken{}, keys: map[string]model.APIKey{}}
 }
 
 func (m *memory) add(a *model.Account) {
@@ -167,9 +168,20 @@ func (m *memory) RotateToken(_ context.Context, t model.TenantID, id model.ID, s
 	return nil, model.NotFoundf("Token is not found")
 }
 
+func (m *memory) CreateKey(_ context.Context, k *model.APIKey, secret string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k.ID = model.NewID(m.now(), nil)
+	m.keys[secret] = *k
+	return m.err
+}
+
 func (m *memory) TokenHolder(secret string) (model.Principal, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if k, ok := m.keys[secret]; ok {
+		return model.Principal{User: k.User, Tenant: k.Tenant, Authority: model.TenantAdmin, Customer: model.NoCustomer, Key: k.ID}, true
+	}
 	t := m.tokens[secret]
 	if t == nil || t.Overlap > 0 && m.now().UnixMilli() >= t.Overlap {
 		return model.Principal{}, false
@@ -183,6 +195,11 @@ func (m *memory) TokenAlive(id model.ID) bool {
 	defer m.mu.Unlock()
 	for _, t := range m.tokens {
 		if t.ID == id {
+			return true
+		}
+	}
+	for _, k := range m.keys {
+		if k.ID == id {
 			return true
 		}
 	}

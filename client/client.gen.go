@@ -53,6 +53,21 @@ func (e Aggregation) Valid() bool {
 	}
 }
 
+// Defines values for APIKeyRefEntityType.
+const (
+	APIKeyRefEntityTypeAPIKEY APIKeyRefEntityType = "API_KEY"
+)
+
+// Valid indicates whether the value is a known member of the APIKeyRefEntityType enum.
+func (e APIKeyRefEntityType) Valid() bool {
+	switch e {
+	case APIKeyRefEntityTypeAPIKEY:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for APITokenScope.
 const (
 	APITokenScopeAdmin          APITokenScope = "admin"
@@ -857,6 +872,82 @@ type Aggregation string
 
 // AlarmQuery An alarm query of ThingsBoard.
 type AlarmQuery map[string]interface{}
+
+// APIKey defines model for ApiKey.
+type APIKey struct {
+	// CreatedTime ms.
+	CreatedTime int64  `json:"createdTime"`
+	Description string `json:"description"`
+	Enabled     bool   `json:"enabled"`
+
+	// ExpirationTime When it ends, ms; 0 is never.
+	ExpirationTime int64 `json:"expirationTime"`
+	Expired        bool  `json:"expired"`
+
+	// ID A reference to an API key.
+	ID APIKeyRef `json:"id"`
+
+	// LastUsed ms, to a minute.
+	LastUsed *int64 `json:"lastUsed"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+
+	// Value The text. It is shown here and never again.
+	Value string `json:"value"`
+}
+
+// APIKeyInfo defines model for ApiKeyInfo.
+type APIKeyInfo struct {
+	// CreatedTime ms.
+	CreatedTime int64  `json:"createdTime"`
+	Description string `json:"description"`
+	Enabled     bool   `json:"enabled"`
+
+	// ExpirationTime When it ends, ms; 0 is never.
+	ExpirationTime int64 `json:"expirationTime"`
+	Expired        bool  `json:"expired"`
+
+	// ID A reference to an API key.
+	ID APIKeyRef `json:"id"`
+
+	// LastUsed ms, to a minute.
+	LastUsed *int64 `json:"lastUsed"`
+
+	// TenantID A reference to an entity.
+	TenantID EntityID `json:"tenantId"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+}
+
+// APIKeyRef A reference to an API key.
+type APIKeyRef struct {
+	EntityType APIKeyRefEntityType `json:"entityType"`
+	ID         model.ID            `json:"id"`
+}
+
+// APIKeyRefEntityType defines model for APIKeyRef.EntityType.
+type APIKeyRefEntityType string
+
+// APIKeyRequest defines model for ApiKeyRequest.
+type APIKeyRequest struct {
+	// Description What it is for.
+	Description string `json:"description"`
+	Enabled     *bool  `json:"enabled,omitempty"`
+
+	// ExpirationTime When it ends, ms, within ten years; 0 or none is never.
+	ExpirationTime *int64 `json:"expirationTime,omitempty"`
+
+	// ID Refused; a key is changed by the other routes.
+	ID *map[string]interface{} `json:"id,omitempty"`
+
+	// UserID A reference to an entity.
+	UserID EntityID `json:"userId"`
+}
 
 // APIToken defines model for ApiToken.
 type APIToken struct {
@@ -1875,6 +1966,14 @@ type PageAlarm struct {
 	TotalPages    int           `json:"totalPages"`
 }
 
+// PageAPIKeyInfo defines model for PageApiKeyInfo.
+type PageAPIKeyInfo struct {
+	Data          []APIKeyInfo `json:"data"`
+	HasNext       bool         `json:"hasNext"`
+	TotalElements int64        `json:"totalElements"`
+	TotalPages    int          `json:"totalPages"`
+}
+
 // PageAPIToken defines model for PageApiToken.
 type PageAPIToken struct {
 	Data          []APIToken `json:"data"`
@@ -2700,6 +2799,9 @@ type Agg = Aggregation
 // Aggs defines model for Aggs.
 type Aggs = []string
 
+// APIKeyID defines model for ApiKeyId.
+type APIKeyID = model.ID
+
 // AssetID defines model for AssetId.
 type AssetID = model.ID
 
@@ -2861,6 +2963,27 @@ type SeriesQueryPayload = SeriesQuery
 
 // TelemetryPayload Telemetry in any of its forms.
 type TelemetryPayload = TelemetryBody
+
+// DescribeAPIKeyTextBody defines parameters for DescribeAPIKey.
+type DescribeAPIKeyTextBody = string
+
+// GetUserAPIKeysParams defines parameters for GetUserAPIKeys.
+type GetUserAPIKeysParams struct {
+	// PageSize Elements of a page.
+	PageSize PageSize `form:"pageSize" json:"pageSize"`
+
+	// Page Number of the page, from 0.
+	Page Page `form:"page" json:"page"`
+
+	// TextSearch Part of the name, in any case; for devices also of label and type.
+	TextSearch *TextSearch `form:"textSearch,omitempty" json:"textSearch,omitempty"`
+
+	// SortProperty Property to sort by. Unset means newest first.
+	SortProperty *SortProperty `form:"sortProperty,omitempty" json:"sortProperty,omitempty"`
+
+	// SortOrder `ASC` or `DESC`, in any case.
+	SortOrder *SortOrder `form:"sortOrder,omitempty" json:"sortOrder,omitempty"`
+}
 
 // GetAssetProfileInfosParams defines parameters for GetAssetProfileInfos.
 type GetAssetProfileInfosParams struct {
@@ -4022,6 +4145,12 @@ type CountAlarmsJSONRequestBody = AlarmQuery
 // FindAlarmsJSONRequestBody defines body for FindAlarms for application/json ContentType.
 type FindAlarmsJSONRequestBody = AlarmQuery
 
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = APIKeyRequest
+
+// DescribeAPIKeyTextRequestBody defines body for DescribeAPIKey for text/plain ContentType.
+type DescribeAPIKeyTextRequestBody = DescribeAPIKeyTextBody
+
 // SaveAssetJSONRequestBody defines body for SaveAsset for application/json ContentType.
 type SaveAssetJSONRequestBody = AssetRequest
 
@@ -4893,6 +5022,66 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
 	FindAlarms(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAPIKeyWithBody Create an API key of a user
+	//
+	// The answer is the only place where the text of the key, `value`, ever stands. Programs
+	// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+	// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+	// sessions. A key of somebody else logs in as them: administrators make one only where
+	// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+	CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAPIKey Create an API key of a user
+	//
+	// The answer is the only place where the text of the key, `value`, ever stands. Programs
+	// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+	// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+	// sessions. A key of somebody else logs in as them: administrators make one only where
+	// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+	CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAPIKey Delete an API key
+	//
+	// Corresponds with DELETE /api/apiKey/{apiKeyId} (the `DeleteAPIKey` operationId).
+	DeleteAPIKey(ctx context.Context, apiKeyID APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DescribeAPIKeyWithBody Change the description of an API key
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+	DescribeAPIKeyWithBody(ctx context.Context, apiKeyID APIKeyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DescribeAPIKeyWithTextBody Change the description of an API key
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+	DescribeAPIKeyWithTextBody(ctx context.Context, apiKeyID APIKeyID, body DescribeAPIKeyTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnableAPIKey Let an API key in, or no longer
+	//
+	// Open sockets of a key that is disabled close within seconds.
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/enabled/{enabled} (the `EnableAPIKey` operationId).
+	EnableAPIKey(ctx context.Context, apiKeyID APIKeyID, enabled bool, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUserAPIKeys List the API keys of a user
+	//
+	// One's own, or those of a user one administers, without their texts. Sortable by
+	// `createdTime`, `expirationTime`, `description` and `enabled`; the search looks at the description.
+	//
+	// Corresponds with GET /api/apiKeys/{userId} (the `GetUserAPIKeys` operationId).
+	GetUserAPIKeys(ctx context.Context, userID UserID, params *GetUserAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SaveAssetWithBody Create or update an asset
 	//
@@ -6534,6 +6723,136 @@ func (c *Client) FindAlarmsWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
 func (c *Client) FindAlarms(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFindAlarmsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAPIKeyWithBody Create an API key of a user
+//
+// The answer is the only place where the text of the key, `value`, ever stands. Programs
+// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+// sessions. A key of somebody else logs in as them: administrators make one only where
+// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAPIKey Create an API key of a user
+//
+// The answer is the only place where the text of the key, `value`, ever stands. Programs
+// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+// sessions. A key of somebody else logs in as them: administrators make one only where
+// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+func (c *Client) CreateAPIKey(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAPIKey Delete an API key
+//
+// Corresponds with DELETE /api/apiKey/{apiKeyId} (the `DeleteAPIKey` operationId).
+func (c *Client) DeleteAPIKey(ctx context.Context, apiKeyID APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAPIKeyRequest(c.Server, apiKeyID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DescribeAPIKeyWithBody Change the description of an API key
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+func (c *Client) DescribeAPIKeyWithBody(ctx context.Context, apiKeyID APIKeyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDescribeAPIKeyRequestWithBody(c.Server, apiKeyID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DescribeAPIKeyWithTextBody Change the description of an API key
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+func (c *Client) DescribeAPIKeyWithTextBody(ctx context.Context, apiKeyID APIKeyID, body DescribeAPIKeyTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDescribeAPIKeyRequestWithTextBody(c.Server, apiKeyID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnableAPIKey Let an API key in, or no longer
+//
+// Open sockets of a key that is disabled close within seconds.
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/enabled/{enabled} (the `EnableAPIKey` operationId).
+func (c *Client) EnableAPIKey(ctx context.Context, apiKeyID APIKeyID, enabled bool, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableAPIKeyRequest(c.Server, apiKeyID, enabled)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUserAPIKeys List the API keys of a user
+//
+// One's own, or those of a user one administers, without their texts. Sortable by
+// `createdTime`, `expirationTime`, `description` and `enabled`; the search looks at the description.
+//
+// Corresponds with GET /api/apiKeys/{userId} (the `GetUserAPIKeys` operationId).
+func (c *Client) GetUserAPIKeys(ctx context.Context, userID UserID, params *GetUserAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserAPIKeysRequest(c.Server, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10323,6 +10642,269 @@ func NewFindAlarmsRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateAPIKeyRequest calls the generic CreateAPIKey builder with application/json body
+func NewCreateAPIKeyRequest(server string, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAPIKeyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateAPIKeyRequestWithBody constructs an http.Request for the CreateAPIKey method, with any body, and a specified content type
+func NewCreateAPIKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/apiKey")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteAPIKeyRequest constructs an http.Request for the DeleteAPIKey method
+func NewDeleteAPIKeyRequest(server string, apiKeyID APIKeyID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "apiKeyId", apiKeyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/apiKey/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDescribeAPIKeyRequestWithTextBody calls the generic DescribeAPIKey builder with text/plain body
+func NewDescribeAPIKeyRequestWithTextBody(server string, apiKeyID APIKeyID, body DescribeAPIKeyTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewDescribeAPIKeyRequestWithBody(server, apiKeyID, "text/plain", bodyReader)
+}
+
+// NewDescribeAPIKeyRequestWithBody constructs an http.Request for the DescribeAPIKey method, with any body, and a specified content type
+func NewDescribeAPIKeyRequestWithBody(server string, apiKeyID APIKeyID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "apiKeyId", apiKeyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/apiKey/%s/description", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEnableAPIKeyRequest constructs an http.Request for the EnableAPIKey method
+func NewEnableAPIKeyRequest(server string, apiKeyID APIKeyID, enabled bool) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "apiKeyId", apiKeyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "enabled", enabled, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "boolean", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/apiKey/%s/enabled/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUserAPIKeysRequest constructs an http.Request for the GetUserAPIKeys method
+func NewGetUserAPIKeysRequest(server string, userID UserID, params *GetUserAPIKeysParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/apiKeys/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "pageSize", params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.TextSearch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "textSearch", *params.TextSearch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortProperty != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortProperty", *params.SortProperty, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SortOrder != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sortOrder", *params.SortOrder, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -20840,6 +21422,72 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/alarmsQuery/find (the `FindAlarms` operationId).
 	FindAlarmsWithResponse(ctx context.Context, body FindAlarmsJSONRequestBody, reqEditors ...RequestEditorFn) (*FindAlarmsResponse, error)
 
+	// CreateAPIKeyWithBodyWithResponse Create an API key of a user
+	//
+	// The answer is the only place where the text of the key, `value`, ever stands. Programs
+	// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+	// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+	// sessions. A key of somebody else logs in as them: administrators make one only where
+	// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+	CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
+
+	// CreateAPIKeyWithResponse Create an API key of a user
+	//
+	// The answer is the only place where the text of the key, `value`, ever stands. Programs
+	// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+	// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+	// sessions. A key of somebody else logs in as them: administrators make one only where
+	// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+	CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
+
+	// DeleteAPIKeyWithResponse Delete an API key
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/apiKey/{apiKeyId} (the `DeleteAPIKey` operationId).
+	DeleteAPIKeyWithResponse(ctx context.Context, apiKeyID APIKeyID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error)
+
+	// DescribeAPIKeyWithBodyWithResponse Change the description of an API key
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+	DescribeAPIKeyWithBodyWithResponse(ctx context.Context, apiKeyID APIKeyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DescribeAPIKeyResponse, error)
+
+	// DescribeAPIKeyWithTextBodyWithResponse Change the description of an API key
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+	DescribeAPIKeyWithTextBodyWithResponse(ctx context.Context, apiKeyID APIKeyID, body DescribeAPIKeyTextRequestBody, reqEditors ...RequestEditorFn) (*DescribeAPIKeyResponse, error)
+
+	// EnableAPIKeyWithResponse Let an API key in, or no longer
+	//
+	// Open sockets of a key that is disabled close within seconds.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/apiKey/{apiKeyId}/enabled/{enabled} (the `EnableAPIKey` operationId).
+	EnableAPIKeyWithResponse(ctx context.Context, apiKeyID APIKeyID, enabled bool, reqEditors ...RequestEditorFn) (*EnableAPIKeyResponse, error)
+
+	// GetUserAPIKeysWithResponse List the API keys of a user
+	//
+	// One's own, or those of a user one administers, without their texts. Sortable by
+	// `createdTime`, `expirationTime`, `description` and `enabled`; the search looks at the description.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/apiKeys/{userId} (the `GetUserAPIKeys` operationId).
+	GetUserAPIKeysWithResponse(ctx context.Context, userID UserID, params *GetUserAPIKeysParams, reqEditors ...RequestEditorFn) (*GetUserAPIKeysResponse, error)
+
 	// SaveAssetWithBodyWithResponse Create or update an asset
 	//
 	// Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
@@ -22760,6 +23408,204 @@ func (r FindAlarmsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r FindAlarmsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateAPIKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKey
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateAPIKeyResponse) GetJSON200() *APIKey {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAPIKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAPIKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAPIKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAPIKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAPIKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAPIKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAPIKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DescribeAPIKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeyInfo
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DescribeAPIKeyResponse) GetJSON200() *APIKeyInfo {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r DescribeAPIKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DescribeAPIKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DescribeAPIKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DescribeAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EnableAPIKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeyInfo
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnableAPIKeyResponse) GetJSON200() *APIKeyInfo {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r EnableAPIKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnableAPIKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnableAPIKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnableAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetUserAPIKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAPIKeyInfo
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserAPIKeysResponse) GetJSON200() *PageAPIKeyInfo {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUserAPIKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUserAPIKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUserAPIKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUserAPIKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -29749,6 +30595,114 @@ func (c *ClientWithResponses) FindAlarmsWithResponse(ctx context.Context, body F
 	return ParseFindAlarmsResponse(rsp)
 }
 
+// CreateAPIKeyWithBodyWithResponse Create an API key of a user
+//
+// The answer is the only place where the text of the key, `value`, ever stands. Programs
+// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+// sessions. A key of somebody else logs in as them: administrators make one only where
+// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
+	rsp, err := c.CreateAPIKeyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAPIKeyResponse(rsp)
+}
+
+// CreateAPIKeyWithResponse Create an API key of a user
+//
+// The answer is the only place where the text of the key, `value`, ever stands. Programs
+// send it as `X-Authorization: ApiKey tidewire_…`, and on WebSockets as `authCmd.apiKey`. Who
+// shows it may what the user may, but make keys, tokens or users, and touch passwords and
+// sessions. A key of somebody else logs in as them: administrators make one only where
+// `GET /api/system/params` says `userTokenAccessEnabled`. A user may have 100.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/apiKey (the `CreateAPIKey` operationId).
+func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
+	rsp, err := c.CreateAPIKey(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAPIKeyResponse(rsp)
+}
+
+// DeleteAPIKeyWithResponse Delete an API key
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/apiKey/{apiKeyId} (the `DeleteAPIKey` operationId).
+func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, apiKeyID APIKeyID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error) {
+	rsp, err := c.DeleteAPIKey(ctx, apiKeyID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAPIKeyResponse(rsp)
+}
+
+// DescribeAPIKeyWithBodyWithResponse Change the description of an API key
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+func (c *ClientWithResponses) DescribeAPIKeyWithBodyWithResponse(ctx context.Context, apiKeyID APIKeyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DescribeAPIKeyResponse, error) {
+	rsp, err := c.DescribeAPIKeyWithBody(ctx, apiKeyID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDescribeAPIKeyResponse(rsp)
+}
+
+// DescribeAPIKeyWithTextBodyWithResponse Change the description of an API key
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/description (the `DescribeAPIKey` operationId).
+func (c *ClientWithResponses) DescribeAPIKeyWithTextBodyWithResponse(ctx context.Context, apiKeyID APIKeyID, body DescribeAPIKeyTextRequestBody, reqEditors ...RequestEditorFn) (*DescribeAPIKeyResponse, error) {
+	rsp, err := c.DescribeAPIKeyWithTextBody(ctx, apiKeyID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDescribeAPIKeyResponse(rsp)
+}
+
+// EnableAPIKeyWithResponse Let an API key in, or no longer
+//
+// Open sockets of a key that is disabled close within seconds.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/apiKey/{apiKeyId}/enabled/{enabled} (the `EnableAPIKey` operationId).
+func (c *ClientWithResponses) EnableAPIKeyWithResponse(ctx context.Context, apiKeyID APIKeyID, enabled bool, reqEditors ...RequestEditorFn) (*EnableAPIKeyResponse, error) {
+	rsp, err := c.EnableAPIKey(ctx, apiKeyID, enabled, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnableAPIKeyResponse(rsp)
+}
+
+// GetUserAPIKeysWithResponse List the API keys of a user
+//
+// One's own, or those of a user one administers, without their texts. Sortable by
+// `createdTime`, `expirationTime`, `description` and `enabled`; the search looks at the description.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/apiKeys/{userId} (the `GetUserAPIKeys` operationId).
+func (c *ClientWithResponses) GetUserAPIKeysWithResponse(ctx context.Context, userID UserID, params *GetUserAPIKeysParams, reqEditors ...RequestEditorFn) (*GetUserAPIKeysResponse, error) {
+	rsp, err := c.GetUserAPIKeys(ctx, userID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUserAPIKeysResponse(rsp)
+}
+
 // SaveAssetWithBodyWithResponse Create or update an asset
 //
 // Without `id` an asset is created. Only `type` selects the profile of that name, or creates it;
@@ -32912,6 +33866,126 @@ func ParseFindAlarmsResponse(rsp *http.Response) (*FindAlarmsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PageAlarm
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateAPIKeyResponse parses an HTTP response from a CreateAPIKeyWithResponse call
+func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAPIKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAPIKeyResponse parses an HTTP response from a DeleteAPIKeyWithResponse call
+func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAPIKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseDescribeAPIKeyResponse parses an HTTP response from a DescribeAPIKeyWithResponse call
+func ParseDescribeAPIKeyResponse(rsp *http.Response) (*DescribeAPIKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DescribeAPIKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEnableAPIKeyResponse parses an HTTP response from a EnableAPIKeyWithResponse call
+func ParseEnableAPIKeyResponse(rsp *http.Response) (*EnableAPIKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnableAPIKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetUserAPIKeysResponse parses an HTTP response from a GetUserAPIKeysWithResponse call
+func ParseGetUserAPIKeysResponse(rsp *http.Response) (*GetUserAPIKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUserAPIKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAPIKeyInfo
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

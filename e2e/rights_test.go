@@ -23,13 +23,24 @@ type listener struct {
 
 func (s *server) listen(ctx context.Context, token, id string) *listener {
 	s.t.Helper()
-	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+"/api/ws?token="+token, nil)
+	return s.listenAt(ctx, "/api/ws?token="+token, "", id)
+}
+
+// listenWithKey shows an API key in the first message.
+func (s *server) listenWithKey(ctx context.Context, key, id string) *listener {
+	s.t.Helper()
+	return s.listenAt(ctx, "/api/ws", fmt.Sprintf(`"authCmd":{"cmdId":0,"apiKey":%q},`, key), id)
+}
+
+func (s *server) listenAt(ctx context.Context, path, login, id string) *listener {
+	s.t.Helper()
+	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { conn.CloseNow() })
 	l := &listener{s.t, ctx, conn}
-	command := fmt.Sprintf(`{"cmds":[{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":%q}]}`, id)
+	command := fmt.Sprintf(`{%s"cmds":[{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":%q}]}`, login, id)
 	if err := conn.Write(ctx, websocket.MessageText, []byte(command)); err != nil {
 		s.t.Fatal(err)
 	}
@@ -142,8 +153,28 @@ func TestRightsThatGoReachOpenSockets(t *testing.T) {
 
 	customerUser = s.login("one@example.org", "quite long enough")
 	l = s.listen(ctx, customerUser.token, id)
+	key := func() (at, value string) {
+		var k struct {
+			entity
+			Value string
+		}
+		customerUser.json(http.MethodPost, "/api/apiKey", fmt.Sprintf(`{"userId":{"entityType":"USER","id":%q},"description":"bridge"}`, userID), &k)
+		return "/api/apiKey/" + k.ID.ID, k.Value
+	}
+	at, value := key()
+	inURL, inCommand := s.listen(ctx, value, id), s.listenWithKey(ctx, value, id)
+	do(http.MethodPut, at+"/enabled/false")
+	inURL.closed("key disabled")
+	inCommand.closed("key disabled")
+	do(http.MethodPut, at+"/enabled/true")
+	inURL = s.listen(ctx, value, id)
+	do(http.MethodDelete, at)
+	inURL.closed("key deleted")
+	_, value = key()
+	inURL = s.listen(ctx, value, id)
 	do(http.MethodDelete, "/api/user/"+userID)
 	l.closed("user deleted")
+	inURL.closed("user of a key deleted")
 
 	var program struct {
 		Token string

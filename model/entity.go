@@ -63,4 +63,6 @@ type Principal struct {
 	// Grant narrows what an API token may do, which has neither user nor session. Nil is a
 	// person.
 	Grant *Grant
+	// Key is the API key that stands for the user; zero when none does. It has no session.
+	Key ID
 }

@@ -126,6 +126,7 @@ func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset boo
 			user.String(), password, true); err != nil {
 			return fmt.Errorf("registry: activate user %s: %w", user, err)
 		}
+		r.enableKeysOf(tx, model.UserID(user), true)
 		if err := r.endSessions(tx, sessionsOfUser, user.String()); err != nil {
 			return err
 		}

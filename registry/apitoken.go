@@ -265,16 +265,17 @@ func (r *Registry) Token(ctx context.Context, t model.TenantID, id model.ID) (*m
 	return &row.APIToken, nil
 }
 
-// TokenHolder returns, from memory, whom the text of a token lets in, and remembers that it
+// TokenHolder returns, from memory, whom the text of a token or key lets in, and remembers that it
 // was used.
 func (r *Registry) TokenHolder(secret string) (model.Principal, bool) {
 	return r.dir.tokens.holder(r.sealer.lookup(secret), r.now())
 }
 
-// TokenAlive reports, from memory, whether a token is neither revoked nor expired.
+// TokenAlive reports, from memory, whether a token or key is neither revoked nor disabled nor
+// expired.
 func (r *Registry) TokenAlive(id model.ID) bool { return r.dir.tokens.alive(id, r.now()) }
 
-// tokenUseLoop writes down now and then when tokens were last used. What fails is tried
+// tokenUseLoop writes down now and then when tokens and keys were last used. What fails is tried
 // again with what is new then.
 func (r *Registry) tokenUseLoop(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Minute)
@@ -289,7 +290,7 @@ func (r *Registry) tokenUseLoop(ctx context.Context) {
 	}
 }
 
-// saveTokenUse writes down when tokens were last used.
+// saveTokenUse writes down when tokens and keys were last used.
 func (r *Registry) saveTokenUse(ctx context.Context) error {
 	used := r.dir.tokens.unsaved()
 	if len(used) == 0 {
@@ -297,8 +298,10 @@ func (r *Registry) saveTokenUse(ctx context.Context) error {
 	}
 	err := r.write(ctx, func(tx *tx) error {
 		for id, at := range used {
-			if err := tx.exec("UPDATE api_tokens SET last_used = $2 WHERE id = $1", id.String(), at); err != nil {
-				return fmt.Errorf("registry: save the use of token %s: %w", id, err)
+			for _, table := range []string{"api_tokens", "api_keys"} { // it is in one of them
+				if err := tx.exec("UPDATE "+table+" SET last_used = $2 WHERE id = $1", id.String(), at); err != nil {
+					return fmt.Errorf("registry: save the use of token %s: %w", id, err)
+				}
 			}
 		}
 		return nil

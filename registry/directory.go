@@ -274,7 +274,7 @@ func (r *Registry) load(ctx context.Context) error {
 	if err := r.hideDoomed(ctx); err != nil {
 		return err
 	}
-	return errors.Join(r.loadSessions(ctx), r.loadTokens(ctx))
+	return errors.Join(r.loadSessions(ctx), r.loadTokens(ctx), r.loadKeys(ctx))
 }
 
 // assign adds a customer to a dashboard or takes it away.

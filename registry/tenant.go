@@ -135,6 +135,9 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 		if _, err := r.revokeAll(tx, id); err != nil {
 			return err
 		}
+		if err := r.endKeys(tx, "u.tenant_id = $1", id.String()); err != nil {
+			return err
+		}
 		if err := r.endSessions(tx, "SELECT s.id FROM sessions s JOIN customers c ON c.id = s.customer_id WHERE c.tenant_id = $1", id.String()); err != nil {
 			return err
 		}

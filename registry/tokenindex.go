@@ -11,17 +11,19 @@ import (
 // to memory once a minute.
 const usePrecision = int64(time.Minute / time.Millisecond)
 
-// A tokenIndex is the API tokens in memory, found by the hashes of their texts.
+// A tokenIndex is the API tokens and the API keys of users in memory, found by the hashes of their texts.
 type tokenIndex struct {
 	mu     sync.RWMutex
 	byText map[lookup]*liveToken
 	byID   map[model.ID]*liveToken
 }
 
-// A liveToken is one token. What it lets in never changes.
+// A liveToken is one token or key. What it lets in never changes.
 type liveToken struct {
 	holder  model.Principal
 	expires int64 // ms; zero is never
+	off     bool  // the key is disabled
+	barred  bool  // its user is
 	old     *lookup
 	overlap int64 // until when old works, ms
 	used    int64 // ms; guarded by the index's lock
@@ -47,12 +49,43 @@ func (x *tokenIndex) put(t *model.APIToken, text lookup) {
 	live := &liveToken{expires: t.Expires, used: t.LastUsed, saved: t.LastUsed, holder: model.Principal{
 		Tenant: t.Tenant, Customer: model.NoCustomer, Authority: model.TenantAdmin, Expires: t.Expires, Grant: grant,
 	}}
-	if t.Expires == 0 {
+	x.add(t.ID, live, text)
+}
+
+// putKey adds an API key.
+func (x *tokenIndex) putKey(k *keyRow, text lookup) {
+	x.add(k.ID, &liveToken{expires: k.Expires, used: k.LastUsed, saved: k.LastUsed, off: !k.Enabled, barred: k.barred, holder: model.Principal{
+		User: k.User, Tenant: k.Tenant, Customer: k.customer, Authority: k.authority, Expires: k.Expires, Key: k.ID,
+	}}, text)
+}
+
+func (x *tokenIndex) add(id model.ID, live *liveToken, text lookup) {
+	if live.expires == 0 {
 		live.holder.Expires = forever
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.byText[text], x.byID[t.ID] = live, live
+	x.byText[text], x.byID[id] = live, live
+}
+
+// enableKey lets a key in, or no longer.
+func (x *tokenIndex) enableKey(id model.ID, enabled bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if live, ok := x.byID[id]; ok {
+		live.off = !enabled
+	}
+}
+
+// enableUser lets the keys of a user in, or no longer.
+func (x *tokenIndex) enableUser(id model.UserID, enabled bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, live := range x.byID {
+		if live.holder.User == id {
+			live.barred = !enabled
+		}
+	}
 }
 
 // replace makes a token known by its current text, and by the one before for a while.
@@ -100,7 +133,9 @@ func (x *tokenIndex) holder(text lookup, now int64) (model.Principal, bool) {
 	return live.holder, true
 }
 
-func (t *liveToken) valid(now int64) bool { return t.expires == 0 || now < t.expires }
+func (t *liveToken) valid(now int64) bool {
+	return !t.off && !t.barred && (t.expires == 0 || now < t.expires)
+}
 
 func (x *tokenIndex) alive(id model.ID, now int64) bool {
 	x.mu.RLock()
@@ -110,12 +145,27 @@ func (x *tokenIndex) alive(id model.ID, now int64) bool {
 }
 
 // overlay fills in what memory knows better than SQL.
-func (x *tokenIndex) overlay(t *model.APIToken) {
+func (x *tokenIndex) overlay(t *model.APIToken) { t.LastUsed = max(t.LastUsed, x.lastUsed(t.ID)) }
+
+// lastUsed returns when a token or key was last used, ms; zero is never.
+func (x *tokenIndex) lastUsed(id model.ID) int64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	if live, ok := x.byID[t.ID]; ok {
-		t.LastUsed = max(t.LastUsed, live.used)
+	if live, ok := x.byID[id]; ok {
+		return live.used
 	}
+	return 0
+}
+
+// keyUser returns whose a key is.
+func (x *tokenIndex) keyUser(id model.ID) (model.UserID, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	live, ok := x.byID[id]
+	if !ok || live.holder.Key != id {
+		return model.UserID{}, false
+	}
+	return live.holder.User, true
 }
 
 // unsaved returns the last uses SQL does not have.

@@ -75,7 +75,8 @@ func checkUser(u *model.User) error {
 
 // SaveUser creates a user, who has no password yet, when the ID is zero, and updates it
 // otherwise. The zero Tenant holds the system administrators. A change of what a user may
-// do, or disabling one, ends all sessions of the user. It fills ID, Created, Version and
+// do, or disabling one, ends all sessions of the user; the former ends its API keys too, which
+// the latter only keeps out. It fills ID, Created, Version and
 // Customer.
 func (r *Registry) SaveUser(ctx context.Context, u *model.User) error {
 	next := *u
@@ -146,10 +147,18 @@ func (r *Registry) updateUser(tx *tx, u *model.User) error {
 			return err
 		}
 	}
+	if u.Authority != old.Authority || u.Customer != old.Customer {
+		if err := r.endKeys(tx, keysOfUser, u.ID.String()); err != nil {
+			return err
+		}
+	}
 	if u.Authority != old.Authority || u.Customer != old.Customer || old.Enabled && !u.Enabled {
 		if err := r.endSessions(tx, sessionsOfUser, u.ID.String()); err != nil {
 			return err
 		}
+	}
+	if u.Enabled != old.Enabled {
+		r.enableKeysOf(tx, u.ID, u.Enabled)
 	}
 	tx.then(func() {
 		r.dir.change(model.EntityID(u.ID), func(e *model.Entity) { e.Name, e.Customer = u.Email, u.Customer })
@@ -169,7 +178,7 @@ func (r *Registry) User(ctx context.Context, t model.TenantID, id model.UserID) 
 	return userByID(ctx, r.reader, t, id)
 }
 
-// EnableUser lets a user log in, or no longer, which ends all its sessions. A user without a
+// EnableUser lets a user and its API keys log in, or no longer, which ends all its sessions. A user without a
 // password is not enabled by it.
 func (r *Registry) EnableUser(ctx context.Context, t model.TenantID, id model.UserID, enabled bool) error {
 	return r.write(ctx, func(tx *tx) error {
@@ -186,6 +195,7 @@ func (r *Registry) EnableUser(ctx context.Context, t model.TenantID, id model.Us
 		if err := tx.execOne("UPDATE users SET enabled = $2, version = version + 1 WHERE id = $1", id.String(), enabled); err != nil {
 			return fmt.Errorf("registry: enable user %s: %w", id, err)
 		}
+		r.enableKeysOf(tx, id, enabled)
 		if enabled {
 			return nil
 		}
@@ -201,7 +211,7 @@ func (r *Registry) UserCount(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// DeleteUser removes a user and ends all its sessions.
+// DeleteUser removes a user, and ends all its sessions and API keys.
 func (r *Registry) DeleteUser(ctx context.Context, t model.TenantID, id model.UserID) error {
 	err := r.write(ctx, func(tx *tx) error {
 		if _, err := userByID(tx.ctx, tx.sql, t, id); err != nil {
@@ -221,6 +231,9 @@ func (r *Registry) deleteUsers(tx *tx, t model.TenantID, query string, args ...a
 	}
 	for _, id := range ids {
 		if err := r.endSessions(tx, sessionsOfUser, id.String()); err != nil {
+			return err
+		}
+		if err := r.endKeys(tx, keysOfUser, id.String()); err != nil {
 			return err
 		}
 		if err := r.erase(tx, t, model.EntityID(id)); err != nil {

@@ -22,7 +22,7 @@ type serveCmd struct {
 	SMTPUsername    string        `help:"Login of the mail server." placeholder:"NAME" name:"smtp-username"`
 	SMTPPassword    string        `help:"Password of the mail server; better in TIDEWIRE_SMTP_PASSWORD or TIDEWIRE_SMTP_PASSWORD_FILE." secret:"" placeholder:"PASSWORD" name:"smtp-password"`
 	SMTPSecurity    string        `help:"How the mail server is reached: starttls, tls or off." default:"starttls" enum:"starttls,tls,off" name:"smtp-security"`
-	UserTokens      bool          `help:"Let administrators log in as the users below them."`
+	UserTokens      bool          `help:"Let administrators log in as the users below them, and make API keys of theirs."`
 	BackupDir       string        `help:"Directory below which the server writes backups when a system administrator asks." type:"path" placeholder:"DIR"`
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	CORSOrigin      []string      `help:"Origins whose pages may call the server, such as https://app.example.com; * for all." placeholder:"ORIGIN" name:"cors-origin"`

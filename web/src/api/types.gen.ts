@@ -391,6 +391,86 @@ export type PageApiToken = {
     hasNext: boolean;
 };
 
+/**
+ * A reference to an API key.
+ */
+export type ApiKeyRef = {
+    entityType: 'API_KEY';
+    id: string;
+};
+
+export type ApiKeyRequest = {
+    /**
+     * Refused; a key is changed by the other routes.
+     */
+    id?: {
+        [key: string]: unknown;
+    } | null;
+    userId: EntityId;
+    /**
+     * What it is for.
+     */
+    description: string;
+    /**
+     * When it ends, ms, within ten years; 0 or none is never.
+     */
+    expirationTime?: number | null;
+    enabled?: boolean | null;
+};
+
+export type ApiKeyInfo = {
+    id: ApiKeyRef;
+    /**
+     * ms.
+     */
+    createdTime: number;
+    tenantId: EntityId;
+    userId: EntityId;
+    /**
+     * When it ends, ms; 0 is never.
+     */
+    expirationTime: number;
+    enabled: boolean;
+    expired: boolean;
+    description: string;
+    /**
+     * ms, to a minute.
+     */
+    lastUsed: number | null;
+};
+
+export type ApiKey = {
+    id: ApiKeyRef;
+    /**
+     * ms.
+     */
+    createdTime: number;
+    tenantId: EntityId;
+    userId: EntityId;
+    /**
+     * When it ends, ms; 0 is never.
+     */
+    expirationTime: number;
+    enabled: boolean;
+    expired: boolean;
+    description: string;
+    /**
+     * ms, to a minute.
+     */
+    lastUsed: number | null;
+    /**
+     * The text. It is shown here and never again.
+     */
+    value: string;
+};
+
+export type PageApiKeyInfo = {
+    data: Array<ApiKeyInfo>;
+    totalPages: number;
+    totalElements: number;
+    hasNext: boolean;
+};
+
 export type AuditLog = {
     id: {
         id: string;
@@ -1658,6 +1738,11 @@ export type CustomerId = string;
 export type TokenId = string;
 
 /**
+ * Id of the API key.
+ */
+export type ApiKeyId = string;
+
+/**
  * Id of the session.
  */
 export type SessionId = string;
@@ -1915,6 +2000,11 @@ export type AlarmQueryPayload = AlarmQuery;
  * A flat object.
  */
 export type AttributesPayload = AttributesBody;
+
+/**
+ * The text as it is; a JSON string stands for its text.
+ */
+export type ApiKeyDescription = string;
 
 export type LoginData = {
     body: LoginRequest;
@@ -5290,6 +5380,257 @@ export type RotateApiTokenResponses = {
 };
 
 export type RotateApiTokenResponse = RotateApiTokenResponses[keyof RotateApiTokenResponses];
+
+export type CreateApiKeyData = {
+    body: ApiKeyRequest;
+    path?: never;
+    query?: never;
+    url: '/api/apiKey';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * The key with its text.
+     */
+    200: ApiKey;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type GetUserApiKeysData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query: {
+        /**
+         * Elements of a page.
+         */
+        pageSize: number;
+        /**
+         * Number of the page, from 0.
+         */
+        page: number;
+        /**
+         * Part of the name, in any case; for devices also of label and type.
+         */
+        textSearch?: string;
+        /**
+         * Property to sort by. Unset means newest first.
+         */
+        sortProperty?: string;
+        /**
+         * `ASC` or `DESC`, in any case.
+         */
+        sortOrder?: string;
+    };
+    url: '/api/apiKeys/{userId}';
+};
+
+export type GetUserApiKeysErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetUserApiKeysError = GetUserApiKeysErrors[keyof GetUserApiKeysErrors];
+
+export type GetUserApiKeysResponses = {
+    /**
+     * A page of keys.
+     */
+    200: PageApiKeyInfo;
+};
+
+export type GetUserApiKeysResponse = GetUserApiKeysResponses[keyof GetUserApiKeysResponses];
+
+export type DescribeApiKeyData = {
+    /**
+     * The text as it is; a JSON string stands for its text.
+     */
+    body: ApiKeyDescription;
+    path: {
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/api/apiKey/{apiKeyId}/description';
+};
+
+export type DescribeApiKeyErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DescribeApiKeyError = DescribeApiKeyErrors[keyof DescribeApiKeyErrors];
+
+export type DescribeApiKeyResponses = {
+    /**
+     * The key, without its text.
+     */
+    200: ApiKeyInfo;
+};
+
+export type DescribeApiKeyResponse = DescribeApiKeyResponses[keyof DescribeApiKeyResponses];
+
+export type EnableApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+        /**
+         * Whether it lets in.
+         */
+        enabled: boolean;
+    };
+    query?: never;
+    url: '/api/apiKey/{apiKeyId}/enabled/{enabled}';
+};
+
+export type EnableApiKeyErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type EnableApiKeyError = EnableApiKeyErrors[keyof EnableApiKeyErrors];
+
+export type EnableApiKeyResponses = {
+    /**
+     * The key, without its text.
+     */
+    200: ApiKeyInfo;
+};
+
+export type EnableApiKeyResponse = EnableApiKeyResponses[keyof EnableApiKeyResponses];
+
+export type DeleteApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/api/apiKey/{apiKeyId}';
+};
+
+export type DeleteApiKeyErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Error code 32 - it does not exist, or belongs to another tenant.
+     */
+    404: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type DeleteApiKeyError = DeleteApiKeyErrors[keyof DeleteApiKeyErrors];
+
+export type DeleteApiKeyResponses = {
+    /**
+     * It lets in nobody any more; open sockets close within seconds.
+     */
+    200: unknown;
+};
 
 export type GetSessionsData = {
     body?: never;
