@@ -810,16 +810,16 @@ type AssetProfileInfo struct {
 
 // AssetProfileRequest defines model for AssetProfileRequest.
 type AssetProfileRequest struct {
-	// DefaultDashboardID A reference to an entity.
-	DefaultDashboardID *EntityID `json:"defaultDashboardId,omitempty"`
-	DefaultQueueName   *string   `json:"defaultQueueName,omitempty"`
-	Description        *string   `json:"description,omitempty"`
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId,omitempty"`
+	DefaultQueueName   *string           `json:"defaultQueueName,omitempty"`
+	Description        *string           `json:"description,omitempty"`
 
-	// ID A reference to an entity.
-	ID      *EntityID `json:"id,omitempty"`
-	Image   *string   `json:"image,omitempty"`
-	Name    string    `json:"name"`
-	Version *int64    `json:"version,omitempty"`
+	// ID A reference to an entity, or none.
+	ID      *NullableEntityID `json:"id,omitempty"`
+	Image   *string           `json:"image,omitempty"`
+	Name    string            `json:"name"`
+	Version *int64            `json:"version,omitempty"`
 }
 
 // AssetRequest defines model for AssetRequest.
@@ -827,16 +827,16 @@ type AssetRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
 
-	// AssetProfileID A reference to an entity.
-	AssetProfileID *EntityID `json:"assetProfileId,omitempty"`
+	// AssetProfileID A reference to an entity, or none.
+	AssetProfileID *NullableEntityID `json:"assetProfileId,omitempty"`
 
-	// CustomerID A reference to an entity.
-	CustomerID *EntityID `json:"customerId,omitempty"`
+	// CustomerID A reference to an entity, or none.
+	CustomerID *NullableEntityID `json:"customerId,omitempty"`
 
-	// ID A reference to an entity.
-	ID    *EntityID `json:"id,omitempty"`
-	Label *string   `json:"label,omitempty"`
-	Name  string    `json:"name"`
+	// ID A reference to an entity, or none.
+	ID    *NullableEntityID `json:"id,omitempty"`
+	Label *string           `json:"label,omitempty"`
+	Name  string            `json:"name"`
 
 	// Type Name of the asset profile.
 	Type *string `json:"type,omitempty"`
@@ -999,13 +999,13 @@ type CustomerRequest struct {
 	Country        *string    `json:"country,omitempty"`
 	Email          *string    `json:"email,omitempty"`
 
-	// ID A reference to an entity.
-	ID      *EntityID `json:"id,omitempty"`
-	Phone   *string   `json:"phone,omitempty"`
-	State   *string   `json:"state,omitempty"`
-	Title   string    `json:"title"`
-	Version *int64    `json:"version,omitempty"`
-	Zip     *string   `json:"zip,omitempty"`
+	// ID A reference to an entity, or none.
+	ID      *NullableEntityID `json:"id,omitempty"`
+	Phone   *string           `json:"phone,omitempty"`
+	State   *string           `json:"state,omitempty"`
+	Title   string            `json:"title"`
+	Version *int64            `json:"version,omitempty"`
+	Zip     *string           `json:"zip,omitempty"`
 }
 
 // CustomerShortInfo defines model for CustomerShortInfo.
@@ -1068,13 +1068,13 @@ type DashboardRequest struct {
 	// Configuration An object whose members belong to the client.
 	Configuration FreeObject `json:"configuration,omitempty"`
 
-	// ID A reference to an entity.
-	ID          *EntityID `json:"id,omitempty"`
-	Image       *string   `json:"image,omitempty"`
-	MobileHide  *bool     `json:"mobileHide,omitempty"`
-	MobileOrder *int32    `json:"mobileOrder,omitempty"`
-	Title       string    `json:"title"`
-	Version     *int64    `json:"version,omitempty"`
+	// ID A reference to an entity, or none.
+	ID          *NullableEntityID `json:"id,omitempty"`
+	Image       *string           `json:"image,omitempty"`
+	MobileHide  *bool             `json:"mobileHide,omitempty"`
+	MobileOrder *int32            `json:"mobileOrder,omitempty"`
+	Title       string            `json:"title"`
+	Version     *int64            `json:"version,omitempty"`
 }
 
 // Device defines model for Device.
@@ -1264,15 +1264,15 @@ type DeviceProfileRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
 
-	// DefaultDashboardID A reference to an entity.
-	DefaultDashboardID *EntityID `json:"defaultDashboardId,omitempty"`
-	DefaultQueueName   *string   `json:"defaultQueueName,omitempty"`
-	Description        *string   `json:"description,omitempty"`
+	// DefaultDashboardID A reference to an entity, or none.
+	DefaultDashboardID *NullableEntityID `json:"defaultDashboardId,omitempty"`
+	DefaultQueueName   *string           `json:"defaultQueueName,omitempty"`
+	Description        *string           `json:"description,omitempty"`
 
-	// ID A reference to an entity.
-	ID    *EntityID `json:"id,omitempty"`
-	Image *string   `json:"image,omitempty"`
-	Name  string    `json:"name"`
+	// ID A reference to an entity, or none.
+	ID    *NullableEntityID `json:"id,omitempty"`
+	Image *string           `json:"image,omitempty"`
+	Name  string            `json:"name"`
 
 	// ProfileData An object whose members belong to the client.
 	ProfileData        FreeObject `json:"profileData,omitempty"`
@@ -1289,19 +1289,19 @@ type DeviceRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
 
-	// CustomerID A reference to an entity.
-	CustomerID *EntityID `json:"customerId,omitempty"`
+	// CustomerID A reference to an entity, or none.
+	CustomerID *NullableEntityID `json:"customerId,omitempty"`
 
 	// DeviceData An object whose members belong to the client.
 	DeviceData FreeObject `json:"deviceData,omitempty"`
 
-	// DeviceProfileID A reference to an entity.
-	DeviceProfileID *EntityID `json:"deviceProfileId,omitempty"`
+	// DeviceProfileID A reference to an entity, or none.
+	DeviceProfileID *NullableEntityID `json:"deviceProfileId,omitempty"`
 
-	// ID A reference to an entity.
-	ID    *EntityID `json:"id,omitempty"`
-	Label *string   `json:"label,omitempty"`
-	Name  string    `json:"name"`
+	// ID A reference to an entity, or none.
+	ID    *NullableEntityID `json:"id,omitempty"`
+	Label *string           `json:"label,omitempty"`
+	Name  string            `json:"name"`
 
 	// Type Name of the device profile.
 	Type *string `json:"type,omitempty"`
@@ -1448,8 +1448,8 @@ type EntityViewRequest struct {
 	// AdditionalInfo An object whose members belong to the client.
 	AdditionalInfo FreeObject `json:"additionalInfo,omitempty"`
 
-	// CustomerID A reference to an entity.
-	CustomerID *EntityID `json:"customerId,omitempty"`
+	// CustomerID A reference to an entity, or none.
+	CustomerID *NullableEntityID `json:"customerId,omitempty"`
 
 	// EndTimeMs End of what is shown, exclusive; 0 is open.
 	EndTimeMs *int64 `json:"endTimeMs,omitempty"`
@@ -1457,8 +1457,8 @@ type EntityViewRequest struct {
 	// EntityID A reference to an entity.
 	EntityID EntityID `json:"entityId"`
 
-	// ID A reference to an entity.
-	ID *EntityID `json:"id,omitempty"`
+	// ID A reference to an entity, or none.
+	ID *NullableEntityID `json:"id,omitempty"`
 
 	// Keys What an entity view shows. No time series means all of them, no attributes none.
 	Keys *EntityViewKeys `json:"keys,omitempty"`
@@ -1585,13 +1585,7 @@ type Loss struct {
 }
 
 // NullableEntityID A reference to an entity, or none.
-type NullableEntityID struct {
-	// EntityType Kind of an entity.
-	EntityType EntityType `json:"entityType"`
-
-	// ID The UUID.
-	ID model.ID `json:"id"`
-}
+type NullableEntityID = EntityID
 
 // PageAlarm defines model for PageAlarm.
 type PageAlarm struct {
@@ -2115,8 +2109,8 @@ type TenantProfile struct {
 type TenantProfileRequest struct {
 	Description *string `json:"description,omitempty"`
 
-	// ID A reference to an entity.
-	ID *EntityID `json:"id,omitempty"`
+	// ID A reference to an entity, or none.
+	ID *NullableEntityID `json:"id,omitempty"`
 
 	// IsolatedTbRuleEngine Kept and without effect.
 	IsolatedTbRuleEngine *bool  `json:"isolatedTbRuleEngine,omitempty"`
@@ -2137,17 +2131,17 @@ type TenantRequest struct {
 	Country        *string    `json:"country,omitempty"`
 	Email          *string    `json:"email,omitempty"`
 
-	// ID A reference to an entity.
-	ID     *EntityID `json:"id,omitempty"`
-	Phone  *string   `json:"phone,omitempty"`
-	Region *string   `json:"region,omitempty"`
-	State  *string   `json:"state,omitempty"`
+	// ID A reference to an entity, or none.
+	ID     *NullableEntityID `json:"id,omitempty"`
+	Phone  *string           `json:"phone,omitempty"`
+	Region *string           `json:"region,omitempty"`
+	State  *string           `json:"state,omitempty"`
 
-	// TenantProfileID A reference to an entity.
-	TenantProfileID *EntityID `json:"tenantProfileId,omitempty"`
-	Title           string    `json:"title"`
-	Version         *int64    `json:"version,omitempty"`
-	Zip             *string   `json:"zip,omitempty"`
+	// TenantProfileID A reference to an entity, or none.
+	TenantProfileID *NullableEntityID `json:"tenantProfileId,omitempty"`
+	Title           string            `json:"title"`
+	Version         *int64            `json:"version,omitempty"`
+	Zip             *string           `json:"zip,omitempty"`
 }
 
 // Timeseries Points by key.
@@ -2242,19 +2236,19 @@ type UserRequest struct {
 	// Authority What a user may be.
 	Authority Authority `json:"authority"`
 
-	// CustomerID A reference to an entity.
-	CustomerID *EntityID `json:"customerId,omitempty"`
-	Email      string    `json:"email"`
-	FirstName  *string   `json:"firstName,omitempty"`
+	// CustomerID A reference to an entity, or none.
+	CustomerID *NullableEntityID `json:"customerId,omitempty"`
+	Email      string            `json:"email"`
+	FirstName  *string           `json:"firstName,omitempty"`
 
-	// ID A reference to an entity.
-	ID       *EntityID `json:"id,omitempty"`
-	LastName *string   `json:"lastName,omitempty"`
-	Phone    *string   `json:"phone,omitempty"`
+	// ID A reference to an entity, or none.
+	ID       *NullableEntityID `json:"id,omitempty"`
+	LastName *string           `json:"lastName,omitempty"`
+	Phone    *string           `json:"phone,omitempty"`
 
-	// TenantID A reference to an entity.
-	TenantID *EntityID `json:"tenantId,omitempty"`
-	Version  *int64    `json:"version,omitempty"`
+	// TenantID A reference to an entity, or none.
+	TenantID *NullableEntityID `json:"tenantId,omitempty"`
+	Version  *int64            `json:"version,omitempty"`
 }
 
 // Value A value of any type. A string unless types were asked for.

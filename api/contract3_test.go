@@ -196,6 +196,31 @@ func TestWhatProfilesAndViewsHaveByThemselves(t *testing.T) {
 	}
 }
 
+// 3, head: a client that writes every member of its objects writes null for what it has not.
+func TestNullIsWhatIsLeftOut(t *testing.T) {
+	w := newWorld(t)
+	null := func(members string) (body string) {
+		for _, m := range strings.Fields("id createdTime tenantId version externalId additionalInfo " + members) {
+			body += fmt.Sprintf(`,%q:null`, m)
+		}
+		return body + "}"
+	}
+	for path, body := range map[string]string{
+		"/api/device":        `{"name":"null"` + null("type label customerId deviceProfileId deviceData firmwareId softwareId"),
+		"/api/asset":         `{"name":"null"` + null("type label customerId assetProfileId"),
+		"/api/customer":      `{"title":"null"` + null("country state city address address2 zip phone email"),
+		"/api/user":          `{"email":"null@example.org","authority":"TENANT_ADMIN"` + null("customerId firstName lastName phone"),
+		"/api/dashboard":     `{"title":"null"` + null("image mobileOrder configuration"),
+		"/api/entityView":    fmt.Sprintf(`{"name":"null","type":"t","entityId":{"entityType":"DEVICE","id":%q}`, w.owned) + null("customerId"),
+		"/api/assetProfile":  `{"name":"null"` + null("image description defaultRuleChainId defaultDashboardId defaultQueueName"),
+		"/api/deviceProfile": `{"name":"null"` + null("image description defaultRuleChainId defaultDashboardId defaultQueueName profileData provisionDeviceKey firmwareId softwareId"),
+	} {
+		w.call("POST", path, w.adminA, body).is(200)
+	}
+	w.call("POST", "/api/tenant", w.system, `{"title":"null"`+null("tenantProfileId country email")).is(200)
+	w.call("POST", "/api/tenantProfile", w.system, `{"name":"null"`+null("description")).is(200)
+}
+
 // 3.1, 3.3 and 3.4: references to what there is not are in every answer, and null.
 func TestReferencesToWhatThereIsNotAreNull(t *testing.T) {
 	w := newWorld(t)

@@ -247,11 +247,11 @@ export type SetupRequest = {
 };
 
 export type TenantRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     title: string;
     region?: string | null;
-    tenantProfileId?: EntityId;
+    tenantProfileId?: NullableEntityId;
     country?: string | null;
     state?: string | null;
     city?: string | null;
@@ -293,7 +293,7 @@ export type PageTenant = {
 };
 
 export type TenantProfileRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     name: string;
     description?: string | null;
@@ -788,7 +788,7 @@ export type PageEntityInfo = {
 };
 
 export type CustomerRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     title: string;
     country?: string | null;
@@ -837,12 +837,12 @@ export type PageCustomer = {
 };
 
 export type UserRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     email: string;
     authority: Authority;
-    tenantId?: EntityId;
-    customerId?: EntityId;
+    tenantId?: NullableEntityId;
+    customerId?: NullableEntityId;
     firstName?: string | null;
     lastName?: string | null;
     phone?: string | null;
@@ -875,7 +875,7 @@ export type PageUser = {
 };
 
 export type DeviceRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     /**
      * The version that was read; an older one is a conflict.
      */
@@ -886,8 +886,8 @@ export type DeviceRequest = {
      */
     type?: string | null;
     label?: string | null;
-    deviceProfileId?: EntityId;
-    customerId?: EntityId;
+    deviceProfileId?: NullableEntityId;
+    customerId?: NullableEntityId;
     deviceData?: FreeObject;
     additionalInfo?: FreeObject;
 };
@@ -1013,14 +1013,14 @@ export type TransportType = 'DEFAULT' | 'MQTT' | 'COAP' | 'LWM2M' | 'SNMP';
 export type ProvisionType = 'DISABLED' | 'ALLOW_CREATE_NEW_DEVICES' | 'CHECK_PRE_PROVISIONED_DEVICES' | 'X509_CERTIFICATE_CHAIN';
 
 export type DeviceProfileRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     name: string;
     description?: string | null;
     transportType?: TransportType;
     provisionType?: ProvisionType;
     provisionDeviceKey?: string | null;
-    defaultDashboardId?: EntityId;
+    defaultDashboardId?: NullableEntityId;
     defaultQueueName?: string | null;
     image?: string | null;
     profileData?: FreeObject;
@@ -1078,7 +1078,7 @@ export type PageDeviceProfileInfo = {
 };
 
 export type AssetRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     /**
      * The version that was read; an older one is a conflict.
      */
@@ -1089,8 +1089,8 @@ export type AssetRequest = {
      */
     type?: string | null;
     label?: string | null;
-    assetProfileId?: EntityId;
-    customerId?: EntityId;
+    assetProfileId?: NullableEntityId;
+    customerId?: NullableEntityId;
     additionalInfo?: FreeObject;
 };
 
@@ -1149,11 +1149,11 @@ export type PageAssetInfo = {
 };
 
 export type AssetProfileRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     name: string;
     description?: string | null;
-    defaultDashboardId?: EntityId;
+    defaultDashboardId?: NullableEntityId;
     defaultQueueName?: string | null;
     image?: string | null;
 };
@@ -1214,7 +1214,7 @@ export type EntityViewKeys = {
 };
 
 export type EntityViewRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     name: string;
     type?: string | null;
@@ -1228,7 +1228,7 @@ export type EntityViewRequest = {
      * End of what is shown, exclusive; 0 is open.
      */
     endTimeMs?: number | null;
-    customerId?: EntityId;
+    customerId?: NullableEntityId;
     additionalInfo?: FreeObject;
 };
 
@@ -1353,7 +1353,7 @@ export type AssignedCustomer = {
 };
 
 export type DashboardRequest = {
-    id?: EntityId;
+    id?: NullableEntityId;
     version?: number | null;
     title: string;
     image?: string | null;
