@@ -31,7 +31,7 @@ func TestAPowerCutWhileMendingLosesNothingThatIsNotTold(t *testing.T) {
 				c := &cutter{round: int64(len(name))}
 				struck, every := 0, int64(23*twins.Thin(3))
 				if how == "repaired" { // which does less
-					every = 9
+					every = int64(9 * twins.Thin(3))
 				}
 				if all() {
 					every = 1

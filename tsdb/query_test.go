@@ -152,7 +152,7 @@ func (r *longRun) compare(when string) {
 		{Width: span + 1}, {Width: span / 7}, {Width: 36 * 3600_000}, {Unit: model.Aligned, Width: 7 * day},
 		{Unit: model.Aligned, Width: 3600_000}, {Unit: model.Day, Zone: zone}, {Unit: model.ISOWeek}, {Unit: model.Month, Zone: zone},
 	}
-	for range 3 {
+	for range 3 / twin.Thin(3) {
 		every := intervals[r.rng.IntN(len(intervals))]
 		q := &model.RangeQuery{
 			Tenant: runTenant, Entity: runDevice, Scope: model.Timeseries, Keys: runKeys, Every: every,
