@@ -53,61 +53,74 @@ func (p *packer) end() []byte {
 
 // Unpack fills dst with values of width bits from the front of src, which must hold
 // PackedLen bytes or more: bytes behind them are read over, which is what makes it fast.
-func Unpack[T int64 | uint64](dst []T, src []byte, width uint8) {
+func Unpack[T int64 | uint64](dst []T, src []byte, width uint8) { unpack(dst, src, width, 0) }
+
+// unpack is Unpack of values that are told from base.
+func unpack[T int64 | uint64](dst []T, src []byte, width uint8, base T) {
 	w := uint(width)
 	mask := uint64(1)<<w - 1
 	i := 0
 	switch {
 	case width == 0:
-		clear(dst)
+		for i := range dst {
+			dst[i] = base
+		}
 		return
 	case width <= 8: // eight values in width bytes, in one word
+		w &= 63 // as it is: the shifts then need no test for more
 		for ; i+8 <= len(dst) && len(src) >= 8; i += 8 {
 			x := binary.LittleEndian.Uint64(src)
 			d := dst[i : i+8 : i+8]
-			d[0] = T(x & mask)
-			d[1] = T(x >> w & mask)
-			d[2] = T(x >> (2 * w & 63) & mask)
-			d[3] = T(x >> (3 * w & 63) & mask)
-			d[4] = T(x >> (4 * w & 63) & mask)
-			d[5] = T(x >> (5 * w & 63) & mask)
-			d[6] = T(x >> (6 * w & 63) & mask)
-			d[7] = T(x >> (7 * w & 63) & mask)
+			d[0] = base + T(x&mask)
+			x >>= w
+			d[1] = base + T(x&mask)
+			x >>= w
+			d[2] = base + T(x&mask)
+			x >>= w
+			d[3] = base + T(x&mask)
+			x >>= w
+			d[4] = base + T(x&mask)
+			x >>= w
+			d[5] = base + T(x&mask)
+			x >>= w
+			d[6] = base + T(x&mask)
+			x >>= w
+			d[7] = base + T(x&mask)
 			src = src[w:]
 		}
 	case width <= 16: // eight values in width bytes, in two words
+		w &= 63
 		half, odd := w/2, w%2*4
 		for ; i+8 <= len(dst) && len(src) >= 16; i += 8 {
 			x := binary.LittleEndian.Uint64(src)
 			y := binary.LittleEndian.Uint64(src[half:]) >> odd
 			d := dst[i : i+8 : i+8]
-			d[0] = T(x & mask)
-			d[1] = T(x >> (w & 63) & mask)
-			d[2] = T(x >> (2 * w & 63) & mask)
-			d[3] = T(x >> (3 * w & 63) & mask)
-			d[4] = T(y & mask)
-			d[5] = T(y >> (w & 63) & mask)
-			d[6] = T(y >> (2 * w & 63) & mask)
-			d[7] = T(y >> (3 * w & 63) & mask)
+			d[0], d[4] = base+T(x&mask), base+T(y&mask)
+			x, y = x>>w, y>>w
+			d[1], d[5] = base+T(x&mask), base+T(y&mask)
+			x, y = x>>w, y>>w
+			d[2], d[6] = base+T(x&mask), base+T(y&mask)
+			x, y = x>>w, y>>w
+			d[3], d[7] = base+T(x&mask), base+T(y&mask)
 			src = src[w:]
 		}
 	case width <= 56:
 		bit := uint(0)
 		for ; i < len(dst) && int(bit>>3)+8 <= len(src); i++ {
-			dst[i] = T(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
+			dst[i] = base + T(binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
 			bit += w
 		}
 		src = src[bit>>3:]
-		unpackTail(dst[i:], src, bit&7, width)
+		unpackTail(dst[i:], src, bit&7, width, base)
 		return
 	}
-	unpackTail(dst[i:], src, 0, width)
+	unpackTail(dst[i:], src, 0, width, base)
 }
 
-// unpackTail is Unpack for any width and without reading over the end.
-func unpackTail[T int64 | uint64](dst []T, src []byte, bit uint, width uint8) {
+// unpackTail is unpack for any width and without reading over the end.
+func unpackTail[T int64 | uint64](dst []T, src []byte, bit uint, width uint8, base T) {
 	for i := range dst {
-		dst[i] = T(extract(src, bit, width))
+		dst[i] = base + T(extract(src, bit, width))
 		bit += uint(width)
 	}
 }

@@ -88,10 +88,7 @@ func PackLast(dst []byte, v []int64, step int64, width uint8) []byte {
 
 // UnpackBase undoes PackBase; src holds PackedLen bytes or more.
 func UnpackBase(v []int64, src []byte, base int64, width uint8) {
-	Unpack(v, src, width)
-	for i := range v {
-		v[i] += base
-	}
+	unpack(v, src, width, base)
 }
 
 // UnpackLast undoes PackLast; src holds PackedLen bytes or more.
@@ -191,6 +188,29 @@ func ReadInts(c *Cursor, v []int64) {
 			v[i] = int64(uint64(v[i]) + uint64(Line(step, i)))
 		}
 	}
+}
+
+// SkipInts passes over n values that AppendInts wrote.
+func SkipInts(c *Cursor, n int) {
+	if n < 2 {
+		for range n {
+			c.Varint()
+		}
+		return
+	}
+	head := c.Byte()
+	mode, width := Mode(head/widths), head%widths
+	c.Varint()
+	if mode == FromLast || mode == FromLine {
+		c.Varint()
+	}
+	if mode == FromLine {
+		c.Varint()
+	}
+	if mode > FromLine {
+		c.Fail(corruptf("ints of mode %d", mode))
+	}
+	c.Bytes(PackedLen(n, width))
 }
 
 // Slope returns the slope of a line that rises by units a step.
