@@ -33,34 +33,56 @@ func (c *columnReader) aggregate(lo, hi int, want model.Aggregates, acc *summary
 	if c.rule == ruleMixed {
 		return c.aggregateMixed(lo, hi, acc)
 	}
-	var s summary.Summary
-	ends := want.Any(endsFor)
-	if ends {
-		s.First = c.regularCell(lo)
+	if acc.IsEmpty() { // as it is in small buckets
+		c.aggregateRegular(lo, hi, want, acc)
+		return nil
 	}
-	last := hi - 1
+	var s summary.Summary
+	c.aggregateRegular(lo, hi, want, &s)
+	acc.Merge(&s)
+	return nil
+}
+
+// aggregateRegular sets to, which is empty, to the summary of rows [lo, hi) of a column of
+// regular form. The first and the last of them have a cell.
+func (c *columnReader) aggregateRegular(lo, hi int, want model.Aggregates, to *summary.Summary) {
+	ends, last := want.Any(endsFor), hi-1
+	if ends {
+		to.First = c.regularCell(lo)
+	}
 	sums := scaledSums{want: want}
 	for lo < hi {
 		k := lo / StepRows
+		if lo%StepRows == 0 {
+			next := hi / StepRows
+			if hi == c.rows {
+				next = stepsOf(hi)
+			}
+			if next > k {
+				c.addSteps(k, next, &sums)
+				lo = next * StepRows
+				continue
+			}
+		}
 		end := min(hi, c.stepEnd(k))
-		if n := c.cellsIn(lo, end); n == int(c.cells[k]) {
-			c.addStep(k, &sums)
-		} else {
+		switch n := c.cellsIn(lo, end); n {
+		case 0:
+		case int(c.cells[k]):
+			c.addSteps(k, k+1, &sums)
+		default:
 			from := c.cellsIn(k*StepRows, lo)
 			c.addValues(k, from, from+n, &sums)
 		}
 		lo = end
 	}
 	if ends {
-		s.Last = c.regularCell(last)
+		to.Last = c.regularCell(last)
 	}
 	if c.rule == ruleBool {
-		s.Bools = sums.cells
+		to.Bools = sums.cells
 	} else {
-		sums.finish(c.digits, &s)
+		sums.finish(c.digits, to)
 	}
-	acc.Merge(&s)
-	return nil
 }
 
 // cellsIn counts the cells of rows [lo, hi).
@@ -79,6 +101,10 @@ func (c *columnReader) regularCell(row int) summary.Cell {
 	return summary.Cell{TS: c.times.at(row), Type: t, Bits: b}
 }
 
+// runSums are what some values of one step come to. How many there are is left to those who
+// know anyway: structs of five fields do not travel in registers.
+type runSums struct{ ints, min, max, sum int64 }
+
 // scaledSums aggregates scaled values; they become a summary once, at the end.
 type scaledSums struct {
 	want        model.Aggregates
@@ -87,51 +113,58 @@ type scaledSums struct {
 	sum         summary.Int128
 }
 
-// addStep adds all of step k, from its head.
-func (c *columnReader) addStep(k int, s *scaledSums) {
-	n := int(c.cells[k])
-	if n == 0 {
-		return
+// add adds what n values come to.
+func (s *scaledSums) add(n int, r runSums) {
+	if s.cells == 0 {
+		s.min, s.max = r.min, r.max
+	} else {
+		s.min, s.max = min(s.min, r.min), max(s.max, r.max)
 	}
-	lo := c.heads.min[k]
-	s.bound(lo, int64(uint64(lo)+uint64(c.heads.spread[k])))
 	s.cells += int64(n)
-	switch c.rule {
-	case ruleInt:
-		s.ints += int64(n)
-	case ruleWhenIntegral:
-		s.ints += c.heads.ints[k]
-	}
-	s.sum.Add(summary.FromInt64(int64(uint64(c.heads.sum[k]) + uint64(middle(n, lo, c.heads.spread[k])))))
+	s.ints += r.ints
+	s.sum.Add(summary.FromInt64(r.sum))
 }
 
-// addValues adds values [from, to) of step k.
+// addSteps adds all of steps [from, to), from their heads.
+func (c *columnReader) addSteps(from, to int, s *scaledSums) {
+	least, most := s.min, s.max
+	cells, ints, sum := s.cells, s.ints, s.sum
+	for k := from; k < to; k++ {
+		n := int64(c.cells[k])
+		if n == 0 {
+			continue
+		}
+		r := c.whole(k)
+		if cells == 0 {
+			least, most = r.min, r.max
+		}
+		least, most = min(least, r.min), max(most, r.max)
+		cells += n
+		ints += r.ints
+		sum.Add(summary.FromInt64(r.sum))
+	}
+	s.min, s.max = least, most
+	s.cells, s.ints, s.sum = cells, ints, sum
+}
+
+// addValues adds values [from, to) of step k: some, and not all there are.
 func (c *columnReader) addValues(k, from, to int, s *scaledSums) {
-	n := to - from
-	if n == 0 {
+	if c.rule == ruleBool || !s.want.Any(sumFor|boundsFor) {
+		var r runSums
+		if c.rule == ruleInt {
+			r.ints = int64(to - from)
+		}
+		s.add(to-from, r)
 		return
 	}
-	ints := 0
-	if c.rule == ruleInt {
-		ints = n
+	switch {
+	case from == 0:
+		s.add(to, c.side(k, to, true, s.want))
+	case to == int(c.cells[k]):
+		s.add(to-from, c.side(k, from, false, s.want))
+	default:
+		s.add(to-from, c.sumUp(k, c.regularStep(k)[from:to], s.want))
 	}
-	if s.want.Any(sumFor | boundsFor) {
-		v := c.regularStep(k)[from:to]
-		var sum uint64
-		if s.want.Any(boundsFor) {
-			var lo, hi int64
-			lo, hi, sum = spanAndSum(v)
-			s.bound(lo, hi)
-		} else {
-			sum = sumOf(v)
-		}
-		s.sum.Add(summary.FromInt64(int64(sum)))
-		if c.rule == ruleWhenIntegral && c.heads.ints[k] != 0 && s.want.Any(typesFor) {
-			ints = codec.CountMultiples(v, c.digits)
-		}
-	}
-	s.ints += int64(ints)
-	s.cells += int64(n)
 }
 
 // sumOf returns the sum of v, in four that do not wait for each other.
@@ -149,9 +182,24 @@ func sumOf(v []int64) uint64 {
 	return a + b + c + d
 }
 
+// span returns the least and the greatest value of v, which is not empty. Even and odd places
+// have their own bounds: a step then waits for one comparison and not for two.
+func span(v []int64) (lo, hi int64) {
+	lo, hi = v[0], v[0]
+	lo2, hi2 := lo, hi
+	for ; len(v) >= 2; v = v[2:] {
+		a, b := v[0], v[1]
+		lo, hi = min(lo, a), max(hi, a)
+		lo2, hi2 = min(lo2, b), max(hi2, b)
+	}
+	for _, a := range v {
+		lo, hi = min(lo, a), max(hi, a)
+	}
+	return min(lo, lo2), max(hi, hi2)
+}
+
 // spanAndSum returns the least and the greatest value of v, which is not empty, and the sum of
-// all. Even and odd places have their own bounds: a step then waits for one comparison and
-// not for two.
+// all.
 func spanAndSum(v []int64) (lo, hi int64, sum uint64) {
 	lo, hi = v[0], v[0]
 	lo2, hi2 := lo, hi
@@ -168,27 +216,31 @@ func spanAndSum(v []int64) (lo, hi int64, sum uint64) {
 	return min(lo, lo2), max(hi, hi2), sum
 }
 
-// bound widens the bounds; it comes before the cells are counted.
-func (s *scaledSums) bound(lo, hi int64) {
-	if s.cells == 0 {
-		s.min, s.max = lo, hi
-		return
-	}
-	s.min, s.max = min(s.min, lo), max(s.max, hi)
-}
-
-// finish turns scaled sums of numbers into a summary.
+// finish turns scaled sums of numbers into a summary, as far as it is wanted.
 func (s *scaledSums) finish(digits uint8, to *summary.Summary) {
-	pow := codec.Pow10(digits)
 	if s.ints == s.cells {
-		to.Ints, to.IntSum = s.cells, s.sum.Div(pow)
-		to.Min, to.Max = uint64(s.min/int64(pow)), uint64(s.max/int64(pow))
+		s.finishInts(digits, to)
 		return
 	}
 	to.Ints, to.Floats = s.ints, s.cells-s.ints
-	to.DecimalSum = s.sum.Times(codec.Pow10(codec.DecimalDigits - digits))
-	to.Min = math.Float64bits(float64(s.min) / float64(pow))
-	to.Max = math.Float64bits(float64(s.max) / float64(pow))
+	if s.want.Any(sumFor) {
+		to.DecimalSum = s.sum.Times(codec.Pow10(codec.DecimalDigits - digits))
+	}
+	if s.want.Any(boundsFor) {
+		pow := float64(codec.Pow10(digits))
+		to.Min, to.Max = math.Float64bits(float64(s.min)/pow), math.Float64bits(float64(s.max)/pow)
+	}
+}
+
+func (s *scaledSums) finishInts(digits uint8, to *summary.Summary) {
+	to.Ints = s.cells
+	if digits == 0 {
+		to.IntSum, to.Min, to.Max = s.sum, uint64(s.min), uint64(s.max)
+		return
+	}
+	pow := codec.Pow10(digits)
+	to.IntSum = s.sum.Div(pow)
+	to.Min, to.Max = uint64(s.min/int64(pow)), uint64(s.max/int64(pow))
 }
 
 // aggregateMixed is aggregate for a column without regular form.

@@ -166,8 +166,8 @@ func BenchmarkDecode(b *testing.B) {
 
 // BenchmarkAggregate asks what a query per hour at any offset asks: buckets of 360 rows.
 func BenchmarkAggregate(b *testing.B) {
-	for _, width := range []int{6, 100, 360, MaxRows} {
-		b.Run(fmt.Sprintf("rows=%d", width), func(b *testing.B) {
+	bench := func(width int, want model.Aggregates, name string) {
+		b.Run(fmt.Sprintf("rows=%d/%s", width, name), func(b *testing.B) {
 			table := newFleet(1).table(MaxRows, 0, false)
 			k := keyOf(table)
 			raw := encode(b, table)
@@ -180,7 +180,7 @@ func BenchmarkAggregate(b *testing.B) {
 				for c := range 10 {
 					for lo := -(17 % width); lo < MaxRows; lo += width {
 						var s summary.Summary
-						if err := r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), model.AllAggregates, &s); err != nil {
+						if err := r.Aggregate(c, max(lo, 0), min(lo+width, MaxRows), want, &s); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -188,5 +188,10 @@ func BenchmarkAggregate(b *testing.B) {
 			}
 			b.ReportMetric(MaxRows*10*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpoints/s")
 		})
+	}
+	for _, width := range []int{6, 100, 360, MaxRows} {
+		bench(width, model.AllAggregates, "all")
+		bench(width, model.Avg, "avg")
+		bench(width, model.Avg|model.Min|model.Max, "avg-min-max")
 	}
 }

@@ -31,6 +31,7 @@ type columnReader struct {
 
 	cached int             // step in values, or -1
 	values [StepRows]int64 // scaled, of a regular column
+	cut    cutStep         // the step that was cut in two last
 
 	summed  bool
 	summary summary.Summary
@@ -48,6 +49,7 @@ type mixedReader struct {
 func (c *columnReader) reset(times *timesReader, rows int, body []byte) {
 	c.times, c.rows, c.body = times, rows, body
 	c.ready, c.summed, c.cached, c.err = false, false, -1, nil
+	c.cut.at = 0
 	c.mixed.known = false
 	c.mixed.texts = nil
 }
@@ -265,12 +267,12 @@ func (c *columnReader) appendCells(v []int64, types []model.Type, bits []uint64)
 		if c.rule == ruleBool {
 			typ = model.TypeBool
 		}
-		copy(t, runOf[typ][:])
+		copy(t, typeRuns[typ][:])
 		for i, x := range v {
 			b[i] = uint64(x)
 		}
 	case ruleFloat:
-		copy(t, runOf[model.TypeFloat][:])
+		copy(t, typeRuns[model.TypeFloat][:])
 		pow := float64(pow)
 		for i, x := range v {
 			b[i] = math.Float64bits(float64(x) / pow)
@@ -283,8 +285,8 @@ func (c *columnReader) appendCells(v []int64, types []model.Type, bits []uint64)
 	return types, bits
 }
 
-// runOf holds a step of each type that fills whole columns: copying is faster than a loop.
-var runOf = func() (runs [model.TypeFloat + 1][StepRows]model.Type) {
+// typeRuns hold a step of each type that fills whole columns: copying is faster than a loop.
+var typeRuns = func() (runs [model.TypeFloat + 1][StepRows]model.Type) {
 	for t := range runs {
 		for i := range runs[t] {
 			runs[t][i] = model.Type(t)

@@ -99,6 +99,7 @@ type PageReader struct {
 type pageColumn struct {
 	body    []byte
 	ready   bool
+	ends    bool // what first and last values need was read, too
 	err     error
 	numbers bool
 	regular pageNumberColumn  // if numbers
@@ -177,8 +178,8 @@ func (p *PageReader) Aggregate(col, lo, hi int, want model.Aggregates, acc *summ
 		return nil
 	}
 	c := &p.columns[col]
-	if !c.ready {
-		c.ready = true
+	if ends := want.Any(endsFor); !c.ready || ends && !c.ends {
+		c.ready, c.ends = true, ends
 		c.err = p.open(c)
 	}
 	if c.err != nil {
@@ -209,8 +210,12 @@ func (p *PageReader) open(c *pageColumn) error {
 		if c.regular.digits = r.Byte(); c.regular.digits > codec.DecimalDigits {
 			return corruptf("%d digits", c.regular.digits)
 		}
-		for _, run := range c.regular.runs() {
-			codec.ReadInts(&r, run[:p.n])
+		for i, run := range c.regular.runs() {
+			if i < pageSums || c.ends {
+				codec.ReadInts(&r, run[:p.n])
+			} else {
+				codec.SkipInts(&r, p.n)
+			}
 		}
 	case pageEach:
 		c.numbers = false

@@ -20,6 +20,9 @@ type pageNumberColumn struct {
 	firstType, lastType [PageRowGroups]int64
 }
 
+// pageSums is how many kinds stand before those that only first and last values need.
+const pageSums = 5
+
 // runs returns the kinds in the order they are written.
 func (p *pageNumberColumn) runs() [11]*[PageRowGroups]int64 {
 	return [...]*[PageRowGroups]int64{&p.cells, &p.ints, &p.min, &p.spread, &p.sum,
@@ -121,11 +124,7 @@ func (p *pageNumberColumn) aggregate(page *PageReader, lo, hi int, want model.Ag
 	sums := scaledSums{want: want}
 	for i := lo; i < hi; i++ {
 		if n := p.cells[i]; n > 0 {
-			most := int64(uint64(p.min[i]) + uint64(p.spread[i]))
-			sums.bound(p.min[i], most)
-			sums.cells += n
-			sums.ints += p.ints[i]
-			sums.sum.Add(summary.FromInt64(int64(uint64(p.sum[i]) + uint64(middle(int(n), p.min[i], p.spread[i])))))
+			sums.add(int(n), runOf(int(n), p.ints[i], p.min[i], p.spread[i], p.sum[i]))
 		}
 	}
 	var s summary.Summary

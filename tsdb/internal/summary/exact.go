@@ -40,6 +40,34 @@ func Mul(v int64, m uint64) Int128 {
 	return Int128{int64(hi), lo}
 }
 
+// quotient returns ints + decimals / 10^codec.DecimalDigits, divided by n and rounded once, to
+// nearest.
+func quotient(ints, decimals Int128, n uint64) float64 {
+	if f, ok := smallQuotient(ints, decimals, n); ok {
+		return f
+	}
+	return totalOf(ints, decimals).float(n)
+}
+
+// smallQuotient is quotient where one division of floats does it, since both of its numbers are
+// exact: as a rule, for values of telemetry have few digits.
+func smallQuotient(ints, decimals Int128, n uint64) (f float64, ok bool) {
+	const most, exact, few = 4_000_000, 1 << 53, 1e8 // few is a factor of what has up to four decimals
+	i, ok1 := ints.Int64()
+	d, ok2 := decimals.Int64()
+	if !ok1 || !ok2 || i < -most || i > most || d < -most*unit || d > most*unit || n > exact/uint64(unit) {
+		return 0, false
+	}
+	t, by := i*unit+d, n*unit
+	if t < -exact || t > exact {
+		if t%few != 0 {
+			return 0, false
+		}
+		t, by = t/few, n*(unit/few)
+	}
+	return float64(t) / float64(by), t >= -exact && t <= exact
+}
+
 // A total is ints + decimals / 10^codec.DecimalDigits as one number of 10^-12: magnitude
 // and sign.
 type total struct {

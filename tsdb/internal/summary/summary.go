@@ -57,6 +57,9 @@ type Cell struct {
 // Count reports the points, nulls left out.
 func (s *Summary) Count() int64 { return s.Bools + s.Ints + s.Floats + s.Strings + s.JSONs }
 
+// IsEmpty reports that no cell was added.
+func (s *Summary) IsEmpty() bool { return s.Nulls+s.Count() == 0 }
+
 // Numbers reports the ints and floats.
 func (s *Summary) Numbers() int64 { return s.Ints + s.Floats }
 
@@ -311,11 +314,8 @@ func (s *Summary) fillBounds(b *model.Bucket, want model.Aggregates) {
 }
 
 func (s *Summary) fillSums(b *model.Bucket, want model.Aggregates) {
-	exact := totalOf(s.IntSum, s.DecimalSum)
-	rest := s.Hi + s.Lo
 	if want.Has(model.Avg) {
-		n := float64(s.Numbers())
-		b.Avg = model.Float(finite(exact.float(uint64(s.Numbers())) + rest/n + s.Huge/n*0x1p64))
+		b.Avg = model.Float(s.sumOver(s.Numbers()))
 	}
 	if !want.Has(model.Sum) {
 		return
@@ -323,8 +323,17 @@ func (s *Summary) fillSums(b *model.Bucket, want model.Aggregates) {
 	if v, ok := s.IntSum.Int64(); ok && s.Floats == 0 {
 		b.Sum = model.Int(v)
 	} else {
-		b.Sum = model.Float(finite(exact.float(1) + rest + s.Huge*0x1p64))
+		b.Sum = model.Float(s.sumOver(1))
 	}
+}
+
+// sumOver returns the sum of all numbers divided by n.
+func (s *Summary) sumOver(n int64) float64 {
+	f := quotient(s.IntSum, s.DecimalSum, uint64(n))
+	if s.Hi == 0 && s.Lo == 0 && s.Huge == 0 {
+		return f
+	}
+	return finite(f + (s.Hi+s.Lo)/float64(n) + s.Huge/float64(n)*0x1p64)
 }
 
 func (c Cell) point() model.Point {

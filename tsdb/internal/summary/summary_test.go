@@ -203,3 +203,31 @@ func BenchmarkAddColumn(b *testing.B) {
 	}
 	b.ReportMetric(4096*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpoints/s")
 }
+
+// The short way of a division gives the float that the long one gives.
+func TestSmallQuotientsAreRoundedLikeLargeOnes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	short := 0
+	for range 200_000 {
+		ints := FromInt64((rng.Int64N(1<<62) - 1<<61) >> rng.IntN(64))
+		decimals := Mul((rng.Int64N(1<<62)-1<<61)>>rng.IntN(64), codec.Pow10(uint8(rng.IntN(codec.DecimalDigits+1))))
+		switch rng.IntN(4) {
+		case 0:
+			ints = Int128{}
+		case 1:
+			decimals = Int128{}
+		}
+		n := 1 + rng.Uint64N(1<<40)>>rng.IntN(41)
+		f, ok := smallQuotient(ints, decimals, n)
+		if !ok {
+			continue
+		}
+		short++
+		if want := totalOf(ints, decimals).float(n); math.Float64bits(f) != math.Float64bits(want) {
+			t.Fatalf("(%v + %v/10^12) / %d = %v, want %v", ints, decimals, n, f, want)
+		}
+	}
+	if short < 10_000 {
+		t.Errorf("%d took the short way", short)
+	}
+}
