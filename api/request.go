@@ -83,8 +83,10 @@ func isLogin(path string) bool {
 // query counts for sockets and events only, whose clients in browsers can send no header:
 // addresses end up in logs.
 func (s *Server) authenticate(r *http.Request) (model.Principal, error) {
-	if token := r.URL.Query().Get("token"); r.URL.Path == eventsPath && token != "" {
-		return s.auth.Verify(token)
+	if r.URL.Path == eventsPath {
+		if token := r.URL.Query().Get("token"); token != "" {
+			return s.auth.Verify(token)
+		}
 	}
 	token, err := auth.BearerToken(r.Header.Get("X-Authorization"), r.Header.Get("Authorization"))
 	if err != nil {

@@ -2,13 +2,15 @@ package thingsboard
 
 import (
 	"math/bits"
-	"strings"
 
 	"github.com/tidewire/tidewire/model"
 )
 
 // aggregateNames are the functions by the number of their bit.
 var aggregateNames = [...]string{"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST"}
+
+// aggregateMembers are their names as members of answers.
+var aggregateMembers = [len(aggregateNames)]string{"count", "sum", "avg", "min", "max", "first", "last"}
 
 // AggregateOf returns the function of a wire name; false when there is none.
 func AggregateOf(name string) (model.Aggregates, bool) {
@@ -22,5 +24,5 @@ func AggregateOf(name string) (model.Aggregates, bool) {
 
 // aggregateMember returns the name of the member or column of one function.
 func aggregateMember(f model.Aggregates) string {
-	return strings.ToLower(aggregateNames[bits.TrailingZeros8(uint8(f))])
+	return aggregateMembers[bits.TrailingZeros8(uint8(f))]
 }
