@@ -108,7 +108,7 @@ func (f *Finder) show(ctx context.Context, who model.Principal, q *model.FindQue
 // there is none.
 func (f *Finder) Latest(ctx context.Context, e *model.Entity, keys []model.EntityKey) ([]model.Point, error) {
 	points := make([]model.Point, len(keys))
-	for _, scope := range [...]model.Scope{model.Timeseries, model.Client, model.Shared, model.Server} {
+	for _, scope := range [...]model.Scope{model.Timeseries, model.Client, model.Server, model.Shared} {
 		var names []string
 		for _, k := range keys {
 			if slices.Contains(scopesOf(k.Kind), scope) {

@@ -26,8 +26,8 @@ type values struct {
 	row     int32 // in view, of the entity that is asked about; -1 where it has none
 }
 
-// attributes are the scopes an AttributeKey may come from.
-var attributes = [...]model.Scope{model.Client, model.Shared, model.Server}
+// attributes are the scopes an AttributeKey may come from. At one instant the first one counts.
+var attributes = model.AttributeScopes
 
 // scopesOf returns where the value of a key of a kind may stand.
 func scopesOf(k model.KeyKind) []model.Scope {
@@ -37,9 +37,9 @@ func scopesOf(k model.KeyKind) []model.Scope {
 	case model.ClientKey:
 		return attributes[0:1]
 	case model.SharedKey:
-		return attributes[1:2]
-	case model.ServerKey:
 		return attributes[2:3]
+	case model.ServerKey:
+		return attributes[1:2]
 	case model.AttributeKey:
 		return attributes[:]
 	}

@@ -177,7 +177,7 @@ func (a *answering) entity(ctx context.Context, found *model.Entity, e *thingsbo
 
 // allowed begins a follower of an entity, or returns nil when that is not allowed.
 func (a *answering) allowed(found *model.Entity, kind model.KeyKind) *follower {
-	f := &follower{generation: a.generation, kind: kind, ref: found.Ref(), last: make(map[string]model.Point)}
+	f := &follower{generation: a.generation, kind: kind, ref: found.Ref()}
 	if kind > model.SeriesKey {
 		f.access = ReadAttributes
 	} else {
@@ -222,7 +222,7 @@ func (a *answering) latest(ctx context.Context, found *model.Entity, kind model.
 	}
 	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 		r = throughView(r, f.window)
-		clear(f.last)
+		f.last.forget()
 		for _, scope := range scopesOf(kind) {
 			snap, err := r.Latest(ctx, found.Tenant, found.ID, scope, keys)
 			if err != nil {
@@ -230,14 +230,11 @@ func (a *answering) latest(ctx context.Context, found *model.Entity, kind model.
 			}
 			o.Read(scope, snap.Position)
 			for i := range snap.Points {
-				p := &snap.Points[i]
-				if last, known := f.last[p.Key]; !known || p.TS > last.TS {
-					f.last[p.Key] = p.Point
-				}
+				f.last.put(scope, snap.Points[i].Key, snap.Points[i].Point)
 			}
 		}
 		for _, key := range keys {
-			show(e, model.EntityKey{Kind: kind, Key: key}, f.last[key])
+			show(e, model.EntityKey{Kind: kind, Key: key}, f.last.newest(key))
 		}
 		return nil
 	})
@@ -271,13 +268,13 @@ func (a *answering) series(ctx context.Context, found *model.Entity, e *thingsbo
 	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 		r = throughView(r, f.window)
 		a.points = budget
-		clear(f.last)
+		f.last.forget()
 		snap, err := r.Latest(ctx, found.Tenant, found.ID, model.Timeseries, keys)
 		if err != nil {
 			return err
 		}
 		for i := range snap.Points {
-			f.last[snap.Points[i].Key] = snap.Points[i].Point
+			f.last.put(model.Timeseries, snap.Points[i].Key, snap.Points[i].Point)
 		}
 		p, err := a.ranges(ctx, r, found, e)
 		o.Read(model.Timeseries, p)

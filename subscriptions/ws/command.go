@@ -95,8 +95,9 @@ func (s *session) allow(c *thingsboard.WSCommand, a Access) (*model.Entity, erro
 // A first reads what a first frame shows, and notes in o where it was read.
 type first func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) error
 
-// subscribe replaces what the id stood for by a subscription to e.
-func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Access, e *model.Entity, spec subscriptions.Spec, read first) error {
+// subscribe replaces what the id stood for by a subscription of sink, which ends in the session,
+// to e.
+func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Access, e *model.Entity, spec subscriptions.Spec, sink subscriptions.Sink, read first) error {
 	from, resync, err := s.resumption(c)
 	if err != nil { // before the old subscription goes
 		return err
@@ -125,7 +126,7 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 	if h == nil {
 		ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 		defer cancel()
-		h, err = s.hub().Subscribe(ctx, spec, s, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
+		h, err = s.hub().Subscribe(ctx, spec, sink, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
 			var w thingsboard.WSData
 			w.Begin(nil, enc.strict)
 			if err := read(ctx, throughView(r, spec.Window), &w, o); err != nil {
@@ -167,7 +168,7 @@ func (s *session) timeseries(ctx context.Context, c *thingsboard.WSCommand) erro
 		}
 	}
 	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(model.Timeseries), NewestOnly: c.NewestOnly(), Window: s.server.window(e.ID)}
-	return s.subscribe(ctx, c, ReadTelemetry, e, spec, read)
+	return s.subscribe(ctx, c, ReadTelemetry, e, spec, s, read)
 }
 
 // latest fills a first frame with the newest values. Keys that were asked for and have none
@@ -299,8 +300,10 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 		return err
 	}
 	scopes, _ := c.AttributeScopes()
+	sink := &anyScope{session: s}
 	read := func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) error {
 		var points []model.KeyPoint
+		sink.known.forget()
 		for _, scope := range scopes {
 			snap, err := r.Latest(ctx, e.Tenant, e.ID, scope, c.Keys)
 			if err != nil {
@@ -308,6 +311,9 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 			}
 			o.Read(scope, snap.Position)
 			points = append(points, snap.Points...)
+			for i := range snap.Points {
+				sink.known.put(scope, snap.Points[i].Key, snap.Points[i].Point)
+			}
 		}
 		slices.SortFunc(points, func(a, b model.KeyPoint) int {
 			return cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.TS, b.TS))
@@ -320,5 +326,9 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 		}
 		return nil
 	}
-	return s.subscribe(ctx, c, ReadAttributes, e, subscriptions.Spec{Scopes: subscriptions.ScopesOf(scopes...)}, read)
+	spec := subscriptions.Spec{Scopes: subscriptions.ScopesOf(scopes...)}
+	if len(scopes) == 1 {
+		return s.subscribe(ctx, c, ReadAttributes, e, spec, s, read)
+	}
+	return s.subscribe(ctx, c, ReadAttributes, e, spec, sink, read)
 }

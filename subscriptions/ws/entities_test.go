@@ -223,6 +223,44 @@ func TestAttributeKeysListenToTheirScopes(t *testing.T) {
 	c.wantUpdate(1, `{"SHARED_ATTRIBUTE":{"b":{"ts":4,"value":"5"}}}`, `null`, `null`)
 }
 
+// A live ATTRIBUTE says what a query would: the newest of the scopes that have the key.
+func TestARemovedAttributeShowsWhatIsLeftInOtherScopes(t *testing.T) {
+	w := newWorld(t, fixed).listen()
+	remove := func(scope model.Scope) { t.Helper(); w.store.Delete(tenant, deviceID, scope, "du") }
+	w.write(model.Server, 1, "du", 1)
+	w.write(model.Shared, 2, "du", 2)
+	c := w.open()
+	shown := func(ts int, value string) {
+		t.Helper()
+		c.wantUpdate(1, fmt.Sprintf(`{"ATTRIBUTE":{"du":{"ts":%d,"value":%q}}}`, ts, value), `null`, `null`)
+	}
+	c.entityData(1, pumps+`,"latestCmd":{"keys":[{"type":"ATTRIBUTE","key":"du"}]}`)
+	c.wantPage(1, pumpName+`,"ATTRIBUTE":{"du":{"ts":2,"value":"2"}}`, `{}`, `{}`)
+	every := w.open()
+	every.subscribe("ATTRIBUTES", 2, `"keys":"du"`)
+	every.wantData(2, `{"du":[[1,"1"],[2,"2"]]}`, `{"du":2}`)
+
+	remove(model.Server) // hides behind the other one: nothing is told
+	w.write(model.Server, 3, "du", 3)
+	shown(3, "3")
+	every.wantData(2, `{"du":[[3,"3"]]}`, `{"du":3}`)
+	remove(model.Server)
+	shown(2, "2")
+	every.wantData(2, `{"du":[[2,"2"]]}`, `{"du":2}`)
+	w.write(model.Client, 2, "du", 4) // at one instant that of the first scope counts
+	shown(2, "4")
+	every.wantData(2, `{"du":[[2,"4"]]}`, `{"du":2}`)
+	remove(model.Client)
+	shown(2, "2")
+	every.wantData(2, `{"du":[[2,"2"]]}`, `{"du":2}`)
+	remove(model.Shared)
+	shown(0, "")
+	every.wantData(2, `{"du":[[0,""]]}`, `{"du":0}`)
+	w.write(model.Server, 1, "du", 5) // nothing is remembered of what was removed
+	shown(1, "5")
+	every.wantData(2, `{"du":[[1,"5"]]}`, `{"du":1}`)
+}
+
 func TestHistoryAggregatedPartsAndThePointBefore(t *testing.T) {
 	w := newWorld(t, fixed).listen()
 	for ts := range int64(6) {

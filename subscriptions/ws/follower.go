@@ -34,7 +34,7 @@ type follower struct {
 	dead       atomic.Bool                 // not allowed any more
 
 	// Guarded by the generation's lock, once Open was called:
-	last    map[string]model.Point // the newest known of each key
+	last    joined // the newest known of each key
 	pending []subscriptions.Update
 	waiting int // points in pending
 }
@@ -100,77 +100,64 @@ func (f *follower) hold(updates []subscriptions.Update) {
 	if f.waiting <= heldPoints {
 		return
 	}
-	merged := new(subscriptions.Update)
-	for i := range f.pending {
-		merged.Merge(&f.pending[i])
+	merged := mergedByScope(f.pending)
+	f.pending, f.waiting = merged, 0
+	for i := range merged {
+		f.waiting += len(merged[i].Points)
 	}
-	f.pending, f.waiting = append(f.pending[:0], *merged), len(merged.Points)
+}
+
+// mergedByScope merges updates: what a scope holds of a key says nothing of another one's.
+func mergedByScope(updates []subscriptions.Update) (merged []subscriptions.Update) {
+	for i := range updates {
+		u := &updates[i]
+		at := slices.IndexFunc(merged, func(m subscriptions.Update) bool { return m.Scope == u.Scope })
+		if at < 0 {
+			at = len(merged)
+			merged = append(merged, subscriptions.Update{})
+		}
+		merged[at].Merge(u)
+	}
+	return merged
 }
 
 // tell sends what the client does not know yet. frames are those of updates, or nil.
 func (f *follower) tell(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
-	kept, all := f.news(updates)
+	kept, all := sift(updates, f.isNews)
 	if len(kept) == 0 {
 		return
 	}
 	if !all || frames == nil {
-		frames = nil
-		for i := range kept {
-			frames = s.Encoder().Frame(frames, s.ID(), s.Encoder().Body(nil, &kept[i]))
-		}
+		frames = framesOf(s, kept)
 	}
 	f.generation.query.session.conn.update(s, frames, kept)
 }
 
-// news returns what of updates is to be sent, and whether that is all of them.
-func (f *follower) news(updates []subscriptions.Update) (kept []subscriptions.Update, all bool) {
-	for i := range updates {
-		u := &updates[i]
-		for k := range u.Points {
-			if f.isNews(&u.Points[k]) {
-				if kept != nil {
-					last := &kept[len(kept)-1]
-					last.Points = append(last.Points, u.Points[k])
-				}
-				continue
-			}
-			if kept == nil { // the first one that is none: all before it are
-				kept = slices.Clone(updates[:i+1])
-				kept[i].Points = slices.Clone(u.Points[:k])
-			}
-		}
-		if kept != nil && i+1 < len(updates) {
-			next := updates[i+1]
-			next.Points = nil
-			kept = append(kept, next)
-		}
+// isNews notes a point of a scope and reports whether the client is to be told (contract 11.8).
+// Of attributes of any scope it is told the newest.
+func (f *follower) isNews(scope model.Scope, p *subscriptions.Point) bool {
+	if f.kind == model.AttributeKey {
+		shown, changed := f.last.note(scope, p)
+		*p = shown
+		return changed
 	}
-	if kept == nil {
-		return updates, true
-	}
-	return slices.DeleteFunc(kept, func(u subscriptions.Update) bool { return len(u.Points) == 0 }), false
-}
-
-// isNews notes a point and reports whether the client is to be told (contract 11.8).
-func (f *follower) isNews(p *subscriptions.Point) bool {
-	last, known := f.last[p.Key]
-	removed := p.Value.Type() == model.TypeNone
-	same := known && p.TS == last.TS && p.Value == last.Value
+	last, known := f.last[scope][p.Key]
+	point := model.Point{TS: p.TS, Value: p.Value}
 	switch {
-	case removed:
-		delete(f.last, p.Key)
+	case p.Value.Type() == model.TypeNone:
+		f.last.put(scope, p.Key, point)
 		return f.kind != 0 // no point of a series
-	case same:
+	case known && point == last:
 		return false
 	case f.kind == 0:
 		if !known || p.TS >= last.TS {
-			f.last[p.Key] = model.Point{TS: p.TS, Value: p.Value}
+			f.last.put(scope, p.Key, point)
 		}
 		return true
 	case known && p.TS < last.TS && (p.Late || f.kind != model.SeriesKey):
 		return false // a series goes back where its newest points were deleted
 	}
-	f.last[p.Key] = model.Point{TS: p.TS, Value: p.Value}
+	f.last.put(scope, p.Key, point)
 	return true
 }
 

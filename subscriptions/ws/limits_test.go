@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/tidewire/tidewire/model"
+	"github.com/tidewire/tidewire/subscriptions"
 )
 
 // profile makes the limits those of every tenant.
@@ -66,6 +67,56 @@ func TestUpdatesBeyondTheLimitAreToldOnceAndMerged(t *testing.T) {
 		c.ws.Close(websocket.StatusNormalClosure, "")
 		synctest.Wait()
 	})
+}
+
+// Merging what was kept back forgets no scope: a removal says nothing of what others hold.
+func TestWhatIsMergedOfAttributesIsStillTheNewestOfTheirScopes(t *testing.T) {
+	for _, kind := range []string{"ATTRIBUTES", "ENTITY_DATA"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, func(d *Deps) { profile(rated(t, model.SessionUpdates, "1:2"))(d); d.Now = nil })
+			dial, stop := bubble(t, w)
+			defer stop()
+			w.write(model.Server, 1, "du", 1)
+			w.write(model.Shared, 2, "du", 2)
+			c := dial("/api/ws?token=good")
+			if kind == "ATTRIBUTES" {
+				c.subscribe(kind, 1, `"keys":"du"`)
+			} else {
+				c.entityData(1, pumps+`,"latestCmd":{"keys":[{"type":"ATTRIBUTE","key":"du"}]}`)
+			}
+			c.receive()
+			w.write(model.Client, 3, "du", 3)
+			c.receive()
+			for _, scope := range []model.Scope{model.Client, model.Shared} {
+				w.store.Delete(tenant, deviceID, scope, "du")
+				synctest.Wait()
+			}
+			w.write(model.Client, 4, "du", 4)
+			w.store.Delete(tenant, deviceID, model.Server, "du")
+			if f := c.receive(); !strings.Contains(f, "Too many updates!") {
+				t.Errorf("got %s", f)
+			}
+			if kind == "ATTRIBUTES" {
+				c.want(`{"subscriptionId":1,"errorCode":0,"errorMsg":null,"data":{"du":[[4,"4"]]},"latestValues":{"du":4},"coalesced":2}`)
+			} else if f := c.receive(); !strings.Contains(f, `"latest":{"ATTRIBUTE":{"du":{"ts":4,"value":"4"}}}`) || !strings.Contains(f, `"coalesced":2`) {
+				t.Errorf("got %s", f)
+			}
+			c.ws.Close(websocket.StatusNormalClosure, "")
+			synctest.Wait()
+		})
+	}
+}
+
+func TestWhatIsHeldForAnAnswerIsMergedScopeByScope(t *testing.T) {
+	f := &follower{kind: model.AttributeKey}
+	for i := range 2 * heldPoints {
+		f.hold([]subscriptions.Update{{Position: model.Position(i), Scope: model.AttributeScopes[i%3], Points: []subscriptions.Point{{Key: "du", TS: int64(i), Value: model.Int(int64(i))}}}})
+	}
+	f.hold([]subscriptions.Update{{Position: 3 * heldPoints, Scope: model.Server, Points: []subscriptions.Point{{Key: "du"}}}})
+	kept, _ := sift(f.pending, f.isNews)
+	if last := kept[len(kept)-1].Points[0]; f.waiting > heldPoints || last.TS != 2*heldPoints-2 { // behind it stands what the server removed
+		t.Errorf("%d points are held, and %d is shown in the end", f.waiting, last.TS)
+	}
 }
 
 // What is kept back ends with its subscription.
