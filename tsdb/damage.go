@@ -73,10 +73,13 @@ func (d *damages) learn(err error) bool {
 }
 
 // spansIn returns the damaged spans of a table, which is the part of a file within bounds. Whole
-// says that it cannot be told which they are.
+// says that it cannot be told which they are. None are known of a table that the disk does not give.
 func (d *damages) spansIn(info pebble.DataCorruptionInfo) (within []keySpan, whole bool) {
 	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
-	spans, err := damagedSpans(d.fs, info.Path)
+	spans, _, err := damagedSpans(d.fs, info.Path)
+	if errors.Is(err, errUnread) {
+		return nil, false
+	}
 	if err != nil {
 		return []keySpan{bounds}, true
 	}

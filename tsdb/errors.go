@@ -3,6 +3,8 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // The errors callers branch on.
@@ -18,6 +20,9 @@ var (
 	// ErrCorrupt marks damaged bytes on disk; it arrives inside a *CorruptionError.
 	ErrCorrupt = errors.New("tsdb: corrupt")
 )
+
+// isDamage reports whether an error is about damaged bytes, not about a disk that fails.
+func isDamage(err error) bool { return errors.Is(err, ErrCorrupt) || pebble.IsCorruptionError(err) }
 
 // A BehindError says where the log begins.
 type BehindError struct {

@@ -117,6 +117,9 @@ func (f *flusher) loop(ctx context.Context) {
 // work flushes when there is enough, or when an earlier flush failed, and goes on with what
 // waits in the background.
 func (f *flusher) work(ctx context.Context) error {
+	if err := f.endMending(); err != nil {
+		return fmt.Errorf("mend: %w", err)
+	}
 	if f.due() {
 		if err := f.flush(ctx); err != nil {
 			return err

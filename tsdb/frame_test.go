@@ -179,9 +179,7 @@ func TestADamagedFrameIsMadeAnew(t *testing.T) {
 				if again, err := planFrame(fs, "table", bounds); err != nil || again.what != "" {
 					t.Errorf("afterwards: %q, %v", again.what, err)
 				}
-				if _, err := patchTable(fs, "table", func(keySpan) bool { return true }); err != nil {
-					t.Fatal(err)
-				}
+				patch(t, fs, "table")
 				found, deletions := readFramed(t, fs)
 				if deletions != c.deletions || m.dels != (deletions == 0) {
 					t.Errorf("%d ranges are deleted, %v", deletions, m.dels)

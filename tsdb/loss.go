@@ -19,7 +19,7 @@ import (
 // metaLoss begins the name of the row of a loss, which ends with its number <8>: JSON of a Loss.
 const metaLoss = "loss/"
 
-// maxLosses bounds the rows one repair writes; the last one says how many more there were.
+// maxLosses bounds the rows one batch of a repair writes; the last one says how many more there were.
 const maxLosses = 1000
 
 func lossKey(n uint64) []byte {

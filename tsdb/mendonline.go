@@ -39,6 +39,9 @@ func (f *flusher) mend(damage error) (mended bool, err error) {
 	// Nobody may load what comes to light of a group before it is made whole.
 	db.records.loading.Lock()
 	defer db.records.loading.Unlock()
+	if err := f.mending.forgetPlan(db); err != nil {
+		return false, err
+	}
 	groups := map[uint64]bool{}
 	info := pebble.ExtractDataCorruptionInfo(damage)
 	if e, ok := errors.AsType[*groupError](damage); info == nil && ok && errors.Is(damage, rowgroup.ErrCorrupt) {
@@ -82,12 +85,37 @@ func (f *flusher) mendTorn(damage error) error {
 	return err
 }
 
+// endMending ends one that failed after something was taken away: nobody may meet it again.
+func (f *flusher) endMending() error {
+	f.run.Lock()
+	defer f.run.Unlock()
+	if f.mending.plan.empty() || f.db.failure() != nil {
+		return nil
+	}
+	_, err := f.mend(nil)
+	return err
+}
+
 // A mending is what was mended of tables and is not settled: which rows depend on it.
 type mending struct {
 	plan repairPlan
 	// states are of groups whose latest values nobody knows.
 	states map[uint64]bool
 	names  map[uint64]*groupRows
+	// settled: nothing depends on it any more, but the plan may still be on disk.
+	settled bool
+}
+
+// forgetPlan removes the plan of what is settled.
+func (m *mending) forgetPlan(db *DB) error {
+	if !m.settled {
+		return nil
+	}
+	if err := m.plan.done(db.options.FS, db.dir); err != nil {
+		return fmt.Errorf("remove the plan: %w", err)
+	}
+	*m = mending{}
+	return nil
 }
 
 // mendTable mends a table, and notes what may have been lost in the plan.
@@ -95,10 +123,7 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 	db, fs, m := f.db, f.db.options.FS, &f.mending
 	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
 	table := fs.PathBase(info.Path)
-	torn, err := tornBlocks(fs, info.Path)
-	if _, spanErr := damagedSpans(fs, info.Path); err == nil && errors.Is(spanErr, errTable) {
-		err = spanErr // range deletions
-	}
+	_, torn, err := damagedSpans(fs, info.Path)
 	if errors.Is(err, errTable) {
 		frame, err := planFrame(fs, info.Path, bounds)
 		if err != nil {
@@ -111,7 +136,7 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 		if err != nil {
 			return err
 		}
-		if torn, err = tornBlocks(fs, info.Path); err != nil {
+		if _, torn, err = damagedSpans(fs, info.Path); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -120,15 +145,15 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 	if len(torn) == 0 {
 		return nil
 	}
+	if err := canEmpty(torn); err != nil {
+		return err
+	}
 	plan := repairPlan{Tables: []string{table}}
 	for _, b := range torn {
 		plan.Spans = append(plan.Spans, [2][]byte{b.start, b.end})
 	}
 	defer func() { db.damage.forget(m.plan.spans()) }()
-	return f.takeAway(plan, func() error {
-		_, err := patchTable(fs, info.Path, func(keySpan) bool { return true })
-		return err
-	})
+	return f.takeAway(plan, func() error { return patchTable(fs, info.Path, torn) })
 }
 
 // takeAway carries out a plan, having written again what is known of the rows it takes.
@@ -136,10 +161,12 @@ func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
 	if err := f.rescue(mergeSpans(plan.spans())); err != nil {
 		return err
 	}
-	f.mending.plan.add(plan)
-	if err := f.mending.plan.write(f.db.options.FS, f.db.dir); err != nil {
+	whole := f.mending.plan
+	whole.add(plan)
+	if err := whole.write(f.db.options.FS, f.db.dir); err != nil {
 		return err
 	}
+	f.mending.plan = whole
 	f.db.damage.mends.Add(1) // snapshots, too, lack it from here on
 	return carryOut()
 }
@@ -216,12 +243,12 @@ func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
 			Cause: fmt.Errorf("%w, and lost: %s", ErrCorrupt, l.Cause),
 		})
 	}
-	plan := m.plan
-	*m = mending{}
-	if plan.empty() {
+	if m.plan.empty() {
+		*m = mending{}
 		return nil
 	}
-	return plan.done(db.options.FS, db.dir)
+	m.settled = true
+	return m.forgetPlan(db)
 }
 
 // mendOne makes whole a group of a running store, whose names are known or nil.

@@ -92,6 +92,7 @@ type tuning struct {
 	log         int64         // bytes of log behind the flush position that make a flush due
 	retry       time.Duration // pause after a failure of the store
 	commitGroup int           // bytes from which a commit group is full, 2 or more: it begins with one
+	uncounted   bool          // Pebble counts no tables in the background: that outlives an Open that failed, and panics
 }
 
 // withDefaults returns a filled-in copy.

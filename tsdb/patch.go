@@ -2,14 +2,12 @@ package tsdb
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/sstable/colblk"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,55 +26,44 @@ import (
 // errUnmendable marks a table of which more than data blocks is damaged.
 var errUnmendable = errors.New("more than data blocks is damaged")
 
-// patchTable puts sound blocks in place of the damaged data blocks of the table at path that
-// want returns true for, and returns what they may have held.
-func patchTable(fs vfs.FS, path string, want func(keySpan) bool) (patched []keySpan, err error) {
-	torn, err := tornBlocks(fs, path)
+// patchTable puts sound blocks in place of torn ones of the table at path, which the plan of the
+// repair has: what else does not verify stays as it is. A block that verifies now, stays too.
+func patchTable(fs vfs.FS, path string, torn []tableBlock) (err error) {
+	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("mend: %w", err)
 	}
-	var file vfs.File
+	defer func() { err = errors.Join(err, file.Close()) }()
 	for _, b := range torn {
-		if !want(b.keySpan) {
+		whole, err := b.verifies(file)
+		if err != nil {
+			return fmt.Errorf("mend %s: %w", path, err)
+		}
+		if whole {
 			continue
 		}
 		sound, err := emptyBlock(b)
 		if err != nil {
-			return patched, fmt.Errorf("mend %s: %w", path, err)
-		}
-		if file == nil {
-			if file, err = fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified); err != nil {
-				return nil, fmt.Errorf("mend: %w", err)
-			}
-			defer func() { err = errors.Join(err, file.Close()) }()
+			return fmt.Errorf("mend %s: %w", path, err)
 		}
 		if _, err := file.WriteAt(sound, int64(b.handle.Offset)); err != nil {
-			return patched, fmt.Errorf("mend %s at %d: %w", path, b.handle.Offset, err)
+			return fmt.Errorf("mend %s at %d: %w", path, b.handle.Offset, err)
 		}
-		patched = append(patched, b.keySpan)
-	}
-	if file == nil {
-		return nil, nil
 	}
 	if err := file.Sync(); err != nil {
-		return patched, fmt.Errorf("mend %s: %w", path, err)
+		return fmt.Errorf("mend %s: %w", path, err)
 	}
-	return patched, nil
+	return nil
 }
 
-// tornBlocks returns the data blocks of a table that do not verify. It fails with errTable
-// when that cannot be told.
-func tornBlocks(fs vfs.FS, path string) (torn []tableBlock, err error) {
-	r, err := openTable(fs, path)
-	if err != nil {
-		return nil, err
+// canEmpty fails with errUnmendable where a block is too small for a deletion.
+func canEmpty(torn []tableBlock) error {
+	for _, b := range torn {
+		if _, err := emptyBlock(b); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	layout, err := r.Layout()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errTable, err)
-	}
-	return tornOf(r, layout)
+	return nil
 }
 
 // emptyBlock returns a block with its trailer that fills the place of b.
@@ -116,18 +103,3 @@ func deletion(key []byte, length int) (content []byte, ok bool) {
 
 // keyBundle is that of Pebble's default: it is part of the name of the schema in a table.
 const keyBundle = 16
-
-// tornOf reads every block of a table.
-func tornOf(r *sstable.Reader, layout *sstable.Layout) (torn []tableBlock, err error) {
-	blocks, err := tableBlocks(r, layout.Index)
-	if err != nil {
-		return nil, fmt.Errorf("%w: index: %w", errTable, err)
-	}
-	for _, b := range blocks {
-		whole := make([]byte, b.handle.Length+block.TrailerLen)
-		if r.BlockReader().Readable().ReadAt(context.Background(), whole, int64(b.handle.Offset)) != nil || !verifies(whole) {
-			torn = append(torn, b)
-		}
-	}
-	return torn, nil
-}

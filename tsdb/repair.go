@@ -30,7 +30,8 @@ type RepairReport struct {
 // goes, what can be made anew from the rest is, and what is lost is reported and becomes rows
 // of the store, which [DB.Losses] lists. A store that is sound is not changed. It fails with
 // ErrLocked while a server runs, and with ErrBeyondRepair, having changed nothing, where the
-// rows that say what the store is cannot be read.
+// rows that say what the store is are damaged. A disk that fails ends it with an error of the
+// disk: what was begun then goes on with the next repair.
 func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -45,6 +46,9 @@ func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err err
 	}
 	for {
 		found, sound, err := examine(ctx, dir, o, &r)
+		if errors.Is(err, ErrBeyondRepair) && !plan.empty() {
+			err = fmt.Errorf("%w: a repair of %s has begun and cannot be ended: restore a backup: %v", ErrCorrupt, dir, err) //nolint:errorlint // something was changed
+		}
 		if err != nil || sound && plan.empty() {
 			return r, err
 		}
@@ -93,6 +97,7 @@ func (s keySpan) within(bounds keySpan) (_ keySpan, ok bool) {
 type findings struct {
 	repairPlan
 	frames map[string]frameMend // by file name
+	torn   map[string][]tableBlock
 }
 
 // carryOut mends the frames, and empties the damaged blocks of the other tables.
@@ -103,10 +108,10 @@ func (f *findings) carryOut(fs vfs.FS, dir string) error {
 		if m, ok := f.frames[table]; ok {
 			err = m.carryOut(fs, path)
 		} else {
-			_, err = patchTable(fs, path, func(keySpan) bool { return true })
+			err = patchTable(fs, path, f.torn[table])
 		}
 		if err != nil {
-			return fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
+			return fmt.Errorf("a repair of %s has begun and did not end: begin it again: %w", dir, err)
 		}
 	}
 	return nil
@@ -116,10 +121,13 @@ func (f *findings) carryOut(fs vfs.FS, dir string) error {
 // means that there is nothing to repair.
 func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found findings, sound bool, err error) {
 	var frames, blocks repairPlan
-	found.frames = map[string]frameMend{}
+	found.frames, found.torn = map[string]frameMend{}, map[string][]tableBlock{}
 	o.readOnly = true
 	damage := newDamages(o.FS, Events{})
 	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
+	if isDamage(err) {
+		return found, false, fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
+	}
 	if err != nil {
 		return found, false, err
 	}
@@ -132,7 +140,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 		for _, table := range level {
 			name := table.BackingSSTNum.String() + ".sst"
 			bounds := keySpan{table.Smallest.UserKey, afterKey(table.Largest.UserKey)}
-			spans, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
+			spans, torn, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
 			if errors.Is(err, errTable) {
 				var m frameMend
 				if m, err = planFrame(o.FS, o.FS.PathJoin(dir, name), bounds); err == nil {
@@ -141,6 +149,12 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 					r.Rebuilt = append(r.Rebuilt, fmt.Sprintf("%s of table %s", m.what, name))
 					continue
 				}
+			}
+			if err == nil {
+				err = canEmpty(torn)
+			}
+			if errors.Is(err, errUnread) {
+				return found, false, fmt.Errorf("tsdb: examine %s: %w", name, err)
 			}
 			if err != nil {
 				return found, false, fmt.Errorf("%w (%s: %w)", ErrBeyondRepair, name, err)
@@ -152,6 +166,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 			}
 			if len(spans) > 0 && !slices.Contains(blocks.Tables, name) {
 				blocks.Tables = append(blocks.Tables, name)
+				found.torn[name] = torn
 			}
 		}
 	}
@@ -171,14 +186,17 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 	if errors.Is(err, ErrVersion) {
 		return found, false, err
 	}
-	if err != nil {
+	if isDamage(err) {
 		return found, false, fmt.Errorf("%w (the rows that say what %s is are damaged: %w)", ErrBeyondRepair, dir, err)
+	}
+	if err != nil {
+		return found, false, fmt.Errorf("tsdb: examine %s: %w", dir, err)
 	}
 	if len(found.Tables) > 0 {
 		return found, false, nil
 	}
 	c := checker{ctx: ctx, store: store, damage: damage, groups: map[uint64]*checkedGroup{}}
-	if err := errors.Join(c.run(), c.checkLog()); err != nil && ctx.Err() != nil {
+	if err := errors.Join(c.run(), c.checkLog()); err != nil && !isDamage(err) {
 		return found, false, err
 	} else if err != nil {
 		c.problems = append(c.problems, err)
@@ -198,6 +216,7 @@ type repairer struct {
 	touched map[uint64]bool // groups to go through
 	gone    []uint64        // groups that were removed, because nobody knows whose they are
 	next    uint64          // the first group number not given
+	written int             // of the losses in report
 }
 
 // run repairs what lay in spans, and whatever else does not agree.
@@ -207,16 +226,28 @@ func (p *repairer) run(spans []keySpan) error {
 		return err
 	}
 	p.next = flush.nextGroup
-	p.report.Lost = append(p.report.Lost, p.plan.undone()...)
+	if err := p.db.losses.load(p.db.store); err != nil {
+		return err
+	}
+	planned := p.plan.undone() // is found again by a repair that begins again; all else is not
 	for _, step := range []func() error{
 		p.catalog,
-		func() error { return p.lostIn(spans) },
+		func() error {
+			before := len(p.report.Lost)
+			err := p.lostIn(spans)
+			planned = append(planned, p.report.Lost[before:]...)
+			p.report.Lost = p.report.Lost[:before]
+			return err
+		},
 		p.orphans,
 		p.log,
 		p.revisions,
 		p.suspects,
 		p.census,
-		p.losses,
+		func() error {
+			p.report.Lost = append(p.report.Lost, planned...)
+			return p.patched()
+		},
 	} {
 		if err := p.batch(step); err != nil {
 			return err
@@ -241,10 +272,20 @@ func (p *repairer) batch(step func() error) (err error) {
 	return p.commit()
 }
 
+// commit writes a batch, and in it what was lost since the last.
 func (p *repairer) commit() error {
+	rows, err := p.db.losses.put(p.w.batch, p.report.Lost[p.written:], p.db.options.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
 	batch := p.w.batch
 	p.w.batch = p.db.store.NewBatch()
-	return p.db.commitBatch(batch, pebble.Sync)
+	if err := p.db.commitBatch(batch, pebble.Sync); err != nil {
+		return err
+	}
+	p.db.losses.committed(rows, nil)
+	p.written = len(p.report.Lost)
+	return nil
 }
 
 func (p *repairer) rebuilt(format string, args ...any) {
@@ -263,18 +304,14 @@ func (p *repairer) each(space byte, fn func(key, value []byte) error) error {
 	return c.each(space, fn)
 }
 
-// losses writes the rows of what was lost, and of which tables are not what they were.
-func (p *repairer) losses() error {
+// patched writes which tables are not what they were.
+func (p *repairer) patched() error {
 	for _, name := range p.plan.Tables {
 		if err := p.w.batch.Set(patchedKey(name), nil, nil); err != nil {
 			return err
 		}
 	}
-	if err := p.db.losses.load(p.db.store); err != nil {
-		return err
-	}
-	_, err := p.db.losses.put(p.w.batch, p.report.Lost, p.db.options.Now().UnixMilli())
-	return err
+	return nil
 }
 
 // lostIn notes what may have stood in spans, and which groups have to be gone through.

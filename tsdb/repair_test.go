@@ -160,6 +160,13 @@ func editRow(t *testing.T, fs vfs.FS, space byte, n int, edit func([]byte) []byt
 func mixedStore(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	fs := vfs.NewMem()
+	fillMixed(t, fs)
+	return fs
+}
+
+// fillMixed makes a mixed store on fs.
+func fillMixed(t *testing.T, fs *vfs.MemFS) {
+	t.Helper()
 	o := Options{FS: fs}
 	o.tuning.rules.JoinCount, o.tuning.rules.JoinRows, o.tuning.rules.SealRows, o.tuning.rules.PageCount = 3, 24, 24, 2
 	db, err := Open("db", o)
@@ -179,7 +186,6 @@ func mixedStore(t *testing.T) *vfs.MemFS {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return fs
 }
 
 // countMixed counts the points of a and b in a mixed store.

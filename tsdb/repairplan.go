@@ -113,7 +113,7 @@ func replaceFile(fs vfs.FS, path string, content []byte) error {
 
 // done removes the plan.
 func (p *repairPlan) done(fs vfs.FS, dir string) error {
-	if err := fs.Remove(fs.PathJoin(dir, planFile)); err != nil {
+	if err := fs.Remove(fs.PathJoin(dir, planFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return syncDir(fs, dir)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -23,19 +24,23 @@ import (
 // A rawTable is a file of the store in memory.
 type rawTable []byte
 
+// readTable reads a table, or fails with errUnread; one that is gone is damage.
 func readTable(fs vfs.FS, path string) (t rawTable, err error) {
 	f, err := fs.Open(path)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnread, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUnread, err)
 	}
 	t = make(rawTable, info.Size())
 	if _, err = f.ReadAt(t, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("%w: %s: %w", errUnread, path, err)
 	}
 	return t, nil
 }

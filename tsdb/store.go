@@ -94,8 +94,9 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 			}
 			return 1, 2
 		},
-		MaxOpenFiles: 1000,
-		BytesPerSync: 1 << 20,
+		MaxOpenFiles:      1000,
+		BytesPerSync:      1 << 20,
+		DisableTableStats: o.tuning.uncounted,
 	}
 	for i := range po.Levels {
 		po.Levels[i].BlockSize = 32 << 10

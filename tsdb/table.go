@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -30,49 +32,87 @@ func afterKey(key []byte) []byte { return append(bytes.Clone(key), 0) }
 // it is gone.
 var errTable = errors.New("the whole table")
 
-// openTable opens a file of the store by itself. Pebble reads a table through its cache and
+// errUnread marks a table that the disk did not give: nothing is known of what is in it, so
+// nothing may be taken away.
+var errUnread = errors.New("a read failed")
+
+// A tableReader reads a file of the store by itself. Pebble reads a table through its cache and
 // fails where the first block does; here each block is looked at alone.
-func openTable(fs vfs.FS, path string) (*sstable.Reader, error) {
+type tableReader struct {
+	*sstable.Reader
+	file *tableSource
+}
+
+// A tableSource keeps the first read of a file that failed, which is not damage and which
+// Pebble's errors do not tell from it. To reach beyond the end is none.
+type tableSource struct {
+	vfs.File
+	failed error
+}
+
+// ReadAt implements sstable.ReadableFile.
+func (s *tableSource) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := s.File.ReadAt(p, offset)
+	if err != nil && s.failed == nil && !errors.Is(err, io.EOF) {
+		s.failed = err
+	}
+	return n, err
+}
+
+// blame returns a failure to make sense of the file as errUnread or as errTable.
+func (s *tableSource) blame(err error) error {
+	if s.failed != nil {
+		return fmt.Errorf("%w: %w", errUnread, s.failed)
+	}
+	return fmt.Errorf("%w: %w", errTable, err)
+}
+
+// openTable opens a table. It fails with errTable or errUnread, as all that reads one.
+func openTable(fs vfs.FS, path string) (*tableReader, error) {
 	file, err := fs.Open(path)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", errTable, err)
 	}
-	readable, err := sstable.NewSimpleReadable(file)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", errTable, err), file.Close())
+		return nil, fmt.Errorf("%w: %w", errUnread, err)
+	}
+	source := &tableSource{File: file}
+	readable, err := sstable.NewSimpleReadable(source)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", errUnread, err), file.Close())
 	}
 	o := &pebble.Options{FS: fs}
 	o.EnsureDefaults()
 	r, err := sstable.NewReader(context.Background(), readable, o.MakeReaderOptions())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", errTable, err), readable.Close())
+		return nil, errors.Join(source.blame(err), readable.Close())
 	}
-	return r, nil
+	return &tableReader{r, source}, nil
 }
 
 // damagedSpans reads every block of the table at path and returns where those lie that do
-// not verify. It fails with errTable when that cannot be told.
-func damagedSpans(fs vfs.FS, path string) (spans []keySpan, err error) {
+// not verify, and the blocks themselves. It fails with errTable when that cannot be told.
+func damagedSpans(fs vfs.FS, path string) (spans []keySpan, torn []tableBlock, err error) {
 	r, err := openTable(fs, path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	layout, err := r.Layout()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errTable, err)
+		return nil, nil, r.file.blame(err)
 	}
 	if layout.RangeDel.Length > 0 {
 		if _, err := readBlock(r, layout.RangeDel, blockkind.RangeDel); err != nil {
-			return nil, fmt.Errorf("%w: range deletions: %w", errTable, err)
+			return nil, nil, fmt.Errorf("range deletions: %w", r.file.blame(err))
 		}
 	}
 	if r.BlockReader().ChecksumType() != block.ChecksumTypeCRC32c { // nobody has written such tables
-		return nil, fmt.Errorf("%w: checksum type %d", errTable, r.BlockReader().ChecksumType())
+		return nil, nil, fmt.Errorf("%w: checksum type %d", errTable, r.BlockReader().ChecksumType())
 	}
-	torn, err := tornOf(r, layout)
+	torn, err = r.torn(layout)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, b := range torn {
 		if n := len(spans); n > 0 && bytes.Compare(b.start, spans[n-1].end) < 0 {
@@ -81,7 +121,36 @@ func damagedSpans(fs vfs.FS, path string) (spans []keySpan, err error) {
 			spans = append(spans, b.keySpan)
 		}
 	}
-	return spans, nil
+	return spans, torn, nil
+}
+
+// torn returns the data blocks that do not verify.
+func (r *tableReader) torn(layout *sstable.Layout) (torn []tableBlock, err error) {
+	all, err := tableBlocks(r, layout.Index)
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", r.file.blame(err))
+	}
+	for _, b := range all {
+		sound, err := b.verifies(r.file)
+		if err != nil {
+			return nil, err
+		}
+		if !sound {
+			torn = append(torn, b)
+		}
+	}
+	return torn, nil
+}
+
+// verifies reads the block from its table. One that goes beyond the end of the file is damaged.
+func (b *tableBlock) verifies(file io.ReaderAt) (bool, error) {
+	whole := make([]byte, b.handle.Length+block.TrailerLen)
+	if _, err := file.ReadAt(whole, int64(b.handle.Offset)); errors.Is(err, io.EOF) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("%w: block at %d: %w", errUnread, b.handle.Offset, err)
+	}
+	return verifies(whole), nil
 }
 
 // verifies reports whether a block and its trailer, the kind of compression <1> and the masked
@@ -100,7 +169,7 @@ type tableBlock struct {
 }
 
 // tableBlocks lists the data blocks of a table by its index.
-func tableBlocks(r *sstable.Reader, index []block.Handle) ([]tableBlock, error) {
+func tableBlocks(r *tableReader, index []block.Handle) ([]tableBlock, error) {
 	var all []tableBlock
 	var before []byte // no key of what comes is less
 	for _, h := range index {
@@ -127,7 +196,7 @@ func tableBlocks(r *sstable.Reader, index []block.Handle) ([]tableBlock, error) 
 }
 
 // readBlock returns a copy of a block that verifies.
-func readBlock(r *sstable.Reader, h block.Handle, kind block.Kind) ([]byte, error) {
+func readBlock(r *tableReader, h block.Handle, kind block.Kind) ([]byte, error) {
 	handle, err := r.BlockReader().Read(context.Background(), block.NoReadEnv, nil, h, kind,
 		func(*block.Metadata, []byte) error { return nil })
 	if err != nil {
