@@ -169,6 +169,26 @@ try {
   await page.getByText('This one').waitFor();
   await shot('sessions');
 
+  // A key of one's own lets a program in as oneself, unless it is switched off.
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByRole('menuitem', { name: 'Your API keys' }).click();
+  await page.getByRole('button', { name: 'New key' }).click();
+  await page.getByLabel('Description', { exact: false }).first().fill('nightly report');
+  await page.getByRole('button', { name: 'Create key' }).click();
+  const key = (await page.getByTestId('token-text').innerText()).trim();
+  await page.getByRole('button', { name: 'Done' }).click();
+  const report = async () => (await fetch(`${url}/api/auth/user`, { headers: { 'X-Authorization': `ApiKey ${key}` } })).status;
+  check((await report()) === 200, 'the key lets a program in');
+  const lets = page.getByRole('switch', { name: 'nightly report lets in' });
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  await shot('keys');
+  await lets.focus();
+  await page.keyboard.press('Space');
+  await until('the key is switched off', async () => !(await lets.isChecked()) && (await report()) === 401);
+  await page.getByRole('button', { name: 'Delete nightly report' }).click();
+  await page.getByRole('button', { name: 'Delete key' }).click();
+  await page.getByText('No API keys yet').waitFor();
+
   // The setup link makes a tenant of one's own, and a system administrator who may ask for backups.
   const fresh = await (await browser.newContext()).newPage();
   fresh.setDefaultTimeout(60_000);

@@ -1,6 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
 import { AuditPage } from './access/AuditPage';
+import { KeysPage } from './access/KeysPage';
 import { SessionsPage } from './access/SessionsPage';
 import { TokensPage } from './access/TokensPage';
 import { CustomersPage } from './admin/CustomersPage';
@@ -76,6 +77,9 @@ function Inside() {
           </Route>
           <Route path="/audit">
             <AuditPage />
+          </Route>
+          <Route path="/keys">
+            <KeysPage />
           </Route>
           <Route path="/sessions">
             <SessionsPage />

@@ -16,7 +16,7 @@ export function NewToken({ onDone }: { onDone: () => void }) {
   const [days, setDays] = useState('90');
   const [entities, setEntities] = useState<string[]>([]);
   const create = useCreateToken();
-  if (create.data) return <TokenText text={create.data.token} onDone={onDone} />;
+  if (create.data) return <TokenText what="token" header="Authorization: Bearer" text={create.data.token} onDone={onDone} />;
   return (
     <form
       onSubmit={(event) => {

@@ -129,7 +129,7 @@ function Rotate({ token, onClose }: { token: ApiToken | undefined; onClose: () =
   return (
     <Modal opened={token !== undefined} onClose={close} title={`Rotate ${token?.name ?? ''}`} centered>
       {rotate.data ? (
-        <TokenText text={rotate.data.token} onDone={close} />
+        <TokenText what="token" header="Authorization: Bearer" text={rotate.data.token} onDone={close} />
       ) : (
         <Stack>
           <Text size="sm">The token gets a new text. The one it has works for another hour, so that programs can change over.</Text>

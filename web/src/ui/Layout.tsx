@@ -85,6 +85,9 @@ function UserMenu() {
         <Menu.Item leftSection={<DevicesIcon size={16} />} component={Link} href="/sessions">
           Your sessions
         </Menu.Item>
+        <Menu.Item leftSection={<KeyIcon size={16} />} component={Link} href="/keys">
+          Your API keys
+        </Menu.Item>
         <Menu.Item component="a" href="/docs" target="_blank">
           API explorer
         </Menu.Item>
