@@ -64,7 +64,7 @@ func NewGuard(d Directory) *Guard { return &Guard{directory: d} }
 // belongs to another tenant are NotFound alike; what p may not do is Denied. The entity is
 // shared with the directory and must not be changed.
 func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Entity, error) {
-	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID) || ref.Type == model.EntityUser && !op.reads()) {
+	if p.Grant != nil && (!op.granted(p.Grant.Grants) || !p.Grant.Covers(ref.ID) || ref.Type == model.EntityUser && (!op.reads() || !knowsUsers(p))) {
 		return nil, denied()
 	}
 	if p.Key != (model.ID{}) && ref.Type == model.EntityUser && !op.reads() {
@@ -93,6 +93,12 @@ func (g *Guard) Allow(p model.Principal, op Op, ref model.EntityRef) (*model.Ent
 		return e, nil
 	}
 	return nil, denied()
+}
+
+// knowsUsers reports whether p may learn who there is. A token for telemetry may not: users are
+// names and addresses of people.
+func knowsUsers(p model.Principal) bool {
+	return p.Grant == nil || p.Grant.Grants&model.GrantAdmin != 0
 }
 
 // allowSysAdmin lets system administrators manage tenants and their administrators, and
@@ -146,7 +152,7 @@ func (g *Guard) customerMay(p model.Principal, op Op, e *model.Entity) bool {
 // Visible reports whether p may read e, which the caller found in the directory of p's
 // tenant. It is for lists and queries, which ask for every entity there is.
 func (g *Guard) Visible(p model.Principal, e *model.Entity) bool {
-	if p.Grant != nil && (!Read.granted(p.Grant.Grants) || !p.Grant.Covers(e.ID)) || e.Tenant != p.Tenant {
+	if p.Grant != nil && (!Read.granted(p.Grant.Grants) || !p.Grant.Covers(e.ID) || e.Type == model.EntityUser && !knowsUsers(p)) || e.Tenant != p.Tenant {
 		return false
 	}
 	return p.Authority == model.TenantAdmin || p.Authority == model.CustomerUser && g.customerMay(p, Read, e)
