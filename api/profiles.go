@@ -27,6 +27,29 @@ func wireProfile(p *model.DeviceProfile) DeviceProfile {
 	return w
 }
 
+// shownProfile is wireProfile without what lets a device into the tenant, unless the caller may
+// change the profile: many who may read it, of public links even, are nobody's administrators.
+func (s *Server) shownProfile(ctx context.Context, p *model.DeviceProfile) DeviceProfile {
+	w := wireProfile(p)
+	if _, err := s.guard.Allow(caller(ctx), auth.Write, model.EntityRef{Type: model.EntityDeviceProfile, ID: model.EntityID(p.ID)}); err != nil {
+		w.ProvisionDeviceKey, w.ProfileData = nil, withoutSecret(w.ProfileData)
+	}
+	return w
+}
+
+// withoutSecret returns profile data whose provisionDeviceSecret is null.
+func withoutSecret(data json.RawMessage) json.RawMessage {
+	var all, provision map[string]json.RawMessage
+	if json.Unmarshal(data, &all) != nil || json.Unmarshal(all["provisionConfiguration"], &provision) != nil {
+		delete(all, "provisionConfiguration") // of another form: nobody knows what is in it
+	} else if provision != nil {
+		provision["provisionDeviceSecret"] = nil
+		all["provisionConfiguration"], _ = json.Marshal(provision) // texts and what was read: it cannot fail
+	}
+	data, _ = json.Marshal(all)
+	return data
+}
+
 func wireTransport(name string) TransportType {
 	if name == "" {
 		return TransportTypeDEFAULT
@@ -100,7 +123,7 @@ func (s *Server) GetDeviceProfile(ctx context.Context, req GetDeviceProfileReque
 	if err != nil {
 		return nil, err
 	}
-	return GetDeviceProfile200JSONResponse{DeviceProfileJSONResponse(wireProfile(d))}, nil
+	return GetDeviceProfile200JSONResponse{DeviceProfileJSONResponse(s.shownProfile(ctx, d))}, nil
 }
 
 // GetDeviceProfiles answers GET /api/deviceProfiles.
