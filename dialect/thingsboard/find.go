@@ -191,5 +191,22 @@ func parseKeys(list []wireKey, at string) (keys []model.EntityKey, err error) {
 	return keys, nil
 }
 
-// entityTypeOf reads the type of an entity as queries name it.
-func entityTypeOf(name string) model.EntityType { return model.EntityType(strings.ToUpper(name)) }
+// entityTypes are the types there are in ThingsBoard (contract 1.3). Of most this server has no
+// entities, so that a query for them finds none.
+var entityTypes = map[string]bool{
+	"TENANT": true, "CUSTOMER": true, "USER": true, "DASHBOARD": true, "ASSET": true, "DEVICE": true, "ALARM": true,
+	"RULE_CHAIN": true, "RULE_NODE": true, "ENTITY_VIEW": true, "WIDGETS_BUNDLE": true, "WIDGET_TYPE": true, "TENANT_PROFILE": true,
+	"DEVICE_PROFILE": true, "ASSET_PROFILE": true, "API_USAGE_STATE": true, "TB_RESOURCE": true, "OTA_PACKAGE": true, "EDGE": true,
+	"RPC": true, "QUEUE": true, "QUEUE_STATS": true, "NOTIFICATION": true, "NOTIFICATION_TARGET": true, "NOTIFICATION_TEMPLATE": true,
+	"NOTIFICATION_REQUEST": true, "NOTIFICATION_RULE": true, "OAUTH2_CLIENT": true, "DOMAIN": true, "MOBILE_APP": true,
+	"MOBILE_APP_BUNDLE": true, "CALCULATED_FIELD": true, "CALCULATED_FIELD_LINK": true, "JOB": true, "AI_MODEL": true, "API_KEY": true,
+}
+
+// entityTypeOf reads the type of an entity as queries name it; at is the member.
+func entityTypeOf(name, at string) (model.EntityType, error) {
+	t := strings.ToUpper(name)
+	if !entityTypes[t] {
+		return "", model.Invalidf("%s %.32q is unknown", at, name)
+	}
+	return model.EntityType(t), nil
+}

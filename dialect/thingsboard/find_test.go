@@ -128,6 +128,12 @@ func TestABadQueryNamesItsMember(t *testing.T) {
 	f(`{"entityFilter":{"type":"entityType","entityType":"DEVICE"},"pageLink":{"pageSize":"x"}}`, "pageSize")
 	f(`{"entityFilter":{"type":"entityType","entityType":"DEVICE"},"pageLink":{"pageSize":10,"page":-1}}`, "pageLink.page")
 	f(`{"entityFilter":{"type":"x"},"pageLink":{"pageSize":10}}`, "entityFilter.type")
+	f(`{"entityFilter":{"type":"entityType","entityType":"FOO"},"pageLink":{"pageSize":10}}`, `entityFilter.entityType "FOO" is unknown`)
+	f(`{"entityFilter":{"type":"entityName","entityType":""},"pageLink":{"pageSize":10}}`, "entityFilter.entityType is missing")
+	f(`{"entityFilter":{"type":"entityList","entityType":"FOO","entityList":["784f394c-42b6-435a-983c-b7beff2784f9"]},"pageLink":{"pageSize":10}}`, `"FOO" is unknown`)
+	f(`{"entityFilter":{"type":"singleEntity","singleEntity":{"entityType":"CURRENT_FOO"}},"pageLink":{"pageSize":10}}`, `"CURRENT_FOO" is unknown`)
+	f(`{"entityFilter":{"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_USER"},"filters":[{"entityTypes":["FOO"]}]},"pageLink":{"pageSize":10}}`,
+		`entityFilter.filters.entityTypes "FOO" is unknown`)
 	f(`{"entityFilter":{"type":"singleEntity"},"pageLink":{"pageSize":10}}`, "singleEntity")
 	f(`{"entityFilter":{"type":"singleEntity","singleEntity":{"entityType":"DEVICE","id":"7"}},"pageLink":{"pageSize":10}}`, "Invalid UUID string")
 	f(`{"entityFilter":{"type":"relationsQuery"},"pageLink":{"pageSize":10}}`, "rootEntity")

@@ -65,13 +65,14 @@ func (w *wireFilter) parse(who model.Principal) (f model.EntityFilter, err error
 			}
 		}
 	case "entityName", "entityType":
-		f = model.EntityFilter{Kind: model.FilterType, Type: entityTypeOf(w.EntityType)}
+		f.Kind = model.FilterType
 		if w.Type == "entityName" {
 			f.Name = w.Name
 		}
-		if f.Type == "" {
-			err = model.Invalidf("entityFilter.entityType is missing")
+		if w.EntityType == "" {
+			return f, model.Invalidf("entityFilter.entityType is missing")
 		}
+		f.Type, err = entityTypeOf(w.EntityType, "entityFilter.entityType")
 	case "deviceType":
 		f = byProfile(model.EntityDevice, w.DeviceTypes, w.DeviceType, w.DeviceName)
 	case "assetType":
@@ -144,8 +145,12 @@ func (w *wireFilter) relations(who model.Principal) (*model.RelationSearch, erro
 	}
 	for _, hop := range w.Filters {
 		f := model.RelationFilter{Relation: hop.RelationType}
-		for _, t := range hop.EntityTypes {
-			f.Types = append(f.Types, entityTypeOf(t))
+		for _, name := range hop.EntityTypes {
+			t, err := entityTypeOf(name, "entityFilter.filters.entityTypes")
+			if err != nil {
+				return nil, err
+			}
+			f.Types = append(f.Types, t)
 		}
 		s.Filters = append(s.Filters, f)
 	}
@@ -176,9 +181,13 @@ func appendRef(refs []model.EntityRef, typ, id string, who model.Principal) ([]m
 	case "":
 		return refs, model.Invalidf("The type of an entity of entityFilter is missing")
 	}
+	t, err := entityTypeOf(typ, "The entity type of entityFilter")
+	if err != nil {
+		return refs, err
+	}
 	parsed, err := model.ParseID(id)
 	if err != nil {
 		return refs, err
 	}
-	return append(refs, model.EntityRef{Type: entityTypeOf(typ), ID: model.EntityID(parsed)}), nil
+	return append(refs, model.EntityRef{Type: t, ID: model.EntityID(parsed)}), nil
 }

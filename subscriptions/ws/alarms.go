@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
 )
 
 // alarms carries out the commands about alarms and notifications, of which there are none
@@ -38,13 +39,15 @@ func (s *session) alarms(ctx context.Context, c *thingsboard.WSCommand) error {
 // alarmEntities checks the query of a command about alarms and counts its entities. Without
 // an entity filter ALARM_COUNT is about everything.
 func (s *session) alarmEntities(ctx context.Context, c *thingsboard.WSCommand) (int, error) {
-	who, check := s.principal(), thingsboard.CheckFindAlarms
+	who, check, query := s.principal(), thingsboard.CheckFindAlarms, c.Query
+	switch {
+	case query == nil && c.Type == thingsboard.WSAlarmData:
+		return 0, model.Invalidf("query is missing")
+	case query == nil:
+		query = []byte("{}")
+	}
 	if c.Type == thingsboard.WSAlarmCount {
 		check = thingsboard.CheckCountAlarms
-	}
-	query := c.Query
-	if query == nil {
-		query = []byte("{}")
 	}
 	if err := check(query, who); err != nil {
 		return 0, err

@@ -105,6 +105,9 @@ func (s *session) entityCount(ctx context.Context, c *thingsboard.WSCommand) err
 	if s.queryOf(c.Type, c.ID) != nil {
 		return nil
 	}
+	if c.Query == nil {
+		return model.Invalidf("query is missing")
+	}
 	who := s.principal()
 	find, err := thingsboard.ParseFindCount(c.Query, who)
 	if err != nil {
