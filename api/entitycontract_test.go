@@ -110,6 +110,28 @@ func TestEveryFilterOfEntities(t *testing.T) {
 	f(w.adminA, fmt.Sprintf(`"type":"assetSearchQuery","rootEntity":{"entityType":"DEVICE","id":%q},"relationType":"Contains","direction":"TO","assetTypes":["default"]`, ids[0]), "building")
 	f(w.adminA, `"type":"edgeSearchQuery",`+root+`,"direction":"FROM"`)
 
+	relate("ASSET", w.asset.String(), "ENTITY_VIEW", w.view.String(), "Contains")
+	f(w.adminA, `"type":"entityViewType","entityViewTypes":["default"],"entityViewNameFilter":"VI"`, "view")
+	f(w.adminA, `"type":"entityViewType","entityViewType":"default","entityViewNameFilter":""`, "view")
+	f(w.adminA, `"type":"entityViewType","entityViewTypes":["none"],"entityViewNameFilter":""`)
+	f(w.twoUser, `"type":"entityViewType","entityViewTypes":["default"],"entityViewNameFilter":""`) // not the customer's
+	f(w.adminA, `"type":"entityViewSearchQuery",`+root+`,"relationType":"Contains","direction":"FROM","maxLevel":1,"entityViewTypes":["default"]`, "view")
+	f(w.adminA, `"type":"entityViewSearchQuery",`+root+`,"relationType":"Manages","direction":"FROM","entityViewTypes":["default"]`)
+	f(w.adminA, `"type":"entityViewSearchQuery",`+root+`,"relationType":"Contains","direction":"FROM","entityViewTypes":["none"]`)
+
+	relate("CUSTOMER", w.one.String(), "DEVICE", w.owned.String(), "Contains")
+	relate("USER", w.userOne.String(), "DEVICE", w.owned.String(), "Contains")
+	relate("TENANT", w.a.String(), "DEVICE", ids[0], "Contains")
+	f(w.oneUser, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_CUSTOMER"},"direction":"FROM"`, "owned")
+	f(w.oneUser, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_USER_OWNER"},"direction":"FROM"`, "owned")
+	f(w.oneUser, `"type":"deviceSearchQuery","rootEntity":{"entityType":"CURRENT_USER"},"direction":"FROM","relationType":"Contains","deviceTypes":["default"]`, "owned")
+	f(w.twoUser, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_CUSTOMER"},"direction":"FROM"`)
+	f(w.adminA, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_CUSTOMER"},"direction":"FROM"`) // it has none
+	f(w.adminA, `"type":"deviceSearchQuery","rootEntity":{"entityType":"CURRENT_TENANT"},"direction":"FROM","maxLevel":1`, "Pump 1")
+	f(w.adminA, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_USER_OWNER"},"direction":"FROM"`, "Pump 1", "Pump 2")
+	w.call("POST", "/api/entitiesQuery/find", w.adminA, `{"entityFilter":{"type":"entityType","entityType":"FOO"},"pageLink":{"pageSize":1}}`).
+		fails(400, 31, `entityFilter.entityType "FOO" is unknown`)
+
 	f(w.oneUser, `"type":"singleEntity","singleEntity":{"entityType":"CURRENT_CUSTOMER"}`, "One")
 	f(w.adminA, `"type":"singleEntity","singleEntity":{"entityType":"CURRENT_TENANT"}`, "Acme")
 	f(w.oneUser, `"type":"singleEntity","singleEntity":{"entityType":"CURRENT_USER"}`, "one@example.org")

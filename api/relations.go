@@ -36,13 +36,26 @@ func (s *Server) end(ctx context.Context, op auth.Op, t EntityType, id model.ID)
 	return s.guard.Allow(caller(ctx), op, model.EntityRef{Type: model.EntityType(t), ID: model.EntityID(id)})
 }
 
+// changedEnd authorizes who changes a relation for one of its ends. The tenant is not its
+// administrators' to write (contract thingsboard 2.4), and is the root of what they relate.
+func (s *Server) changedEnd(ctx context.Context, id EntityID) (*model.Entity, error) {
+	op := auth.Write
+	if p := caller(ctx); id.EntityType == EntityTypeTENANT && p.Authority == model.TenantAdmin {
+		if err := auth.Require(p, model.TenantAdmin); err != nil { // a token that may only read
+			return nil, err
+		}
+		op = auth.Read
+	}
+	return s.end(ctx, op, id.EntityType, id.ID)
+}
+
 // ends authorizes who changes a relation for both of its ends.
 func (s *Server) ends(ctx context.Context, from, to EntityID) (r model.Relation, t model.TenantID, err error) {
-	a, err := s.end(ctx, auth.Write, from.EntityType, from.ID)
+	a, err := s.changedEnd(ctx, from)
 	if err != nil {
 		return r, t, err
 	}
-	b, err := s.end(ctx, auth.Write, to.EntityType, to.ID)
+	b, err := s.changedEnd(ctx, to)
 	if err != nil {
 		return r, t, err
 	}

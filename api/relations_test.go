@@ -52,6 +52,47 @@ func TestRelationsAreSavedListedAndDeleted(t *testing.T) {
 	w.call("DELETE", strings.Replace(gone, "relationType=Contains", "relationType=", 1), w.adminA, "").fails(400, 31, "Parameter 'relationType' can't be empty!")
 }
 
+// Contract 3.4 and 10.1: the tenant is the root of its things.
+func TestRelationsBeginAtTheOwnTenant(t *testing.T) {
+	w := newWorld(t)
+	relation := func(fromType, from, toType, to string) string {
+		return fmt.Sprintf(`{"from":{"entityType":%q,"id":%q},"to":{"entityType":%q,"id":%q},"type":"Contains"}`, fromType, from, toType, to)
+	}
+	own, other := w.a.String(), w.b.String()
+	toDevice := relation("TENANT", own, "DEVICE", w.owned.String())
+	toAsset := relation("TENANT", own, "ASSET", w.asset.String())
+	reader := w.token(`{"name":"reader","scopes":["read:telemetry","write:telemetry"]}`).Token
+	for _, c := range []struct {
+		token, body string
+		status      int
+	}{
+		{w.oneUser, toDevice, 403}, {reader, toDevice, 403}, {reader, relation("TENANT", own, "TENANT", own), 403}, {w.adminB, toDevice, 404},
+		{w.adminA, relation("TENANT", other, "DEVICE", w.owned.String()), 404}, {w.adminA, toDevice, 200}, {w.adminA, toAsset, 200},
+		{w.adminA, relation("DEVICE", w.free.String(), "TENANT", own), 200},
+	} {
+		if got := w.call("POST", "/api/relation", c.token, c.body); got.Code != c.status {
+			t.Errorf("%s: %d %s, want %d", c.body, got.Code, got.Body, c.status)
+		}
+	}
+	w.call("GET", "/api/tenant/"+own, w.adminA, "").is(200)
+	w.call("POST", "/api/plugins/telemetry/TENANT/"+own+"/SERVER_SCOPE", w.adminA, `{"a":1}`).is(403) // still not its to write
+	find := func(token, filter string, want ...string) {
+		t.Helper()
+		w.finds(token, `{"entityFilter":{`+filter+`},`+byName+`}`, want...)
+	}
+	for _, root := range []string{`{"entityType":"CURRENT_TENANT"}`, `{"entityType":"CURRENT_USER_OWNER"}`, fmt.Sprintf(`{"entityType":"TENANT","id":%q}`, own)} {
+		find(w.adminA, `"type":"relationsQuery","rootEntity":`+root+`,"direction":"FROM"`, "building", "owned")
+		find(w.adminA, `"type":"relationsQuery","rootEntity":`+root+`,"direction":"TO"`, "free")
+		find(w.adminA, `"type":"deviceSearchQuery","rootEntity":`+root+`,"direction":"FROM","relationType":"Contains","deviceTypes":["default"]`, "owned")
+	}
+	find(w.oneUser, `"type":"relationsQuery","rootEntity":{"entityType":"CURRENT_USER_OWNER"},"direction":"FROM"`) // its customer's
+	gone := fmt.Sprintf("/api/relation?fromId=%s&fromType=TENANT&toId=%s&toType=DEVICE&relationType=Contains", own, w.owned)
+	w.call("DELETE", gone, w.oneUser, "").is(403)
+	w.call("DELETE", gone, reader, "").is(403)
+	w.call("DELETE", gone, w.adminA, "").is(200, "")
+	find(w.adminA, `"type":"deviceSearchQuery","rootEntity":{"entityType":"CURRENT_TENANT"},"direction":"FROM"`)
+}
+
 func TestRelationsAreFollowed(t *testing.T) {
 	w := newWorld(t)
 	site := post[api.Asset](w, "/api/asset", w.adminA, `{"name":"site"}`)
