@@ -17,6 +17,8 @@
 //   - After Unsubscribe returned, the sink hears nothing more of that subscription.
 //   - Who knows the Place of the last update it was told can come back with Resume, to this hub
 //     or to another one over the same log: it hears what it missed, then what is new.
+//   - Ordered subscriptions hear their changes in the order of the log, all of them together: one
+//     Place is enough for a union of them.
 //
 // # How snapshot and stream meet
 //
@@ -30,7 +32,8 @@
 //
 // A subscription that resumes is one whose first frame is read from the log: it is registered,
 // what lies behind its place is read up to the end of the log, and there stream and log meet as
-// above. All that wait for the log at one time share one reading of it.
+// above. All that wait for the log at one time share one reading of it. A union resumes as one: the
+// log is read for all its members, which are opened together, between two changes.
 //
 // A Hub is safe for concurrent use. Sockets, users and query languages belong to the callers:
 // a Sink is whatever can take bytes without blocking, an Encoder makes them.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,8 +35,8 @@ type Snapshots interface {
 
 // Options tunes a Hub. Each field says what its zero means.
 type Options struct {
-	// Shards is how many goroutines encode and deliver; an entity belongs to one of them.
-	// Zero means one for each core, at most eight.
+	// Shards is how many goroutines encode and deliver; an entity belongs to one of them. What is
+	// ordered has one more, for all entities. Zero means one for each core, at most eight.
 	Shards int
 	// QueueChanges and QueueBytes bound what waits for one shard. Beyond them the shard
 	// reads the log instead. Zero means 4,096 changes and 16 MiB.
@@ -70,6 +71,8 @@ func (o Options) withDefaults() Options {
 type Hub struct {
 	options Options
 	shards  []*shard
+	ordered *shard       // of what is ordered, whatever its entity
+	orders  atomic.Int64 // subscriptions there
 	reader  Reader
 	ctx     context.Context // ends with Close; bounds Follow
 	stop    context.CancelFunc
@@ -95,6 +98,7 @@ func New(o Options) *Hub {
 	for i := range h.shards {
 		h.shards[i] = newShard(h)
 	}
+	h.ordered = newShard(h)
 	return h
 }
 
@@ -105,6 +109,7 @@ func (h *Hub) Start(r Reader) {
 	for _, s := range h.shards {
 		h.done.Go(func() { s.loop(h.ctx) })
 	}
+	h.done.Go(func() { h.ordered.loop(h.ctx) })
 	h.started.Store(true)
 }
 
@@ -131,17 +136,44 @@ var errNotStarted = model.Errorf(model.Overload, "The server is starting or stop
 // is visible to its readers: who registers between the question and the visibility would
 // neither read the change nor hear of it.
 func (h *Hub) Wants(t model.TenantID, e model.EntityID) bool {
-	return h.shard(e).topic(t, e) != nil
+	return h.shard(e).topic(t, e) != nil || h.wantsInOrder(t, e)
+}
+
+// wantsInOrder reports whether an ordered subscription listens to the entity.
+func (h *Hub) wantsInOrder(t model.TenantID, e model.EntityID) bool {
+	return h.orders.Load() > 0 && h.ordered.topic(t, e) != nil
 }
 
 // Publish takes a committed change that is visible to readers. Changes must come in the order
 // of their positions. It never blocks; the change must not be modified any more.
-func (h *Hub) Publish(c *model.Change) { h.shard(c.Entity).publish(c) }
+func (h *Hub) Publish(c *model.Change) {
+	h.shard(c.Entity).publish(c)
+	if h.wantsInOrder(c.Tenant, c.Entity) {
+		h.ordered.publish(c)
+	}
+}
 
 // shard returns the shard of an entity. The second half of an id is random in every version
 // of UUID we meet.
 func (h *Hub) shard(e model.EntityID) *shard {
 	return h.shards[binary.LittleEndian.Uint64(e[8:])%uint64(len(h.shards))]
+}
+
+// shardOf returns the shard a subscription belongs to.
+func (h *Hub) shardOf(spec *Spec) *shard {
+	if spec.Ordered {
+		return h.ordered
+	}
+	return h.shard(spec.Entity)
+}
+
+// enter registers a subscription, which collects what is published from now on.
+func (h *Hub) enter(s *Subscription) {
+	h.count.Add(1)
+	if s.spec.Ordered {
+		h.orders.Add(1)
+	}
+	h.shardOf(&s.spec).enter(s)
 }
 
 // Stats is what a hub has to say about itself.
@@ -165,7 +197,7 @@ func (h *Hub) Stats() Stats {
 		Resumed:       h.resumed.Load(),
 		Passes:        h.passes.Load(),
 	}
-	for _, sh := range h.shards {
+	for _, sh := range slices.Concat(h.shards, []*shard{h.ordered}) {
 		sh.topics.RLock()
 		s.Topics += int64(len(sh.topics.m))
 		sh.topics.RUnlock()

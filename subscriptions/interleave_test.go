@@ -36,6 +36,7 @@ type client struct {
 	place  Place                           // the last one it was told; none means begin anew
 	takes  int                             // lines until the connection breaks
 	missed int                             // updates since it came back
+	lost   bool                            // it was told so, on the connection there is
 	broken chan struct{}
 	bad    []string
 
@@ -46,7 +47,7 @@ type client struct {
 func (c *client) connect(takes int) (Place, chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.takes, c.missed, c.broken = takes, 0, make(chan struct{})
+	c.takes, c.missed, c.lost, c.broken = takes, 0, false, make(chan struct{})
 	return c.place, c.broken
 }
 
@@ -60,7 +61,7 @@ func (c *client) cut() {
 func (c *client) sound() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.takes != 0
+	return c.takes != 0 && !c.lost
 }
 
 func (c *client) take(frames []byte) (n int) {
@@ -68,7 +69,7 @@ func (c *client) take(frames []byte) (n int) {
 	defer c.mu.Unlock()
 	for line := range strings.Lines(string(frames)) {
 		n++
-		if c.takes == 0 {
+		if c.takes == 0 || c.lost {
 			select {
 			case <-c.broken:
 			default:
@@ -110,6 +111,11 @@ func (c *client) take(frames []byte) (n int) {
 func (c *client) Open(_ *Subscription, frames []byte) { c.take(frames) }
 
 func (c *client) Update(_ *Subscription, frames []byte, updates []Update) {
+	c.mu.Lock()
+	if c.lost {
+		c.bad = append(c.bad, "behind a loss came "+string(frames))
+	}
+	c.mu.Unlock()
 	if n := c.take(frames); n != len(updates) {
 		c.mu.Lock()
 		c.bad = append(c.bad, fmt.Sprintf("%d frames for %d updates", n, len(updates)))
@@ -118,7 +124,9 @@ func (c *client) Update(_ *Subscription, frames []byte, updates []Update) {
 }
 
 func (c *client) Lost(*Subscription) {
-	c.cut()
+	c.mu.Lock()
+	c.lost = true
+	c.mu.Unlock()
 	c.take([]byte("lost\n"))
 }
 

@@ -1,28 +1,38 @@
 package subscriptions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/tidewire/tidewire/model"
 )
 
-// A replay is a subscription's wish to hear what lies behind a place.
+// A replay is the wish to hear what lies behind a place: of a subscription or of a union.
 type replay struct {
-	spec *Spec
+	subs []*Subscription
 	page
+	bytes int
 	full  bool // there is more behind at
 	err   error
 	ended chan struct{}
 }
 
-// A page is what a subscription is told at once of what it missed.
+// A page is what somebody is told at once of what was missed.
 type page struct {
 	at      Place
 	frames  []byte
 	updates int
+	missed  []missed // in place of frames, where there is no encoder
+}
+
+// A missed update is one that a subscription of a union did not hear.
+type missed struct {
+	sub    *Subscription
+	update Update
 }
 
 // replays reads the log for those who resume. All that wait are served by one reading of it, a
@@ -38,10 +48,10 @@ type replays struct {
 	done sync.WaitGroup
 }
 
-// read returns what spec is to be told of what lies behind the place at. It is all there is,
+// read returns what subs are to be told of what lies behind the place at. It is all there is,
 // up to what is visible now, unless it has filled a page or a pass.
-func (x *replays) read(ctx context.Context, h *Hub, spec *Spec, at Place) (*page, error) {
-	r := &replay{spec: spec, page: page{at: at}, ended: make(chan struct{})}
+func (x *replays) read(ctx context.Context, h *Hub, subs []*Subscription, at Place) (*page, error) {
+	r := &replay{subs: subs, page: page{at: at}, ended: make(chan struct{})}
 	if !x.enqueue(h, r) {
 		return nil, errNotStarted
 	}
@@ -86,9 +96,32 @@ func (x *replays) run(h *Hub) {
 		if len(waiting) == 0 {
 			return
 		}
-		h.passes.Add(1)
-		p := pass{hub: h, views: make(map[topicKey][]*replayView)}
-		p.run(waiting)
+		h.serve(waiting)
+	}
+}
+
+// serve reads the log for all of waiting. Where it does not reach back far enough for some, the
+// others are served without them.
+func (h *Hub) serve(waiting []*replay) {
+	h.passes.Add(1)
+	p := pass{hub: h, views: make(map[topicKey][]*replayView)}
+	err := p.run(waiting)
+	if errors.Is(err, ErrBehind) {
+		slices.SortFunc(waiting, func(a, b *replay) int { return cmp.Compare(a.at.log(), b.at.log()) })
+		middle := waiting[len(waiting)/2].at.log()
+		if middle == waiting[0].at.log() {
+			middle++
+		}
+		n, _ := slices.BinarySearchFunc(waiting, middle, func(r *replay, p model.Position) int { return cmp.Compare(r.at.log(), p) })
+		if n < len(waiting) {
+			h.serve(waiting[:n])
+			h.serve(waiting[n:])
+			return
+		}
+	}
+	for _, r := range waiting {
+		r.err = err
+		close(r.ended)
 	}
 }
 
@@ -104,17 +137,27 @@ type pass struct {
 // A replayView is those of one view: their bodies are the same.
 type replayView struct {
 	view    view
-	replays []*replay
+	members []replayMember
+}
+
+type replayMember struct {
+	*replay
+	sub *Subscription
 }
 
 // errPassed ends a pass before the end of the log.
 var errPassed = errors.New("subscriptions: enough was read")
 
-func (p *pass) run(waiting []*replay) {
+// run fills the pages of waiting. They are as they were when it fails.
+func (p *pass) run(waiting []*replay) error {
 	from := waiting[0].at.log()
-	for _, r := range waiting {
+	begin := make([]Place, len(waiting))
+	for i, r := range waiting {
+		begin[i] = r.at
 		from = min(from, r.at.log())
-		p.add(r)
+		for _, s := range r.subs {
+			p.add(replayMember{r, s})
+		}
 	}
 	p.open = len(waiting)
 	var last Place
@@ -126,31 +169,33 @@ func (p *pass) run(waiting []*replay) {
 	case err == nil:
 		last = later(last, through(reached))
 	case p.hub.ctx.Err() != nil:
-		err = errNotStarted
+		return errNotStarted
 	case !errors.Is(err, errPassed):
-		err = fmt.Errorf("%w: %w", ErrBehind, err)
-	default:
-		err = nil
+		for i, r := range waiting {
+			r.page, r.bytes, r.full = page{at: begin[i]}, 0, false
+		}
+		return fmt.Errorf("%w: %w", ErrBehind, err)
 	}
 	for _, r := range waiting {
-		if r.err = err; !r.full && err == nil {
+		if !r.full {
 			r.at = later(r.at, last)
 		}
-		close(r.ended)
 	}
+	return nil
 }
 
-// add sorts a replay under its view.
-func (p *pass) add(r *replay) {
-	k := topicKey{r.spec.Tenant, r.spec.Entity}
-	key := r.spec.viewKey()
+// add sorts a subscription that resumes under its view.
+func (p *pass) add(m replayMember) {
+	spec := &m.sub.spec
+	k := topicKey{spec.Tenant, spec.Entity}
+	key := spec.viewKey()
 	for _, v := range p.views[k] {
 		if v.view.key == key {
-			v.replays = append(v.replays, r)
+			v.members = append(v.members, m)
 			return
 		}
 	}
-	p.views[k] = append(p.views[k], &replayView{view{key: key, keys: r.spec.Keys}, []*replay{r}})
+	p.views[k] = append(p.views[k], &replayView{view{key: key, keys: spec.Keys}, []replayMember{m}})
 }
 
 func (p *pass) wants(t model.TenantID, e model.EntityID) bool {
@@ -162,15 +207,15 @@ func (p *pass) change(c *model.Change) error {
 	b := &p.batch
 	for _, v := range p.views[topicKey{c.Tenant, c.Entity}] {
 		b.fill([]*model.Change{c}, &v.view)
-		for _, r := range v.replays {
+		for _, m := range v.members {
+			r := m.replay
 			if len(b.updates) == 0 || r.full || !r.at.Before(c.Position, c.Scope) {
 				continue
 			}
-			before := len(r.frames)
-			r.frames = r.spec.Encoder.Frame(r.frames, r.spec.ID, b.bodies)
-			r.updates++
-			p.bytes += len(r.frames) - before
-			if len(r.frames) >= p.hub.options.Page {
+			n := r.add(m.sub, b)
+			r.bytes += n
+			p.bytes += n
+			if r.bytes >= p.hub.options.Page {
 				r.full, r.at = true, Place{c.Position, c.Scope}
 				p.open--
 			}
@@ -181,4 +226,22 @@ func (p *pass) change(c *model.Change) error {
 		return errPassed
 	}
 	return p.hub.ctx.Err()
+}
+
+// add adds the update in b to what s is told and returns how many bytes that takes.
+func (r *replay) add(s *Subscription, b *batch) int {
+	r.updates++
+	if e := s.spec.Encoder; e != nil {
+		before := len(r.frames)
+		r.frames = e.Frame(r.frames, s.spec.ID, b.bodies)
+		return len(r.frames) - before
+	}
+	u := b.updates[0]
+	u.Points = slices.Clone(u.Points)
+	r.missed = append(r.missed, missed{s, u})
+	n := 128
+	for i := range u.Points {
+		n += 64 + len(u.Points[i].Value.Text())
+	}
+	return n
 }

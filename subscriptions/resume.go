@@ -24,6 +24,9 @@ type Resumption struct {
 	// Done makes the frame that follows the last of n updates that were missed: from there on,
 	// which is at, the subscription is like any other.
 	Done func(at Place, n int) []byte
+	// Tell takes an update that the sink of a union missed, from the goroutine that resumes. A
+	// single subscription is told in frames.
+	Tell func(sink Sink, u *Update)
 }
 
 // Resume is Subscribe for somebody who has heard everything up to a place. In place of a first
@@ -37,10 +40,9 @@ func (h *Hub) Resume(ctx context.Context, spec Spec, sink Sink, how Resumption) 
 		return nil, err
 	}
 	s := &Subscription{spec: spec, sink: sink, join: new(join)}
-	h.shard(spec.Entity).enter(s)
-	h.count.Add(1)
-	err := h.resume(ctx, s, how)
-	if err != nil {
+	h.enter(s)
+	r := resuming{hub: h, subs: []*Subscription{s}, how: how, at: how.From}
+	if err := r.resume(ctx); err != nil {
 		h.Unsubscribe(s)
 		return nil, err
 	}
@@ -48,49 +50,100 @@ func (h *Hub) Resume(ctx context.Context, spec Spec, sink Sink, how Resumption) 
 	return s, nil
 }
 
-// resume tells s what was missed until nothing is missing.
-func (h *Hub) resume(ctx context.Context, s *Subscription, how Resumption) error {
-	at, n := how.From, 0
-	if err := h.reach(ctx, at.Position); err != nil {
+// A resuming is a subscription, or a union, on its way from its place into the stream.
+type resuming struct {
+	hub  *Hub
+	subs []*Subscription
+	how  Resumption
+	at   Place
+	n    int // updates told
+}
+
+// resume tells what was missed until nothing is missing.
+func (r *resuming) resume(ctx context.Context) error {
+	if err := r.hub.reach(ctx, r.at.Position); err != nil {
 		return err
 	}
 	for range 4 {
-		visible := h.reader.Position()
-		last, err := h.lastOf(ctx, &s.spec)
+		if err := r.catchUp(ctx); err != nil {
+			return err
+		}
+		o := Opening{base: r.at.Position, Frame: r.how.Done(r.at, r.n)}
+		for scope := range o.after {
+			o.after[scope] = r.at.Position
+			if r.at.Before(r.at.Position, model.Scope(scope)) {
+				o.after[scope]-- // there may be more at that position
+			}
+		}
+		if r.open(&o) {
+			return nil
+		}
+	}
+	return errBusy
+}
+
+// catchUp tells what was missed up to what is visible when it begins.
+func (r *resuming) catchUp(ctx context.Context) error {
+	visible := r.hub.reader.Position()
+	for _, s := range r.subs {
+		last, err := r.hub.lastOf(ctx, &s.spec)
 		if err != nil {
 			return err
 		}
 		// The engine may have asked whether anybody wants a change before s was registered, and
 		// show it in its log only later: what is read has to reach what the entity shows.
-		for at.misses(&last) {
-			page, err := h.replays.read(ctx, h, &s.spec, at)
+		for r.at.misses(&last) {
+			page, err := r.hub.replays.read(ctx, r.hub, r.subs, r.at)
 			if err != nil {
 				return err
 			}
-			at, n = page.at, n+page.updates
-			if len(page.frames) > 0 {
-				s.sink.Open(s, page.frames)
-				err = how.Pace(ctx)
-			} else if at.misses(&last) {
+			r.at, r.n = page.at, r.n+page.updates
+			if page.updates > 0 {
+				r.tell(page)
+				err = r.how.Pace(ctx)
+			} else if r.at.misses(&last) {
 				err = pause(ctx)
 			}
 			if err != nil {
 				return err
 			}
 		}
-		at = later(at, through(visible))
-		o := Opening{base: at.Position, Frame: how.Done(at, n)}
-		for scope := range o.after {
-			o.after[scope] = at.Position
-			if at.Before(at.Position, model.Scope(scope)) {
-				o.after[scope]-- // there may be more at that position
-			}
+	}
+	r.at = later(r.at, through(visible))
+	return nil
+}
+
+func (r *resuming) tell(p *page) {
+	if len(p.frames) > 0 {
+		r.subs[0].sink.Open(r.subs[0], p.frames)
+	}
+	for i := range p.missed {
+		m := &p.missed[i]
+		r.how.Tell(m.sub.sink, &m.update)
+	}
+}
+
+// open lets all hear what is new at one moment. It reports false when some have not collected
+// all that was published.
+func (r *resuming) open(o *Opening) bool {
+	if len(r.subs) > 1 {
+		ordered := r.hub.ordered
+		ordered.turn.Lock()
+		defer ordered.turn.Unlock()
+		whole := true
+		for _, s := range r.subs {
+			whole = s.topic.collectsAll(s) && whole
 		}
-		if s.topic.open(s, &o) {
-			return nil
+		if !whole {
+			return false
 		}
 	}
-	return errBusy
+	for _, s := range r.subs {
+		if !s.topic.open(s, o) { // one alone: all of several have collected everything
+			return false
+		}
+	}
+	return true
 }
 
 // reach waits until the log shows position p. Who was told of it may be back before it does,

@@ -33,6 +33,10 @@ type shard struct {
 		from, to model.Position
 	}
 
+	// turn is held while changes are delivered one after the other, and by who opens several
+	// subscriptions at once.
+	turn sync.Mutex
+
 	due bool // those who want to know are to be told where they are
 
 	// Of the goroutine alone:
@@ -239,7 +243,7 @@ func (s *shard) follow(ctx context.Context, from, to model.Position) bool {
 
 // wants reports whether the entity is of this shard and somebody listens to it.
 func (s *shard) wants(t model.TenantID, e model.EntityID) bool {
-	return s.hub.shard(e) == s && s.topic(t, e) != nil
+	return (s == s.hub.ordered || s.hub.shard(e) == s) && s.topic(t, e) != nil
 }
 
 // loseAll tells every subscription of the shard that it has to start again, because changes
@@ -270,14 +274,10 @@ func (s *shard) isNew(c *model.Change) bool {
 }
 
 // deliver hands changes to their topics: those of one topic together, so that what waited is
-// one write for each reader.
+// one write for each reader, unless they are to be in order.
 func (s *shard) deliver(changes []*model.Change) {
-	if len(changes) == 1 {
-		if c := changes[0]; s.isNew(c) {
-			if t := s.topic(c.Tenant, c.Entity); t != nil {
-				t.deliver(changes, &s.batch)
-			}
-		}
+	if len(changes) == 1 || s == s.hub.ordered {
+		s.deliverInOrder(changes)
 		return
 	}
 	s.order = s.order[:0]
@@ -297,5 +297,19 @@ func (s *shard) deliver(changes []*model.Change) {
 			t.deliver(s.groups[k], &s.batch)
 		}
 		delete(s.groups, k)
+	}
+}
+
+// deliverInOrder hands changes to their topics one after the other.
+func (s *shard) deliverInOrder(changes []*model.Change) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	for i, c := range changes {
+		if !s.isNew(c) {
+			continue
+		}
+		if t := s.topic(c.Tenant, c.Entity); t != nil {
+			t.deliver(changes[i:i+1], &s.batch)
+		}
 	}
 }

@@ -34,11 +34,16 @@ type Spec struct {
 	NewestOnly bool
 	// ID is the client's name for the subscription; it is the only thing in which the
 	// frames of one view differ.
-	ID      int64
+	ID int64
+	// Encoder makes the frames; nil where the sink makes its own of the updates.
 	Encoder Encoder
 	// Positions asks to be told from time to time where the subscription is, in an update
 	// without points, when nothing changes for it.
 	Positions bool
+	// Ordered asks that its changes and those of all other ordered subscriptions come in the order
+	// of the log: a sink of several of them is told one change after the other, whatever entities
+	// they are of. One goroutine delivers to all that are ordered.
+	Ordered bool
 }
 
 // An Encoder makes the bytes of one wire form. Encoders are compared with ==: subscriptions
@@ -55,11 +60,13 @@ type Encoder interface {
 // hub again when they return; texts and values inside them may be kept.
 type Sink interface {
 	// Open takes the first frame of s. Of one that resumes it takes the frames of what was
-	// missed, in one or more calls, and then the one that says that this was all.
+	// missed, in one or more calls, and then the one that says that this was all. Of a union it
+	// takes that one alone.
 	Open(s *Subscription, frames []byte)
 	// Update takes one or more frames that stand for updates, of which there is one a frame.
 	Update(s *Subscription, frames []byte, updates []Update)
-	// Lost says that changes cannot be told any more: the subscription has to start again.
+	// Lost says that changes cannot be told any more: the subscription has to start again. It is
+	// told nothing after that, but for a first frame that is being read.
 	Lost(s *Subscription)
 }
 
@@ -100,6 +107,7 @@ type Subscription struct {
 	sink  Sink
 	topic *topic
 
+	lost  bool  // what it should have heard cannot be told: it hears nothing more
 	join  *join // until it is one of its view
 	group *group
 	index int // in the subscriptions of group
@@ -132,8 +140,7 @@ func (h *Hub) Subscribe(ctx context.Context, spec Spec, sink Sink, open Opener) 
 		return nil, err
 	}
 	s := &Subscription{spec: spec, sink: sink, join: new(join)}
-	h.shard(spec.Entity).enter(s)
-	h.count.Add(1)
+	h.enter(s)
 	for range 4 {
 		o := Opening{base: r.Position()}
 		if err := open(ctx, r, &o); err != nil {
@@ -150,7 +157,10 @@ func (h *Hub) Subscribe(ctx context.Context, spec Spec, sink Sink, open Opener) 
 
 // Unsubscribe ends a subscription. It may be called again.
 func (h *Hub) Unsubscribe(s *Subscription) {
-	if h.shard(s.spec.Entity).leave(s) {
+	if h.shardOf(&s.spec).leave(s) {
 		h.count.Add(-1)
+		if s.spec.Ordered {
+			h.orders.Add(-1)
+		}
 	}
 }

@@ -92,6 +92,9 @@ func (t *topic) deliver(changes []*model.Change, b *batch) {
 // or tells it those that are not part of its first frame.
 func (t *topic) deliverJoiningLocked(s *Subscription, changes []*model.Change, b *batch) int64 {
 	j := s.join
+	if s.lost {
+		return 0
+	}
 	if !j.open {
 		if len(j.collected)+len(changes) > t.hub.options.JoinChanges {
 			j.overrun, j.collected = true, nil
@@ -132,7 +135,7 @@ func (t *topic) tellLocked(s *Subscription, changes []*model.Change, b *batch) i
 func (t *topic) endJoinsLocked(p model.Position) {
 	m := &t.members
 	for _, s := range m.joining {
-		if s.join != nil && s.join.open && p > s.join.last {
+		if s.join != nil && s.join.open && !s.lost && p > s.join.last {
 			t.settleLocked(s)
 		}
 	}
@@ -145,7 +148,7 @@ func (t *topic) mark(at Place, b *batch) {
 	m.Lock()
 	defer m.Unlock()
 	for _, s := range m.joining {
-		if j := s.join; s.spec.Positions && j.open && at.Position > j.last {
+		if j := s.join; s.spec.Positions && j.open && !s.lost && at.Position > j.last {
 			b.mark(at, s.spec.Encoder)
 			b.frame(s.spec.Encoder, s.spec.ID)
 			s.sink.Update(s, b.frames, b.updates)
@@ -168,7 +171,10 @@ func (t *topic) mark(at Place, b *batch) {
 // mark makes an update without points.
 func (b *batch) mark(at Place, e Encoder) {
 	b.updates = append(b.updates[:0], Update{Position: at.Position, Scope: at.Scope})
-	b.bodies = e.Body(b.bodies[:0], &b.updates[0])
+	b.bodies = b.bodies[:0]
+	if e != nil {
+		b.bodies = e.Body(b.bodies, &b.updates[0])
+	}
 	b.ends = append(b.ends[:0], len(b.bodies))
 }
 
@@ -194,6 +200,16 @@ func (t *topic) open(s *Subscription, o *Opening) bool {
 		t.endJoinsLocked(last)
 	}
 	return true
+}
+
+// collectsAll reports whether s has collected all that was published since it registered, or was
+// asked this.
+func (t *topic) collectsAll(s *Subscription) bool {
+	t.members.Lock()
+	defer t.members.Unlock()
+	overrun := s.join.overrun
+	s.join.overrun = false
+	return !overrun
 }
 
 // settleLocked makes s one of its view. The caller removes it from joining.
@@ -228,6 +244,11 @@ func (t *topic) removeLocked(s *Subscription) bool {
 		m.count--
 		return true
 	}
+	if s.lost { // and in no view any more
+		s.lost = false
+		m.count--
+		return true
+	}
 	g := s.group
 	if g == nil {
 		return false
@@ -248,26 +269,33 @@ func (t *topic) removeLocked(s *Subscription) bool {
 	return true
 }
 
-// lose tells every member that it has to start again. Each is counted before it is told, so
+// lose tells every member that it has to start again, and nothing after that: whoever heard what
+// comes behind a hole would take it for the next there is. Each is counted before it is told, so
 // that whoever was told finds itself in the hub's counts.
 func (t *topic) lose() {
 	m := &t.members
 	m.Lock()
 	defer m.Unlock()
-	lost := func(s *Subscription) {
-		t.hub.lost.Add(1)
-		s.sink.Lost(s)
+	lose := func(s *Subscription) {
+		if !s.lost {
+			s.lost = true
+			t.hub.lost.Add(1)
+			s.sink.Lost(s)
+		}
 	}
 	for _, s := range m.joining {
-		lost(s)
+		lose(s)
+		s.join.collected = nil
 	}
 	for _, v := range m.views {
 		for _, g := range v.groups {
 			for _, s := range g.subs {
-				lost(s)
+				s.group = nil
+				lose(s)
 			}
 		}
 	}
+	m.views = nil
 }
 
 func (s *Spec) viewKey() viewKey {
@@ -289,6 +317,7 @@ const batchBytes = 16 << 10
 // it got through.
 func (b *batch) fill(changes []*model.Change, v *view) int {
 	b.updates, b.points, b.bodies, b.ends = b.updates[:0], b.points[:0], b.bodies[:0], b.ends[:0]
+	encoder := v.key.encoder
 	for i, c := range changes {
 		if !v.key.scopes.Has(c.Scope) {
 			continue
@@ -304,7 +333,9 @@ func (b *batch) fill(changes []*model.Change, v *view) int {
 		// A later append may move points; the updates made so far keep the old array, whose
 		// content stays what it is until the next fill.
 		b.updates = append(b.updates, Update{Position: c.Position, Scope: c.Scope, Points: b.points[start:len(b.points):len(b.points)], Unsettled: b.unsettled})
-		b.bodies = v.key.encoder.Body(b.bodies, &b.updates[len(b.updates)-1])
+		if encoder != nil {
+			b.bodies = encoder.Body(b.bodies, &b.updates[len(b.updates)-1])
+		}
 		b.ends = append(b.ends, len(b.bodies))
 		if len(b.bodies) >= batchBytes {
 			return i + 1
@@ -316,6 +347,9 @@ func (b *batch) fill(changes []*model.Change, v *view) int {
 // frame makes the frames of one subscription id around the bodies.
 func (b *batch) frame(e Encoder, id int64) {
 	b.frames = b.frames[:0]
+	if e == nil {
+		return
+	}
 	start := 0
 	for _, end := range b.ends {
 		b.frames = e.Frame(b.frames, id, b.bodies[start:end])

@@ -83,6 +83,8 @@ type wireParts struct {
 	History    *wireSeries     `json:"historyCmd"`
 	AggHistory *wireAggregates `json:"aggHistoryCmd"`
 	AggTS      *wireAggregates `json:"aggTsCmd"`
+	Positions  bool            `json:"positions"`
+	Resume     string          `json:"resume"`
 }
 
 // parseWSEntity reads a command that is about the entities of a query.
@@ -91,7 +93,10 @@ func parseWSEntity(kind string, raw json.RawMessage) WSCommand {
 	if json.Unmarshal(raw, &w) != nil || !knownMembers(raw, wsMembers[kind]) {
 		return WSCommand{Type: kind, ID: 1, Err: errWSParse}
 	}
-	c := WSCommand{Type: strings.TrimSuffix(kind, "_UNSUBSCRIBE"), ID: int64(w.ID), End: wsEntity[kind] == wsEnds}
+	c := WSCommand{
+		Type: strings.TrimSuffix(kind, "_UNSUBSCRIBE"), ID: int64(w.ID), End: wsEntity[kind] == wsEnds,
+		Positions: w.Positions || w.Resume != "", Resume: w.Resume,
+	}
 	if c.ID < 0 {
 		c.Err = model.Invalidf("Cmd id is negative value!")
 		return c
@@ -234,5 +239,5 @@ func (c *WSCommand) HasFilter() bool {
 
 // AppendWSCommandID adds how the frames of entity commands begin.
 func AppendWSCommandID(dst []byte, id int64) []byte {
-	return strconv.AppendInt(append(dst, `{"cmdId":`...), id, 10)
+	return strconv.AppendInt(append(dst, wsCommandID...), id, 10)
 }

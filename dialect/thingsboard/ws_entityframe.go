@@ -48,22 +48,9 @@ type WSAggregated struct {
 func AppendWSEntity(dst []byte, e *WSEntity) []byte {
 	dst = AppendEntityRef(append(dst, `{"entityId":`...), e.Ref)
 	dst = append(dst, `,"latest":`...)
-	dst = appendByKind(dst, len(e.Latest), func(i int) (model.EntityKey, model.Point) { return e.Latest[i].Key, e.Latest[i].Point })
-	dst = append(dst, `,"timeseries":{`...)
-	for i := range e.Series {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(AppendString(dst, e.Series[i].Key), ':', '[')
-		for k := range e.Series[i].Points {
-			if k > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendWSPoint(dst, &e.Series[i].Points[k])
-		}
-		dst = append(dst, ']')
-	}
-	dst = append(dst, `},"aggLatest":{`...)
+	dst = appendByKind(dst, len(e.Latest), e.shown)
+	dst = e.appendSeries(append(dst, `,"timeseries":`...))
+	dst = append(dst, `,"aggLatest":{`...)
 	for i := range e.Aggregates {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -82,6 +69,29 @@ func AppendWSEntity(dst []byte, e *WSEntity) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, `}}`...)
+}
+
+func (e *WSEntity) shown(i int) (model.EntityKey, model.Point) {
+	return e.Latest[i].Key, e.Latest[i].Point
+}
+
+// appendSeries adds {"key":[point,…],…}.
+func (e *WSEntity) appendSeries(dst []byte) []byte {
+	dst = append(dst, '{')
+	for i := range e.Series {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendString(dst, e.Series[i].Key), ':', '[')
+		for k := range e.Series[i].Points {
+			if k > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendWSPoint(dst, &e.Series[i].Points[k])
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
 }
 
 func appendWSPoint(dst []byte, p *WSPoint) []byte {
@@ -128,19 +138,46 @@ func appendByKind(dst []byte, n int, at func(int) (model.EntityKey, model.Point)
 const wsEntityData = `,"errorCode":0,"errorMsg":null,"allowedEntities":10000,"cmdUpdateType":"ENTITY_DATA","data":`
 
 // AppendWSPage adds the reply to a new query: a page of size out of total entities.
-func AppendWSPage(dst []byte, id int64, q *model.FindQuery, entities []WSEntity, total int) []byte {
+func AppendWSPage(dst []byte, id int64, q *model.FindQuery, entities []WSEntity, total int, n *WSNote) []byte {
 	dst = append(AppendWSCommandID(dst, id), wsEntityData...)
 	dst = append(dst, `{"data":[`...)
 	dst = appendWSEntities(dst, entities)
 	dst = appendPageEnd(append(dst, ']'), q, total)
-	return append(dst, `,"update":null}`...)
+	return n.append(append(dst, `,"update":null`...))
 }
 
 // AppendWSReply adds the reply to a command about entities the client knows.
-func AppendWSReply(dst []byte, id int64, entities []WSEntity) []byte {
+func AppendWSReply(dst []byte, id int64, entities []WSEntity, n *WSNote) []byte {
 	dst = append(AppendWSCommandID(dst, id), wsEntityData...)
 	dst = appendWSEntities(append(dst, `null,"update":[`...), entities)
-	return append(dst, `]}`...)
+	return n.append(append(dst, ']'))
+}
+
+// AppendWSChange adds what stands behind the id in a frame that tells all one change did to a live
+// query: of each entity its latest values and points, either null where there are none.
+func AppendWSChange(dst []byte, entities []WSEntity, n *WSNote) []byte {
+	dst = append(append(dst, wsEntityData...), `null,"update":[`...)
+	for i := range entities {
+		e := &entities[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendEntityRef(append(dst, `{"entityId":`...), e.Ref)
+		dst = append(dst, `,"latest":`...)
+		if len(e.Latest) == 0 {
+			dst = append(dst, `null`...)
+		} else {
+			dst = appendByKind(dst, len(e.Latest), e.shown)
+		}
+		dst = append(dst, `,"timeseries":`...)
+		if len(e.Series) == 0 {
+			dst = append(dst, `null`...)
+		} else {
+			dst = e.appendSeries(dst)
+		}
+		dst = append(dst, `,"aggLatest":null}`...)
+	}
+	return n.append(append(dst, ']'))
 }
 
 func appendWSEntities(dst []byte, entities []WSEntity) []byte {

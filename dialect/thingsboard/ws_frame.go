@@ -119,24 +119,36 @@ func (n *WSNote) append(dst []byte) []byte {
 }
 
 const (
-	wsID       = `{"subscriptionId":`
-	wsPosition = `,"position":"`
+	wsID        = `{"subscriptionId":`
+	wsCommandID = `{"cmdId":`
+	wsPosition  = `,"position":"`
 )
 
-// WSPlace returns of which subscription a frame made here is, and the position it carries;
-// nothing where it carries none. ok is false for errors and frames of other commands.
-func WSPlace(frame []byte) (id int64, position []byte, ok bool) {
+// WSPlace returns of which subscription a frame made here is, or of which ENTITY_DATA query, and
+// the position it carries; nothing where it carries none. ok is false for errors and frames of
+// other commands.
+func WSPlace(frame []byte) (id int64, query bool, position []byte, ok bool) {
 	rest, ok := bytes.CutPrefix(frame, []byte(wsID))
-	end := bytes.Index(rest, []byte(`,"errorCode":0,`))
-	if !ok || end < 0 {
-		return 0, nil, false
+	if !ok {
+		rest, query = bytes.CutPrefix(frame, []byte(wsCommandID))
+	}
+	end := bytes.IndexByte(rest, ',')
+	if !ok && !query || end < 0 {
+		return 0, false, nil, false
+	}
+	behind := `,"errorCode":0,`
+	if query {
+		behind = wsEntityData
+	}
+	if !bytes.HasPrefix(rest[end:], []byte(behind)) {
+		return 0, false, nil, false
 	}
 	id, err := strconv.ParseInt(string(rest[:end]), 10, 64)
 	if at := bytes.LastIndex(rest, []byte(wsPosition)); at >= 0 {
 		// What stands in values has its quotes escaped: this is the member.
 		position = bytes.TrimSuffix(rest[at+len(wsPosition):], []byte(`"}`))
 	}
-	return id, position, err == nil
+	return id, query, position, err == nil
 }
 
 // End returns dst with the complete body.

@@ -25,6 +25,23 @@ const previousYear = 365 * 24 * 3600 * 1000
 
 // entities reads all of the page; with whole also what the query itself shows.
 func (a *answering) entities(ctx context.Context, whole bool) ([]thingsboard.WSEntity, error) {
+	list, err := a.page(ctx, whole)
+	if err != nil {
+		return nil, err
+	}
+	if o := a.generation.order; o != nil {
+		return list, o.answer(ctx, a, list)
+	}
+	for i := range list {
+		if err := a.entity(ctx, a.query.page.Data[i].Entity, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// page finds out what is asked of the page and returns what of it needs no reading.
+func (a *answering) page(ctx context.Context, whole bool) ([]thingsboard.WSEntity, error) {
 	q := a.query
 	for kind := model.SeriesKey; kind <= model.AttributeKey; kind++ {
 		a.kinds[kind] = a.keysOf(kind)
@@ -56,9 +73,6 @@ func (a *answering) entities(ctx context.Context, whole bool) ([]thingsboard.WSE
 				p = model.Point{TS: now, Value: v}
 			}
 			show(e, key, p)
-		}
-		if err := a.entity(ctx, d.Entity, e); err != nil {
-			return nil, err
 		}
 	}
 	return list, nil
@@ -175,18 +189,23 @@ func (a *answering) entity(ctx context.Context, found *model.Entity, e *thingsbo
 	return a.series(ctx, found, e)
 }
 
-// allowed begins a follower of an entity, or returns nil when that is not allowed.
-func (a *answering) allowed(found *model.Entity, kind model.KeyKind) *follower {
-	f := &follower{generation: a.generation, kind: kind, ref: found.Ref()}
+// allowed returns what may be seen of an entity; nil when nothing may.
+func (a *answering) allowed(found *model.Entity, kind model.KeyKind) *permit {
+	p := &permit{kind: kind, ref: found.Ref()}
 	if kind > model.SeriesKey {
-		f.access = ReadAttributes
+		p.access = ReadAttributes
 	} else {
-		f.access, f.window = ReadTelemetry, a.query.session.server.window(found.ID)
+		p.access, p.window = ReadTelemetry, a.query.session.server.window(found.ID)
 	}
-	if _, err := a.query.session.server.deps.Allow(a.who, f.access, f.ref); err != nil {
+	if _, err := a.query.session.server.deps.Allow(a.who, p.access, p.ref); err != nil {
 		return nil
 	}
-	return f
+	return p
+}
+
+// follower returns one of what p allows.
+func (a *answering) follower(p *permit) *follower {
+	return &follower{permit: p, generation: a.generation}
 }
 
 // listen subscribes f.
@@ -210,34 +229,40 @@ func (a *answering) listen(ctx context.Context, found *model.Entity, f *follower
 	}
 	f.hub = h
 	a.generation.followers = append(a.generation.followers, f)
-	s.followed.Add(1)
+	a.generation.permit(f.permit)
 	return nil
 }
 
 // latest reads the latest values of keys of one kind and follows them.
 func (a *answering) latest(ctx context.Context, found *model.Entity, kind model.KeyKind, keys []string, e *thingsboard.WSEntity) error {
-	f := a.allowed(found, kind)
-	if f == nil {
+	p := a.allowed(found, kind)
+	if p == nil {
 		return nil
 	}
+	f := a.follower(p)
 	return a.listen(ctx, found, f, keys, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
-		r = throughView(r, f.window)
-		f.last.forget()
-		for _, scope := range scopesOf(kind) {
-			snap, err := r.Latest(ctx, found.Tenant, found.ID, scope, keys)
-			if err != nil {
-				return err
-			}
-			o.Read(scope, snap.Position)
-			for i := range snap.Points {
-				f.last.put(scope, snap.Points[i].Key, snap.Points[i].Point)
-			}
-		}
-		for _, key := range keys {
-			show(e, model.EntityKey{Kind: kind, Key: key}, f.last.newest(key))
-		}
-		return nil
+		return readLatest(ctx, throughView(r, f.window), found, kind, keys, &f.last, e, o.Read)
 	})
+}
+
+// readLatest reads the latest values of keys of one kind into last and e.
+func readLatest(ctx context.Context, r subscriptions.Snapshots, found *model.Entity, kind model.KeyKind, keys []string,
+	last *joined, e *thingsboard.WSEntity, read func(model.Scope, model.Position)) error {
+	last.forget()
+	for _, scope := range scopesOf(kind) {
+		snap, err := r.Latest(ctx, found.Tenant, found.ID, scope, keys)
+		if err != nil {
+			return err
+		}
+		read(scope, snap.Position)
+		for i := range snap.Points {
+			last.put(scope, snap.Points[i].Key, snap.Points[i].Point)
+		}
+	}
+	for _, key := range keys {
+		show(e, model.EntityKey{Kind: kind, Key: key}, last.newest(key))
+	}
+	return nil
 }
 
 // series reads ranges and aggregates, and follows those that are live.
@@ -246,22 +271,19 @@ func (a *answering) series(ctx context.Context, found *model.Entity, e *thingsbo
 	if len(parts.Series) == 0 && len(parts.Aggregates) == 0 {
 		return nil
 	}
-	f := a.allowed(found, 0)
-	if f == nil {
-		for i := range parts.Series {
-			for _, key := range parts.Series[i].Query.Keys {
-				e.Series = append(e.Series, thingsboard.WSKeyPoints{Key: key})
-			}
-		}
+	p := a.allowed(found, 0)
+	if p == nil {
+		a.empty(e)
 		return nil
 	}
+	f := a.follower(p)
 	keys := a.live
 	if len(keys) == 0 {
 		r, err := a.query.session.hub().Reader()
 		if err != nil {
 			return err
 		}
-		_, err = a.ranges(ctx, throughView(r, f.window), found, e)
+		_, _, err = a.ranges(ctx, throughView(r, f.window), found, e)
 		return err
 	}
 	budget := a.points
@@ -276,26 +298,36 @@ func (a *answering) series(ctx context.Context, found *model.Entity, e *thingsbo
 		for i := range snap.Points {
 			f.last.put(model.Timeseries, snap.Points[i].Key, snap.Points[i].Point)
 		}
-		p, err := a.ranges(ctx, r, found, e)
-		o.Read(model.Timeseries, p)
+		from, _, err := a.ranges(ctx, r, found, e)
+		o.Read(model.Timeseries, from)
 		return err
 	})
 }
 
-// ranges reads the ranges and aggregates of one entity. It returns the position before which
-// nothing is missing of any of them.
-func (a *answering) ranges(ctx context.Context, r subscriptions.Snapshots, found *model.Entity, e *thingsboard.WSEntity) (model.Position, error) {
-	e.Series, e.Aggregates = nil, nil
-	at, first := model.Position(0), true
-	read := func(p model.Position) {
-		if first || p < at {
-			at, first = p, false
+// empty shows of each series that is asked for that it has nothing.
+func (a *answering) empty(e *thingsboard.WSEntity) {
+	for i := range a.query.parts.Series {
+		for _, key := range a.query.parts.Series[i].Query.Keys {
+			e.Series = append(e.Series, thingsboard.WSKeyPoints{Key: key})
 		}
+	}
+}
+
+// ranges reads the ranges and aggregates of one entity. It returns the position up to which
+// nothing is missing of any of them, and the one behind which nothing is in any.
+func (a *answering) ranges(ctx context.Context, r subscriptions.Snapshots, found *model.Entity, e *thingsboard.WSEntity) (from, to model.Position, err error) {
+	e.Series, e.Aggregates = nil, nil
+	first := true
+	read := func(p model.Position) {
+		if first || p < from {
+			from, first = p, false
+		}
+		to = max(to, p)
 	}
 	for i := range a.query.parts.Series {
 		p, err := a.rangeOf(ctx, r, found, &a.query.parts.Series[i], e)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		read(p)
 	}
@@ -305,7 +337,7 @@ func (a *answering) ranges(ctx context.Context, r subscriptions.Snapshots, found
 		if !part.OnlyPrevious {
 			point, p, err := a.aggregate(ctx, r, found, part, part.From, part.To)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			answer.Current = point
 			read(p)
@@ -313,14 +345,14 @@ func (a *answering) ranges(ctx context.Context, r subscriptions.Snapshots, found
 		if part.Compare {
 			point, p, err := a.aggregate(ctx, r, found, part, part.PreviousFrom, part.PreviousTo)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			answer.Previous = point
 			read(p)
 		}
 		e.Aggregates = append(e.Aggregates, answer)
 	}
-	return at, nil
+	return from, to, nil
 }
 
 // read runs a query within what may still be read.

@@ -115,9 +115,10 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 		return err
 	}
 	spec.Encoder = enc
+	x := &subscription{ref: e.Ref(), access: a, window: spec.Window}
 	var h *subscriptions.Subscription
 	if from != (subscriptions.Place{}) {
-		if h, err = s.resume(ctx, spec, enc, from); err != nil {
+		if h, err = s.resume(ctx, spec, enc, x, from); err != nil {
 			if resync = resyncOf(err); resync == "" {
 				return err
 			}
@@ -139,7 +140,7 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 			return err
 		}
 	}
-	x := &subscription{hub: h, ref: e.Ref(), access: a, window: spec.Window}
+	x.hub = h
 	if !s.put(x) {
 		s.hub().Unsubscribe(h)
 	}

@@ -104,7 +104,7 @@ func (c *conn) sendLocked(frames []byte) {
 
 // update writes the frames that stand for updates of s; when too much waits already, the
 // updates are merged into what waits for s.
-func (c *conn) update(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+func (c *conn) update(s origin, frames []byte, updates []subscriptions.Update) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -143,7 +143,7 @@ func (c *conn) release() {
 	}
 }
 
-func (c *conn) updateLocked(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+func (c *conn) updateLocked(s origin, frames []byte, updates []subscriptions.Update) {
 	if out := c.mu.out; out != nil && (out.merged[s] != nil || len(out.queue)+len(frames) > c.limit) {
 		out.merge(s, updates)
 		return
@@ -152,7 +152,7 @@ func (c *conn) updateLocked(s *subscriptions.Subscription, frames []byte, update
 }
 
 // forget drops what is merged for a subscription that ended.
-func (c *conn) forget(s *subscriptions.Subscription) {
+func (c *conn) forget(s origin) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.out != nil {

@@ -21,7 +21,8 @@
 //
 // A command that says "positions" gets frames that name the place in the log they stand at, and
 // one that says "resume" goes on from there: the hub reads what was missed, and the session sends
-// it unmerged, a page at a time, as fast as the client reads.
+// it unmerged, a page at a time, as fast as the client reads. A query with positions has an order in
+// place of followers: ordered subscriptions, each of whose changes is one frame.
 //
 // # Events
 //

@@ -78,9 +78,9 @@ func eventCommands(r *http.Request) ([]thingsboard.WSCommand, error) {
 			return nil, c.Err
 		case c.End || c.Unsubscribe:
 			return nil, model.Invalidf("A stream of events ends with its connection")
-		case c.Type == thingsboard.WSTimeseries || c.Type == thingsboard.WSAttributes:
+		case c.Type == thingsboard.WSTimeseries || c.Type == thingsboard.WSAttributes || c.Type == thingsboard.WSEntityData:
 			c.Positions = true
-			if p := at.of(c.ID); p != "" {
+			if p := at.of(c.ID, c.Type == thingsboard.WSEntityData); p != "" {
 				c.Resume = p
 			}
 		}
@@ -143,7 +143,7 @@ func (e *eventStream) form(frames []byte) []byte {
 	for len(frames) > 0 {
 		payload, rest := cutFrame(frames)
 		frames = rest
-		if id, position, ok := thingsboard.WSPlace(payload); ok && e.at.set(id, string(position)) {
+		if id, query, position, ok := thingsboard.WSPlace(payload); ok && e.at.set(id, query, string(position)) {
 			dst = append(append(append(dst, "id: "...), e.at.String()...), '\n')
 		}
 		dst = append(append(append(dst, "data: "...), payload...), "\n\n"...)
@@ -151,11 +151,12 @@ func (e *eventStream) form(frames []byte) []byte {
 	return dst
 }
 
-// An eventID is how far the subscriptions of a stream are: cmdId:position,…
+// An eventID is how far the subscriptions and queries of a stream are: cmdId:position,…
 type eventID []eventPlace
 
 type eventPlace struct {
 	id       int64
+	query    bool // the ids of queries are their own
 	position string
 }
 
@@ -170,9 +171,9 @@ func (e eventID) String() string {
 	return b.String()
 }
 
-func (e eventID) of(id int64) string {
+func (e eventID) of(id int64, query bool) string {
 	for _, p := range e {
-		if p.id == id {
+		if p.id == id && p.query == query {
 			return p.position
 		}
 	}
@@ -180,10 +181,10 @@ func (e eventID) of(id int64) string {
 }
 
 // set notes a place, or that there is none, and reports whether that is news.
-func (e *eventID) set(id int64, position string) bool {
+func (e *eventID) set(id int64, query bool, position string) bool {
 	for i := range *e {
 		p := &(*e)[i]
-		if p.id != id {
+		if p.id != id || p.query != query {
 			continue
 		}
 		was := p.position
@@ -193,25 +194,26 @@ func (e *eventID) set(id int64, position string) bool {
 		return was != position
 	}
 	if position != "" {
-		*e = append(*e, eventPlace{id, position})
+		*e = append(*e, eventPlace{id, query, position})
 	}
 	return position != ""
 }
 
-func parseEventID(text string) (e eventID, err error) {
-	if text == "" {
+func parseEventID(list string) (e eventID, err error) {
+	if list == "" {
 		return nil, nil
 	}
-	for part := range strings.SplitSeq(text, ",") {
-		number, position, _ := strings.Cut(part, ":")
+	for part := range strings.SplitSeq(list, ",") {
+		number, text, _ := strings.Cut(part, ":")
+		var p position
 		id, err := strconv.ParseInt(number, 10, 64)
 		if err == nil {
-			_, _, err = parsePosition(position)
+			p, err = parsePosition(text)
 		}
 		if err != nil || len(e) == maxEventCommands {
-			return nil, model.Invalidf("Last-Event-ID is none of ours: %.64q", text)
+			return nil, model.Invalidf("Last-Event-ID is none of ours: %.64q", list)
 		}
-		e.set(id, position)
+		e.set(id, p.query, text)
 	}
 	return e, nil
 }

@@ -13,8 +13,11 @@ import (
 // A generation is what one answer to a query follows. Until the answer was sent it keeps what
 // it is told.
 type generation struct {
-	query     *query
-	followers []*follower // not changed any more once the query has it
+	query *query
+	// Not changed any more once the query has it:
+	permits   []*permit // of all it follows
+	followers []*follower
+	order     *order // in place of followers, where the client asked for positions
 
 	mu struct {
 		sync.Mutex
@@ -22,25 +25,36 @@ type generation struct {
 	}
 }
 
-// A follower is one subscription of a generation: to the latest values of one kind or, of
-// kind 0, to the series of one entity.
-type follower struct {
-	generation *generation
-	kind       model.KeyKind
-	ref        model.EntityRef
-	access     Access
-	window     *model.Window
-	hub        *subscriptions.Subscription // once Open was called
-	dead       atomic.Bool                 // not allowed any more
-
-	// Guarded by the generation's lock, once Open was called:
-	last    joined // the newest known of each key
-	pending []subscriptions.Update
-	waiting int // points in pending
+// A permit is what may be seen of an entity: its latest values of one kind or, of kind 0, its
+// series.
+type permit struct {
+	kind   model.KeyKind
+	ref    model.EntityRef
+	access Access
+	window *model.Window
+	dead   atomic.Bool // not allowed any more
 }
 
-// heldPoints bounds what one follower keeps while the answer is read; beyond it only the
-// newest of each key remains, as for a slow reader.
+// A follower is the subscription to what one permit allows.
+type follower struct {
+	*permit
+	generation *generation
+	hub        *subscriptions.Subscription // once Open was called
+
+	// Guarded by the generation's lock, once Open was called:
+	last joined // the newest known of each key
+	backlog
+}
+
+// A backlog keeps updates while an answer is read.
+type backlog struct {
+	pending []subscriptions.Update
+	waiting int // points in pending
+	merged  bool
+}
+
+// heldPoints bounds a backlog; beyond it only the newest of each key remains, as for a slow
+// reader.
 const heldPoints = 4096
 
 // begin sends the answer, then what was told meanwhile.
@@ -49,6 +63,9 @@ func (g *generation) begin(frame []byte) {
 	defer g.mu.Unlock()
 	g.query.session.conn.send(frame)
 	g.mu.open = true
+	if g.order != nil && !g.mu.ended {
+		g.order.begin()
+	}
 	for _, f := range g.followers {
 		for i := range f.pending {
 			f.tell(f.hub, nil, f.pending[i:i+1])
@@ -67,7 +84,16 @@ func (g *generation) end() {
 		s.hub().Unsubscribe(f.hub)
 		s.conn.forget(f.hub)
 	}
-	s.followed.Add(-int64(len(g.followers)))
+	if g.order != nil {
+		g.order.end()
+	}
+	s.followed.Add(-int64(len(g.permits)))
+}
+
+// permit notes what is followed from now on.
+func (g *generation) permit(p *permit) {
+	g.permits = append(g.permits, p)
+	g.query.session.followed.Add(1)
 }
 
 // Open implements subscriptions.Sink.
@@ -91,19 +117,18 @@ func (f *follower) Update(s *subscriptions.Subscription, frames []byte, updates 
 }
 
 // hold keeps updates for later.
-func (f *follower) hold(updates []subscriptions.Update) {
+func (b *backlog) hold(updates []subscriptions.Update) {
 	for _, u := range updates {
 		u.Points = slices.Clone(u.Points)
-		f.pending = append(f.pending, u)
-		f.waiting += len(u.Points)
+		b.pending = append(b.pending, u)
+		b.waiting += len(u.Points)
 	}
-	if f.waiting <= heldPoints {
+	if b.waiting <= heldPoints {
 		return
 	}
-	merged := mergedByScope(f.pending)
-	f.pending, f.waiting = merged, 0
-	for i := range merged {
-		f.waiting += len(merged[i].Points)
+	b.pending, b.waiting, b.merged = mergedByScope(b.pending), 0, true
+	for i := range b.pending {
+		b.waiting += len(b.pending[i].Points)
 	}
 }
 

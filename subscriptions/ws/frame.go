@@ -78,7 +78,7 @@ func (e encoder) position(at subscriptions.Place) []byte {
 	if e.epoch == 0 || at == (subscriptions.Place{}) {
 		return nil
 	}
-	return appendPosition(nil, e.epoch, at)
+	return (&position{epoch: e.epoch, at: at}).append(nil)
 }
 
 // Frame implements subscriptions.Encoder.

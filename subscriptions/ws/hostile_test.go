@@ -16,7 +16,7 @@ import (
 
 // A crowd that shows no token pushes out its own oldest: who logs in at once always gets in.
 func TestACrowdWithoutALoginKeepsNobodyOut(t *testing.T) {
-	_, addr := listening(t, func(d *Deps) { d.Limits.Unauthenticated = 4 })
+	_, addr := listening(t, func(d *Deps) { fixed(d); d.Limits.Unauthenticated = 4 })
 	dial := func() peer {
 		c, err := wstest.Dial(addr, "/api/ws")
 		if err != nil {
@@ -124,7 +124,7 @@ func bubbled(t *testing.T, w *world) (nc net.Conn, stop func()) {
 
 // A socket that has answered a ping waits in park again, whose stack is small.
 func TestASocketThatAnsweredAPingIsIdleAgain(t *testing.T) {
-	w, addr := listening(t, nil)
+	w, addr := listening(t, fixed)
 	p := connect(t, addr)
 	parked := func() int {
 		stacks := make([]byte, 1<<20)

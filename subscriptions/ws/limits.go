@@ -6,7 +6,6 @@ import (
 	"github.com/tidewire/tidewire/dialect/thingsboard"
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/ratelimit"
-	"github.com/tidewire/tidewire/subscriptions"
 )
 
 // Limits of the tenant's profile (contract thingsboard 11.2, 11.4, 17): how many sockets and
@@ -161,9 +160,10 @@ func (s *session) mayUpdate(n int) bool {
 
 // tooManyUpdates is the frame that says that updates of a subscription are kept back (contract
 // 11.4).
-func tooManyUpdates(x *subscriptions.Subscription) []byte {
+func tooManyUpdates(x origin) []byte {
 	c := thingsboard.WSCommand{ID: x.ID()}
-	if _, ok := x.Encoder().(entityEncoder); ok {
+	switch x.Encoder().(type) {
+	case entityEncoder, *order:
 		c.Type = thingsboard.WSEntityData
 	}
 	return appendText(nil, thingsboard.AppendWSError(nil, &c, thingsboard.WSTooMany, "Too many updates!"))

@@ -108,7 +108,7 @@ func TestWhatIsMergedOfAttributesIsStillTheNewestOfTheirScopes(t *testing.T) {
 }
 
 func TestWhatIsHeldForAnAnswerIsMergedScopeByScope(t *testing.T) {
-	f := &follower{kind: model.AttributeKey}
+	f := &follower{permit: &permit{kind: model.AttributeKey}}
 	for i := range 2 * heldPoints {
 		f.hold([]subscriptions.Update{{Position: model.Position(i), Scope: model.AttributeScopes[i%3], Points: []subscriptions.Point{{Key: "du", TS: int64(i), Value: model.Int(int64(i))}}}})
 	}

@@ -7,22 +7,29 @@ import (
 )
 
 // An outbox is what waits for a reader: frames in their order and, once those are too many,
-// one merged update for each subscription, which goes out after them. It is guarded by the
+// one merged update for each origin, which goes out after them. It is guarded by the
 // lock of its conn.
 type outbox struct {
 	queue  []byte
-	merged map[*subscriptions.Subscription]*subscriptions.Update
-	order  []*subscriptions.Subscription // in which merging began
-	pong   []byte                        // the last one that found no room in queue
-	until  time.Time                     // when the socket is closed even if this is not empty; zero means never
+	merged map[origin]*subscriptions.Update
+	order  []origin  // in which merging began
+	pong   []byte    // the last one that found no room in queue
+	until  time.Time // when the socket is closed even if this is not empty; zero means never
+}
+
+// An origin is what updates come of that may be merged: a subscription, or all that a query with
+// positions follows.
+type origin interface {
+	ID() int64
+	Encoder() subscriptions.Encoder
 }
 
 // merge adds updates to what waits for s. Its frames still in the queue are older.
-func (o *outbox) merge(s *subscriptions.Subscription, updates []subscriptions.Update) {
+func (o *outbox) merge(s origin, updates []subscriptions.Update) {
 	u := o.merged[s]
 	if u == nil {
 		if o.merged == nil {
-			o.merged = make(map[*subscriptions.Subscription]*subscriptions.Update)
+			o.merged = make(map[origin]*subscriptions.Update)
 		}
 		u = new(subscriptions.Update)
 		o.merged[s] = u

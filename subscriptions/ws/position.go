@@ -8,36 +8,58 @@ import (
 	"github.com/tidewire/tidewire/subscriptions"
 )
 
-// A position, as clients are given it, is base64url of: version <1> | epoch <8 LE> | position
-// <uvarint> | scope <1>. It is opaque to them: another version may hold something else.
-const positionVersion = 1
-
-func appendPosition(dst []byte, epoch uint64, at subscriptions.Place) []byte {
-	var b [10 + binary.MaxVarintLen64]byte
-	b[0] = positionVersion
-	binary.LittleEndian.PutUint64(b[1:], epoch)
-	n := 9 + binary.PutUvarint(b[9:], uint64(at.Position))
-	b[n] = byte(at.Scope)
-	return base64.RawURLEncoding.AppendEncode(dst, b[:n+1])
+// A position, as clients are given it, is base64url of: version <1> | epoch <8 LE> | plan <8 LE>
+// | position <uvarint> | scope <1>. Version 1 is of a subscription and has no plan, version 2 of a
+// query. It is opaque to clients: another version may hold something else.
+type position struct {
+	query bool
+	epoch uint64
+	// plan says what the query followed: where that is something else, nobody can go on.
+	plan uint64
+	at   subscriptions.Place
 }
 
-// parsePosition reads what appendPosition wrote.
-func parsePosition(text string) (epoch uint64, at subscriptions.Place, err error) {
+const (
+	positionVersion = 1
+	queryVersion    = 2
+	maxPosition     = 1 + 8 + 8 + binary.MaxVarintLen64 + 1
+)
+
+func (p *position) append(dst []byte) []byte {
+	b := append(make([]byte, 0, maxPosition), positionVersion)
+	b = binary.LittleEndian.AppendUint64(b, p.epoch)
+	if p.query {
+		b[0] = queryVersion
+		b = binary.LittleEndian.AppendUint64(b, p.plan)
+	}
+	b = append(binary.AppendUvarint(b, uint64(p.at.Position)), byte(p.at.Scope))
+	return base64.RawURLEncoding.AppendEncode(dst, b)
+}
+
+// parsePosition reads what append wrote.
+func parsePosition(text string) (p position, err error) {
 	bad := model.Invalidf("Position is none of ours: %.64q", text)
-	if len(text) > base64.RawURLEncoding.EncodedLen(10+binary.MaxVarintLen64) {
-		return 0, at, bad
+	if len(text) > base64.RawURLEncoding.EncodedLen(maxPosition) {
+		return p, bad
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) < 11 || b[0] != positionVersion {
-		return 0, at, bad
+	if err != nil || len(b) < 11 || b[0] != positionVersion && b[0] != queryVersion {
+		return p, bad
 	}
-	p, n := binary.Uvarint(b[9:])
-	if n <= 0 || 9+n+1 != len(b) {
-		return 0, at, bad
+	p.query, p.epoch, b = b[0] == queryVersion, binary.LittleEndian.Uint64(b[1:]), b[9:]
+	if p.query {
+		if len(b) < 10 {
+			return position{}, bad
+		}
+		p.plan, b = binary.LittleEndian.Uint64(b), b[8:]
 	}
-	at = subscriptions.Place{Position: model.Position(p), Scope: model.Scope(b[9+n])}
-	if at.Scope < model.Timeseries || at.Scope > model.State || p == 0 && at.Scope < model.State {
-		return 0, subscriptions.Place{}, bad
+	at, n := binary.Uvarint(b)
+	if n <= 0 || n+1 != len(b) {
+		return position{}, bad
 	}
-	return binary.LittleEndian.Uint64(b[1:]), at, nil
+	p.at = subscriptions.Place{Position: model.Position(at), Scope: model.Scope(b[n])}
+	if s := p.at.Scope; s < model.Timeseries || s > model.State || at == 0 && s < model.State {
+		return position{}, bad
+	}
+	return p, nil
 }

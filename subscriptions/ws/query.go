@@ -36,8 +36,10 @@ type query struct {
 	work  sync.Mutex // held while it is answered; guards what follows
 	find  *model.FindQuery
 	parts thingsboard.WSParts
-	page  model.Page[model.EntityData]
-	count int
+	// positions asks that what is told says where it stands; see order.
+	positions bool
+	page      model.Page[model.EntityData]
+	count     int
 
 	follows atomic.Pointer[generation] // what is told now; nil for a count
 }
@@ -152,22 +154,26 @@ func (s *session) entityData(ctx context.Context, c *thingsboard.WSCommand) erro
 	}
 	q := s.queryOf(c.Type, c.ID)
 	switch {
-	case q != nil:
-	case find == nil:
+	case q == nil && find == nil, c.Resume != "" && find == nil:
 		return model.Invalidf("query is missing")
-	default:
+	}
+	from, resync, err := s.queryResumption(c)
+	if err != nil {
+		return err
+	}
+	if q == nil {
 		if q = s.newQuery(c); q == nil {
 			return nil
 		}
 	}
 	q.work.Lock()
 	defer q.work.Unlock()
-	known := q.find != nil && (find == nil || reflect.DeepEqual(find, q.find))
+	known := c.Resume == "" && q.find != nil && (find == nil || reflect.DeepEqual(find, q.find))
 	if known && !parts.Any() {
 		return nil
 	}
 	if !known {
-		page, err := s.server.deps.Entities.Find(ctx, who, find)
+		page, err := q.ask(ctx, who, find)
 		if err != nil {
 			if q.find == nil {
 				q.forget()
@@ -176,14 +182,28 @@ func (s *session) entityData(ctx context.Context, c *thingsboard.WSCommand) erro
 		}
 		q.find, q.page = find, page
 		q.due.Store(0)
-		q.again()
 	}
-	q.parts = parts
-	err = q.answer(ctx, who, !known)
+	q.parts, q.positions = parts, c.Positions
+	if from != nil {
+		resync, err = q.resume(ctx, who, from)
+	}
+	if err == nil && (from == nil || resync != "") {
+		err = q.answer(ctx, who, !known, resync)
+	}
 	if err != nil && !known { // the next attempt is the first one again
 		q.forget()
 	}
+	if err == nil && !known {
+		q.again()
+	}
 	return err
+}
+
+// ask finds the page of a query.
+func (q *query) ask(ctx context.Context, who model.Principal, find *model.FindQuery) (model.Page[model.EntityData], error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return q.session.server.deps.Entities.Find(ctx, who, find)
 }
 
 // forget takes out a query that was never answered.
@@ -197,11 +217,15 @@ func (q *query) forget() {
 
 // answer reads what the parts ask of the page, sends it and follows it. What was followed
 // before ends first, so that nothing older is told after the answer was read. The caller
-// holds work.
-func (q *query) answer(ctx context.Context, who model.Principal, whole bool) error {
-	q.follow(nil)
-	g := &generation{query: q}
-	a := answering{query: q, generation: g, who: who, points: int64(q.session.server.limits.HistoryPoints)}
+// holds work. Resync is why this is not what was missed, where the client asked for that.
+func (q *query) answer(ctx context.Context, who model.Principal, whole bool, resync string) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	a, err := q.answering(who)
+	if err != nil {
+		return err
+	}
+	g := a.generation
 	entities, err := a.entities(ctx, whole)
 	if err != nil {
 		g.end()
@@ -210,11 +234,15 @@ func (q *query) answer(ctx context.Context, who model.Principal, whole bool) err
 		}
 		return err
 	}
+	note := &thingsboard.WSNote{Resync: resync}
+	if g.order != nil {
+		note.Position = g.order.first()
+	}
 	var frame []byte
 	if whole {
-		frame = thingsboard.AppendWSPage(nil, q.command.ID, q.find, entities, q.page.Total)
+		frame = thingsboard.AppendWSPage(nil, q.command.ID, q.find, entities, q.page.Total, note)
 	} else {
-		frame = thingsboard.AppendWSReply(nil, q.command.ID, entities)
+		frame = thingsboard.AppendWSReply(nil, q.command.ID, entities, note)
 	}
 	q.follows.Store(g)
 	g.begin(appendText(nil, frame))
@@ -224,11 +252,28 @@ func (q *query) answer(ctx context.Context, who model.Principal, whole bool) err
 	return nil
 }
 
-// refresh asks again and tells what has changed.
+// answering ends what was followed and begins to read an answer.
+func (q *query) answering(who model.Principal) (*answering, error) {
+	q.follow(nil)
+	g := &generation{query: q}
+	if q.positions {
+		r, err := q.session.hub().Reader()
+		if err != nil {
+			return nil, err
+		}
+		g.order = newOrder(g, r)
+	}
+	return &answering{query: q, generation: g, who: who, points: int64(q.session.server.limits.HistoryPoints)}, nil
+}
+
+// refresh asks again and tells what has changed. It waits for nobody who answers the query at
+// the moment: it is asked again later.
 func (q *query) refresh() {
 	ctx, cancel := context.WithTimeout(q.ctx, commandTimeout)
 	defer cancel()
-	q.work.Lock()
+	if !q.work.TryLock() {
+		return
+	}
 	defer q.work.Unlock()
 	if q.find == nil || ctx.Err() != nil {
 		return
@@ -252,7 +297,7 @@ func (q *query) refresh() {
 	page, err := s.server.deps.Entities.Find(ctx, who, q.find)
 	if err == nil && (forced || page.Total != q.page.Total || !sameEntities(page.Data, q.page.Data)) {
 		q.page = page
-		err = q.answer(ctx, who, true)
+		err = q.answer(ctx, who, true, "")
 	}
 	if err != nil {
 		q.page = model.Page[model.EntityData]{} // the next refresh answers anew
@@ -295,13 +340,13 @@ func (s *session) recheckQueries(p model.Principal) {
 		if g == nil {
 			continue
 		}
-		for _, f := range g.followers {
-			if f.dead.Load() {
+		for _, x := range g.permits {
+			if x.dead.Load() {
 				continue
 			}
-			_, err := s.server.deps.Allow(p, f.access, f.ref)
-			if err != nil || f.window != s.server.window(f.ref.ID) {
-				f.dead.Store(true)
+			_, err := s.server.deps.Allow(p, x.access, x.ref)
+			if err != nil || x.window != s.server.window(x.ref.ID) {
+				x.dead.Store(true)
 				q.forced.Store(true)
 			}
 		}

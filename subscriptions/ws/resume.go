@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tidewire/tidewire/dialect/thingsboard"
+	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/subscriptions"
 )
 
@@ -12,6 +13,7 @@ import (
 const (
 	resyncTooOld   = "TOO_OLD"  // the log does not reach back that far
 	resyncRestored = "RESTORED" // the position is of another history: a backup was restored
+	resyncChanged  = "CHANGED"  // the position is of a query that followed something else
 )
 
 // encoder returns what makes the frames of a command's subscription.
@@ -36,18 +38,28 @@ func (s *session) resumption(c *thingsboard.WSCommand) (from subscriptions.Place
 	if err != nil {
 		return from, "", err
 	}
-	epoch, from, err := parsePosition(c.Resume)
-	if err == nil && epoch != r.Epoch() {
-		return subscriptions.Place{}, resyncRestored, nil
+	p, err := parsePosition(c.Resume)
+	switch {
+	case err != nil:
+		return from, "", err
+	case p.query:
+		return from, "", model.Invalidf("Position is of a query: %.64q", c.Resume)
+	case p.epoch != r.Epoch():
+		return from, resyncRestored, nil
 	}
-	return from, "", err
+	return p.at, "", nil
 }
 
 // resume goes on from a place. What was missed is sent unmerged, as fast as the client reads.
-func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encoder, from subscriptions.Place) (*subscriptions.Subscription, error) {
+func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encoder, x *subscription, from subscriptions.Place) (*subscriptions.Subscription, error) {
 	return s.hub().Resume(ctx, spec, s, subscriptions.Resumption{
 		From: from,
-		Pace: s.pace,
+		Pace: func(ctx context.Context) error {
+			if err := s.pace(ctx); err != nil {
+				return err
+			}
+			return s.still(s.principal(), x) // which may have changed while the client was waited for
+		},
 		Done: func(at subscriptions.Place, n int) []byte {
 			var w thingsboard.WSData
 			w.Begin(nil, enc.strict)

@@ -117,7 +117,7 @@ func TestWhoCannotGoOnIsToldWhyAndBeginsAnew(t *testing.T) {
 	c.next()
 	w.store.Cut()
 	again("TOO_OLD")
-	f.Position = string(appendPosition(nil, 7, subscriptions.Place{Position: 1, Scope: 1}))
+	f.Position = string((&position{epoch: 7, at: subscriptions.Place{Position: 1, Scope: 1}}).append(nil))
 	again("RESTORED")
 	w.write(model.Timeseries, 2, "t", 2) // and is live
 	if f = c.next(); f.Data["t"][0][1] != "2" {
@@ -130,7 +130,7 @@ func TestWhoCannotGoOnIsToldWhyAndBeginsAnew(t *testing.T) {
 func TestAPositionFromTheFutureIsNoneOfThisHistory(t *testing.T) {
 	w := newWorld(t, fixed).listen()
 	c := w.open()
-	c.resume("TIMESERIES", 1, told{Position: string(appendPosition(nil, w.store.Epoch(), subscriptions.Place{Position: 99, Scope: 1}))}, "")
+	c.resume("TIMESERIES", 1, told{Position: string((&position{epoch: w.store.Epoch(), at: subscriptions.Place{Position: 99, Scope: 1}}).append(nil))}, "")
 	if f := c.next(); f.Resync != "RESTORED" {
 		t.Errorf("got %+v", f)
 	}
@@ -320,17 +320,19 @@ func TestAStuckReaderThatResumesDelaysNobody(t *testing.T) {
 }
 
 func FuzzPosition(f *testing.F) {
-	f.Add(string(appendPosition(nil, 1<<63|7, subscriptions.Place{Position: 300, Scope: model.Shared})))
+	at := subscriptions.Place{Position: 300, Scope: model.Shared}
+	f.Add(string((&position{epoch: 1<<63 | 7, at: at}).append(nil)))
+	f.Add(string((&position{query: true, epoch: 1<<63 | 7, plan: 1<<63 | 9, at: at}).append(nil)))
 	f.Add("AQ")
 	f.Fuzz(func(t *testing.T, text string) {
-		epoch, at, err := parsePosition(text)
+		p, err := parsePosition(text)
 		switch {
 		case err != nil && model.KindOf(err) != model.Invalid:
 			t.Errorf("%q: %v", text, err)
 		case err == nil:
-			again := string(appendPosition(nil, epoch, at))
-			if e, p, err := parsePosition(again); err != nil || e != epoch || p != at {
-				t.Errorf("%q is %d %v, %q is %d %v: %v", text, epoch, at, again, e, p, err)
+			again := string(p.append(nil))
+			if q, err := parsePosition(again); err != nil || q != p {
+				t.Errorf("%q is %+v, %q is %+v: %v", text, p, again, q, err)
 			}
 		}
 	})

@@ -417,14 +417,19 @@ func (s *session) recheck() {
 	s.meter()
 	s.recheckQueries(p)
 	for _, x := range subs {
-		_, err := s.server.deps.Allow(p, x.access, x.ref)
-		if err == nil && x.window != nil && s.server.window(x.ref.ID) != x.window {
-			err = model.Errorf(model.Conflict, "Entity view was changed, please subscribe again!")
-		}
-		if err != nil && s.dropExactly(x) {
+		if err := s.still(p, x); err != nil && s.dropExactly(x) {
 			s.fail(&thingsboard.WSCommand{ID: x.hub.ID()}, err)
 		}
 	}
+}
+
+// still returns an error when p may not see (any more) what x shows.
+func (s *session) still(p model.Principal, x *subscription) error {
+	_, err := s.server.deps.Allow(p, x.access, x.ref)
+	if err == nil && x.window != nil && s.server.window(x.ref.ID) != x.window {
+		err = model.Errorf(model.Conflict, "Entity view was changed, please subscribe again!")
+	}
+	return err
 }
 
 // dropExactly ends x unless another one took its id, and reports whether it did.

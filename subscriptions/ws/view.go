@@ -13,7 +13,10 @@ func (s *Server) window(id model.EntityID) *model.Window {
 	if s.deps.Window == nil {
 		return nil
 	}
-	w, _ := s.deps.Window(id)
+	w, ok := s.deps.Window(id)
+	if !ok {
+		return nil
+	}
 	return w
 }
 

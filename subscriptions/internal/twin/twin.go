@@ -100,11 +100,15 @@ func (s *Store) Append(w *model.WriteSet) model.Position {
 	return c.Position
 }
 
-// Delete drops a key with its latest value.
+// Delete drops a key with its latest value; nothing happens where there is none.
 func (s *Store) Delete(t model.TenantID, e model.EntityID, scope model.Scope, key string) model.Position {
 	s.commit <- struct{}{}
 	defer func() { <-s.commit }()
 	s.mu.Lock()
+	if s.series[seriesKey{t, e, scope, key}] == nil {
+		defer s.mu.Unlock()
+		return s.pos
+	}
 	s.pos++
 	c := &model.Change{Position: s.pos, Tenant: t, Entity: e, Scope: scope, Deleted: []model.KeyPoint{{Key: key}}}
 	delete(s.series, seriesKey{t, e, scope, key})
