@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -152,35 +150,6 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// Backup backs up the data directory of a stopped server into the set of backups at to, and
-// says so on w.
-func Backup(ctx context.Context, dataDir, to string, w io.Writer) (err error) {
-	if _, err := os.Stat(filepath.Join(dataDir, engineDir)); err != nil {
-		return fmt.Errorf("backup: %s holds no data of Tidewire: %w", dataDir, err)
-	}
-	db, err := tsdb.Open(filepath.Join(dataDir, engineDir), tsdb.Options{})
-	if err != nil {
-		return openError(dataDir, err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	keys, err := registry.OpenKeys(dataDir, rand.Reader)
-	if err != nil {
-		return fmt.Errorf("open the keys: %w", err)
-	}
-	r, err := registry.Open(ctx, registry.Options{Dir: dataDir, Keys: keys})
-	if err != nil {
-		return fmt.Errorf("open the registry: %w", err)
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	b, err := backUp(ctx, to, time.Now(), r, db)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	_, err = fmt.Fprintf(w, "%s: position %d, %d files, %d bytes copied, %d shared with the backup before\n",
-		filepath.Join(to, b.Name), b.Position, b.Files, b.Copied, b.Shared)
-	return err
 }
 
 // backups runs the backups that administrators ask the server for, one at a time.

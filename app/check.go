@@ -18,8 +18,8 @@ const engineDir = "tsdb"
 
 // Check verifies a data directory that no server has open, or a backup, without changing it,
 // and writes what it holds to w. Damage, every place of it named by tenant, entity, keys and
-// time, ends it with ExitDamaged. Telemetry of entities the registry does not know is named
-// and is no damage: a backup may hold some.
+// time, ends it with ExitDamaged; what keeps it from looking, as a disk that fails, is no damage.
+// Nor is telemetry of entities the registry does not know, which is named: a backup may hold some.
 func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	path := filepath.Join(dir, engineDir)
 	if _, err := os.Stat(path); err != nil {
@@ -29,8 +29,8 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	if _, err := os.Stat(filepath.Join(dir, manifestFile)); err == nil {
 		problems = append(problems, checkManifest(dir))
 	}
-	known, err := map[model.ID]bool(nil), error(nil)
-	if _, missing := os.Stat(filepath.Join(dir, registry.DatabaseFile)); missing == nil {
+	var known map[model.ID]bool
+	if _, err := os.Stat(filepath.Join(dir, registry.DatabaseFile)); !errors.Is(err, os.ErrNotExist) {
 		known, err = registry.CheckDatabase(ctx, dir)
 		problems = append(problems, err)
 	}
@@ -43,7 +43,12 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	if errors.Is(err, tsdb.ErrLocked) {
 		return openError(dir, err)
 	}
-	err = errors.Join(append(problems, err)...)
+	if errors.Is(err, os.ErrNotExist) && !isDamage(err) {
+		return fmt.Errorf("check: %s holds no data of Tidewire: %w", dir, err)
+	}
+	if err = errors.Join(append(problems, err)...); err != nil && !isDamage(err) {
+		return fmt.Errorf("check: %w", err)
+	}
 	for _, l := range r.Losses {
 		unknown = append(unknown, l.String())
 	}
@@ -71,9 +76,16 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	return err
 }
 
+// isDamage reports whether an error is about damaged bytes.
+func isDamage(err error) bool {
+	return errors.Is(err, tsdb.ErrCorrupt) || errors.Is(err, registry.ErrDamaged) || errors.Is(err, errDamaged)
+}
+
 // Repair makes the telemetry in a data directory that no server has open agree with itself,
 // writes to w what was lost and what was made anew, and checks the directory as [Check] does.
-// Where nothing is damaged nothing changes. A backup is not repaired.
+// Where nothing is damaged nothing changes. It ends with ExitDamaged, and has changed nothing,
+// where the telemetry is beyond repair, and where the check finds what a repair does not mend,
+// the registry. A backup is not repaired.
 func Repair(ctx context.Context, dir string, w io.Writer) error {
 	path := filepath.Join(dir, engineDir)
 	if _, err := os.Stat(path); err != nil {
@@ -91,8 +103,11 @@ func Repair(ctx context.Context, dir string, w io.Writer) error {
 			return err
 		}
 	}
+	if errors.Is(err, tsdb.ErrBeyondRepair) {
+		return &ExitError{Code: ExitDamaged, Err: fmt.Errorf("repair: nothing was changed: %w", err)}
+	}
 	if err != nil {
-		return &ExitError{Code: ExitDamaged, Err: fmt.Errorf("repair: %w", err)}
+		return fmt.Errorf("repair: %w", err)
 	}
 	return Check(ctx, dir, w) // which lists the losses
 }

@@ -138,7 +138,7 @@ type ExitError struct {
 // The exit codes beside 0 (orderly stop), 1 (any failure) and 2 (wrong usage).
 const (
 	ExitStorage = 3 // the disk failed under a write: nothing was acknowledged after it
-	ExitDamaged = 4 // check found damage
+	ExitDamaged = 4 // check, or a backup, found damage
 	ExitInUse   = 5 // another process holds the data directory
 )
 

@@ -50,6 +50,9 @@ func (m manifest) encode() ([]byte, error) {
 	return json.MarshalIndent(m, "", " ")
 }
 
+// errDamaged marks a backup that is not what was written.
+var errDamaged = errors.New("the backup is damaged")
+
 // readManifest reads the manifest of the backup in dir.
 func readManifest(dir string) (*manifest, error) {
 	b, err := os.ReadFile(filepath.Join(dir, manifestFile))
@@ -61,18 +64,18 @@ func readManifest(dir string) (*manifest, error) {
 	}
 	var m manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%s of %s is damaged: %w", manifestFile, dir, err)
+		return nil, fmt.Errorf("%w: %s of %s: %w", errDamaged, manifestFile, dir, err)
 	}
 	if m.Version != manifestVersion {
 		return nil, fmt.Errorf("%s was written in format %d, this program knows %d", dir, m.Version, manifestVersion)
 	}
 	again, err := m.encode()
 	if err != nil || string(again) != string(b) {
-		return nil, fmt.Errorf("%s of %s is damaged: its checksum differs", manifestFile, dir)
+		return nil, fmt.Errorf("%w: %s of %s: its checksum differs", errDamaged, manifestFile, dir)
 	}
 	for _, f := range m.Files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
-			return nil, fmt.Errorf("%s of %s names %q, which is not below it", manifestFile, dir, f.Name)
+			return nil, fmt.Errorf("%w: %s of %s names %q, which is not below it", errDamaged, manifestFile, dir, f.Name)
 		}
 	}
 	return &m, nil
@@ -81,6 +84,9 @@ func readManifest(dir string) (*manifest, error) {
 // verify compares a file of a backup with the manifest, copying it to w.
 func (f manifestItem) verify(dir string, w io.Writer) (err error) {
 	file, err := os.Open(filepath.Join(dir, filepath.FromSlash(f.Name)))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -91,7 +97,7 @@ func (f manifestItem) verify(dir string, w io.Writer) (err error) {
 		return err
 	}
 	if n != f.Size || sum.Sum32() != f.CRC {
-		return fmt.Errorf("%s of the backup is damaged: %d bytes with checksum %08x, the manifest says %d with %08x", f.Name, n, sum.Sum32(), f.Size, f.CRC)
+		return fmt.Errorf("%w: %s has %d bytes with checksum %08x, the manifest says %d with %08x", errDamaged, f.Name, n, sum.Sum32(), f.Size, f.CRC)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tidewire/tidewire/model"
 )
@@ -68,14 +69,29 @@ func syncFile(path string) (err error) {
 	return f.Sync()
 }
 
+// ErrDamaged marks a database whose bytes are damaged.
+var ErrDamaged = errors.New("registry: damaged")
+
+// damaged marks an error of SQLite about damaged bytes; that of a disk which fails stays as it is.
+func damaged(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch code := e.Code(); {
+		case code == sqlite3.SQLITE_IOERR_SHORT_READ, code&0xff == sqlite3.SQLITE_CORRUPT, code&0xff == sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+	return err
+}
+
 // CheckDatabase verifies the database in dir, without changing it and without the keys, and
-// returns the ids of everything there is in it, and of what is still to be erased.
+// returns the ids of everything there is in it, and of what is still to be erased. Damage is
+// ErrDamaged.
 func CheckDatabase(ctx context.Context, dir string) (ids map[model.ID]bool, err error) {
 	db, err := openForCheck(filepath.Join(dir, databaseFile))
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = damaged(errors.Join(err, db.Close())) }()
 	text := func(query string) (out []string, err error) {
 		rows, err := db.QueryContext(ctx, query)
 		if err != nil {
@@ -96,7 +112,7 @@ func CheckDatabase(ctx context.Context, dir string) (ids map[model.ID]bool, err 
 		return nil, fmt.Errorf("registry: check %s: %w", databaseFile, err)
 	}
 	if len(problems) != 1 || problems[0] != "ok" {
-		return nil, fmt.Errorf("registry: %s is damaged: %q", databaseFile, problems)
+		return nil, fmt.Errorf("%w: %s: %q", ErrDamaged, databaseFile, problems)
 	}
 	tables, err := text(`SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND (c.name = 'id' OR m.name = 'outbox' AND c.name = 'entity_id') ORDER BY 1`)

@@ -33,6 +33,7 @@ type BackupInfo struct {
 	Files    []BackupFile   // by name
 	Copied   int64          // bytes written
 	Shared   int64          // bytes shared with the backup before
+	Damaged  []string       // files that were copied with blocks that cannot be read
 }
 
 // A BackupBase is an earlier backup of the same epoch, in the same file system: its tables,
@@ -47,8 +48,9 @@ const stagingDir = "checkpoint"
 
 // Backup copies the store to dir, which must not exist, while it goes on: what was
 // acknowledged before is in it, sets whole, and no file of it is one of the store's, so that
-// damage to the one is none to the other. The copy is a store that Open opens. One backup
-// runs at a time; a failed one leaves nothing behind.
+// damage to the one is none to the other. The copy is a store that Open opens. What is damaged
+// of the tables it copies is told, and copied as it is; those it shares it does not read. One
+// backup runs at a time; a failed one leaves nothing behind.
 func (db *DB) Backup(ctx context.Context, dir string, base *BackupBase) (info BackupInfo, err error) {
 	if err := db.enter(); err != nil {
 		return info, err
@@ -107,6 +109,11 @@ func (db *DB) backUp(ctx context.Context, from, to, name string, base *BackupBas
 			return err
 		}
 		at := slices.IndexFunc(base.Files, func(f BackupFile) bool { return f.Name == name && f.Size == stat.Size() })
+		if at >= 0 { // what was cut short since is nothing to share
+			if stat, err := fs.Stat(fs.PathJoin(base.Dir, name)); err != nil || stat.Size() != base.Files[at].Size {
+				at = -1
+			}
+		}
 		if at >= 0 && !db.losses.mended(name) && fs.Link(fs.PathJoin(base.Dir, name), target) == nil {
 			info.Files = append(info.Files, base.Files[at])
 			info.Shared += base.Files[at].Size
@@ -120,6 +127,20 @@ func (db *DB) backUp(ctx context.Context, from, to, name string, base *BackupBas
 	f.Name = name
 	info.Files = append(info.Files, f)
 	info.Copied += f.Size
+	if !isTable(name) {
+		return nil
+	}
+	_, torn, err := damagedSpans(fs, target)
+	if errors.Is(err, errUnread) {
+		return err
+	}
+	if err == nil && len(torn) > 0 {
+		err = fmt.Errorf("%d blocks of it", len(torn))
+	}
+	if err != nil {
+		info.Damaged = append(info.Damaged, name)
+		db.damage.table(name, err)
+	}
 	return nil
 }
 
@@ -189,8 +210,12 @@ func Restored(dir string, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if ok, err := get(store, keys.AppendMeta(nil, metaEpoch), func([]byte) error { return nil }); err != nil || !ok {
-		return errors.Join(fmt.Errorf("%w: %s is no copy of a store", ErrCorrupt, dir), err, store.Close(), unlock())
+	ok, err := get(store, keys.AppendMeta(nil, metaEpoch), func([]byte) error { return nil })
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: %s is no copy of a store", ErrCorrupt, dir)
+	}
+	if err != nil {
+		return errors.Join(corrupt(err), store.Close(), unlock())
 	}
 	err = store.Set(keys.AppendMeta(nil, metaEpoch), binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(epoch[:])|1), pebble.Sync)
 	return errors.Join(err, failed, store.Close(), unlock())

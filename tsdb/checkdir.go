@@ -25,8 +25,8 @@ import (
 // CheckDir verifies the store in dir, which nobody has open, without changing a byte of it: it
 // may lie where nothing can be written. It looks at what is in row groups; what is only in
 // the log is read, not applied. It calls entity, which may be nil, with every entity that has
-// series. Every damaged place is named in the error, one [model.DamageError] each where it is
-// known whose it is.
+// series. Damage is ErrCorrupt: every place of it is named in the error, one [model.DamageError]
+// each where it is known whose it is. Where there is no store the error is os.ErrNotExist.
 func CheckDir(ctx context.Context, dir string, o Options, entity func(model.TenantID, model.EntityID)) (_ Report, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -38,18 +38,19 @@ func CheckDir(ctx context.Context, dir string, o Options, entity func(model.Tena
 	if err := unfinished(o.FS, dir); err != nil {
 		return Report{}, err
 	}
+	defer func() { err = corrupt(err) }()
 	o.FS, o.readOnly = unwritable{o.FS}, true
 	damage := newDamages(o.FS, Events{})
 	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return Report{}, fmt.Errorf("there is no store in %s: %w", dir, os.ErrNotExist)
+	}
 	if err != nil {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close(), unlock()) }()
 	none := func(*pebble.Batch, *pebble.WriteOptions) error { return fmt.Errorf("%w: no store", ErrCorrupt) }
 	if _, _, err := loadMeta(store, zeros{}, none); err != nil {
-		if pebble.IsCorruptionError(err) {
-			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
 		return Report{}, fmt.Errorf("check %s: %w", dir, err)
 	}
 	c := checker{ctx: ctx, store: store, damage: damage, entity: entity, groups: map[uint64]*checkedGroup{}}

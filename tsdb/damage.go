@@ -42,14 +42,29 @@ func newDamages(fs vfs.FS, e Events) *damages {
 // met is called by Pebble, with locks of its own held, when a block of a table does not verify:
 // whoever reads next finds out what was in it, but a compaction has nobody else to tell.
 func (d *damages) met(info pebble.DataCorruptionInfo) {
-	d.mu.Lock()
-	told := d.mu.told[info.Path]
-	if len(d.mu.told) < maxTold {
-		d.mu.told[info.Path] = true
-	}
-	d.mu.Unlock()
-	if !told && d.tell != nil {
+	if d.first(info.Path) {
 		d.tell(fmt.Errorf("%w: %s", ErrCorrupt, info))
+	}
+}
+
+// first reports whether somebody is to be told of what bears a name: nobody was yet.
+func (d *damages) first(name string) bool {
+	if d.tell == nil {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	told := d.mu.told[name]
+	if len(d.mu.told) < maxTold {
+		d.mu.told[name] = true
+	}
+	return !told
+}
+
+// table tells of a damaged table, once.
+func (d *damages) table(name string, damage error) {
+	if d.first(name) {
+		d.tell(fmt.Errorf("%w: table %s, of which a backup has a copy: %w", ErrCorrupt, name, damage))
 	}
 }
 
@@ -150,14 +165,7 @@ func (d *damages) island(key []byte) (i island, in *keySpan) {
 
 // once tells of a damaged place unless that has been done.
 func (d *damages) once(place model.Damage) {
-	name := place.String()
-	d.mu.Lock()
-	told := d.mu.told[name]
-	if len(d.mu.told) < maxTold {
-		d.mu.told[name] = true
-	}
-	d.mu.Unlock()
-	if !told && d.tell != nil {
+	if d.first(place.String()) {
 		d.tell(&model.DamageError{Places: []model.Damage{place}})
 	}
 }

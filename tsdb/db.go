@@ -91,10 +91,10 @@ type counters struct {
 // Open opens the store in dir, makes it when there is none, and replays what the log has
 // beyond the flush position. It fails with ErrLocked when another process has it open, and
 // with ErrVersion when a newer program wrote it. Damage that keeps it from opening is told and
-// repaired first, as [Repair] does, and so is what a crash left of a repair.
+// repaired first, as [Repair] does, and so is what a crash left of a repair, unless Options say not to.
 func Open(dir string, o Options) (*DB, error) {
 	db, err := open(dir, o)
-	if !errors.Is(err, ErrCorrupt) && !pebble.IsCorruptionError(err) {
+	if err = corrupt(err); !errors.Is(err, ErrCorrupt) || o.NoRepair {
 		return db, err
 	}
 	tell := func(err error) {

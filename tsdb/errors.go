@@ -21,8 +21,14 @@ var (
 	ErrCorrupt = errors.New("tsdb: corrupt")
 )
 
-// isDamage reports whether an error is about damaged bytes, not about a disk that fails.
-func isDamage(err error) bool { return errors.Is(err, ErrCorrupt) || pebble.IsCorruptionError(err) }
+// corrupt marks an error of Pebble about damaged bytes with ErrCorrupt; that of a disk which fails
+// stays as it is.
+func corrupt(err error) error {
+	if pebble.IsCorruptionError(err) && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
 
 // A BehindError says where the log begins.
 type BehindError struct {

@@ -36,6 +36,9 @@ func (e *groupError) Unwrap() error { return e.err }
 // about what is mended already. f.run must be held.
 func (f *flusher) mend(damage error) (mended bool, err error) {
 	db := f.db
+	if db.options.NoRepair {
+		return false, nil
+	}
 	// Nobody may load what comes to light of a group before it is made whole.
 	db.records.loading.Lock()
 	defer db.records.loading.Unlock()

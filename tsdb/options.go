@@ -41,6 +41,10 @@ type Options struct {
 	// PendingBytes bounds what waits to be committed. Zero means 32 MiB.
 	PendingBytes int64
 
+	// NoRepair leaves damage as it is, for who looks after it himself: Open fails with ErrCorrupt
+	// where it would repair, and nothing is mended later.
+	NoRepair bool
+
 	// Rewrites is how many row groups a flush rewrites for the deletes of one group. What
 	// would take more is hidden at once and carried out in the background. Zero means 64,
 	// less than zero that everything is.

@@ -125,7 +125,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 	o.readOnly = true
 	damage := newDamages(o.FS, Events{})
 	store, unlock, err := openStore(dir, o, new(atomic.Bool), signals{}, func(error) {}, damage, newFailures(&o))
-	if isDamage(err) {
+	if err = corrupt(err); errors.Is(err, ErrCorrupt) {
 		return found, false, fmt.Errorf("%w (%w)", ErrBeyondRepair, err)
 	}
 	if err != nil {
@@ -186,7 +186,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 	if errors.Is(err, ErrVersion) {
 		return found, false, err
 	}
-	if isDamage(err) {
+	if err = corrupt(err); errors.Is(err, ErrCorrupt) {
 		return found, false, fmt.Errorf("%w (the rows that say what %s is are damaged: %w)", ErrBeyondRepair, dir, err)
 	}
 	if err != nil {
@@ -196,7 +196,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 		return found, false, nil
 	}
 	c := checker{ctx: ctx, store: store, damage: damage, groups: map[uint64]*checkedGroup{}}
-	if err := errors.Join(c.run(), c.checkLog()); err != nil && !isDamage(err) {
+	if err := corrupt(errors.Join(c.run(), c.checkLog())); err != nil && !errors.Is(err, ErrCorrupt) {
 		return found, false, err
 	} else if err != nil {
 		c.problems = append(c.problems, err)

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -102,14 +104,34 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 		po.Levels[i].BlockSize = 32 << 10
 		po.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression } // blocks are coded already
 	}
+	if err := checkNamed(o.FS, dir); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, err), lock.Close())
+	}
 	if err := checkLogTail(o.FS, dir); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the log in %s: %w", dir, err), lock.Close())
 	}
 	store, err = pebble.Open(dir, po)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: a file is gone: %w", ErrCorrupt, err)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, err), lock.Close())
 	}
 	return store, lock.Close, nil
+}
+
+// checkNamed fails with ErrCorrupt where tables lie that no manifest is marked for: Pebble would
+// take the directory for a new store, and remove them.
+func checkNamed(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	marked := slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") })
+	if !marked && slices.ContainsFunc(names, isTable) {
+		return fmt.Errorf("%w: it has tables and nothing that names them", ErrCorrupt)
+	}
+	return nil
 }
 
 // signals are what Pebble's goroutines tell the flusher. Nobody waits for it: a nil or full
