@@ -38,6 +38,7 @@ type Store interface {
 	// Latest returns the latest of some keys of one entity.
 	Latest(ctx context.Context, t model.TenantID, e model.EntityID, s model.Scope, keys []string) (model.Snapshot, error)
 	// LatestColumns returns the latest of each key over all entities of a tenant, of one moment.
+	// With a *model.DamageError and a view, the view lacks the places the error names.
 	LatestColumns(ctx context.Context, t model.TenantID, keys []model.ScopeKey) (model.LatestView, error)
 }
 

@@ -2,6 +2,7 @@ package entityquery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -17,6 +18,7 @@ type world struct {
 	points    map[model.EntityID]map[model.ScopeKey]model.Point
 	relations []model.Relation
 	details   map[model.EntityID]map[string]string
+	damage    model.DamageError // of what LatestColumns lacks
 }
 
 var (
@@ -87,6 +89,9 @@ func (w *world) Keys(_ context.Context, _ model.TenantID, e model.EntityID, s mo
 
 // LatestColumns shows every point of the world as columns.
 func (w *world) LatestColumns(_ context.Context, _ model.TenantID, keys []model.ScopeKey) (model.LatestView, error) {
+	if len(w.damage.Places) > 0 {
+		return view{w: w, keys: keys}, &w.damage
+	}
 	return view{w: w, keys: keys}, nil
 }
 
@@ -272,6 +277,29 @@ func TestConditionsAreMet(t *testing.T) {
 
 	w.set(id(11), model.Timeseries, "temperature", 1000, model.Int(1<<53+1))
 	check("ints compare exactly", []int{1}, temperature(model.Greater, model.Float(1<<53)))
+}
+
+// A query over an entity whose values are damaged says so; one that is not about it answers,
+// and what nobody can tell whose it was concerns every query.
+func TestDamageIsToldToQueriesItConcerns(t *testing.T) {
+	w, f := newWorld()
+	hot := []model.Condition{temperature(model.Greater, model.Float(10))}
+	find := func(who model.Principal) error {
+		_, err := f.Find(t.Context(), who, &model.FindQuery{Filter: devices, Conditions: hot, Size: 10})
+		return err
+	}
+	w.damage.Places = []model.Damage{{Tenant: tenant, Entity: id(13), Scope: model.Timeseries, Keys: []string{"temperature"}}}
+	if err := find(admin); model.KindOf(err) != model.Damaged {
+		t.Errorf("who sees it is told %v", err)
+	}
+	if err := find(client); err != nil { // who does not see device 3
+		t.Errorf("who does not is told %v", err)
+	}
+	w.damage.Places = append(w.damage.Places, model.Damage{Tenant: tenant})
+	told, ok := errors.AsType[*model.DamageError](find(client))
+	if !ok || len(told.Places) != 1 || told.Places[0].Entity != (model.EntityID{}) {
+		t.Errorf("of what is nobody's: %v", told)
+	}
 }
 
 // The operand is the user's choice, else the attribute of the source, else the default.

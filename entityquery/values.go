@@ -3,6 +3,7 @@ package entityquery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -77,7 +78,15 @@ func (f *Finder) values(ctx context.Context, who model.Principal, q *model.FindQ
 	}
 	if len(v.series) > 0 {
 		var err error
-		if v.view, err = f.Store.LatestColumns(ctx, who.Tenant, v.series); err != nil {
+		v.view, err = f.Store.LatestColumns(ctx, who.Tenant, v.series)
+		if damage, ok := errors.AsType[*model.DamageError](err); ok && v.view != nil {
+			ids := make(map[model.EntityID]bool, len(candidates))
+			for _, e := range candidates {
+				ids[e.ID] = true
+			}
+			err = damage.Of(func(id model.EntityID) bool { return ids[id] }) // what is damaged of others is none of q's
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

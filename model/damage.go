@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // A Damage is a place where what was stored cannot be read: keys of an entity, for a time.
 type Damage struct {
 	Tenant TenantID
-	Entity EntityID
+	Entity EntityID // zero: of entities of the tenant that cannot be told
 	Scope  Scope
 	Keys   []string // sorted; nil means every key
 	From   int64    // ms
@@ -23,8 +24,14 @@ func (d Damage) String() string {
 	if len(d.Keys) > 0 {
 		keys = strings.Join(d.Keys, ", ")
 	}
+	if d.Entity == (EntityID{}) {
+		return fmt.Sprintf("%s of entities that cannot be told, from %s to %s", keys, instant(d.From), instant(d.To))
+	}
 	return fmt.Sprintf("%s of entity %s (%s) from %s to %s", keys, d.Entity, d.Scope, instant(d.From), instant(d.To))
 }
+
+// Operator names the place as whoever runs the server may read it, with its tenant.
+func (d Damage) Operator() string { return fmt.Sprintf("tenant %s: %s", d.Tenant, d) }
 
 // instant writes a time, and one that stands for an end of time as such.
 func instant(ms int64) string {
@@ -49,6 +56,15 @@ func (e *DamageError) Error() string {
 		text += fmt.Sprintf(", and %d more", n)
 	}
 	return text
+}
+
+// Of returns an error of those places that concern one of the entities concerned reports, or nil.
+func (e *DamageError) Of(concerned func(EntityID) bool) error {
+	of := slices.DeleteFunc(slices.Clone(e.Places), func(d Damage) bool { return d.Entity != (EntityID{}) && !concerned(d.Entity) })
+	if len(of) == 0 {
+		return nil
+	}
+	return &DamageError{Places: of}
 }
 
 // Unwrap gives the kind, with a message for the client, and the causes.

@@ -1,7 +1,6 @@
 package tsdb
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,47 +125,8 @@ func (c *checker) run() (err error) {
 
 // each calls fn with the rows of a keyspace. Damaged parts of it are reported and stepped over.
 func (c *checker) each(space byte, fn func(key, value []byte) error) error {
-	for from := []byte{space}; from != nil; {
-		var err error
-		if from, err = c.walk(space, from, fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// walk calls fn with the rows from a key on, and returns where to go on behind damage, or nil.
-func (c *checker) walk(space byte, from []byte, fn func(key, value []byte) error) (next []byte, err error) {
-	if from[0] != space {
-		return nil, nil
-	}
-	iter, err := c.store.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{space + 1}})
-	if err != nil {
-		return nil, err
-	}
-	at := bytes.Clone(from)
-	for ok := iter.First(); ok; ok = iter.Next() {
-		at = append(append(at[:0], iter.Key()...), 0)
-		if err := c.ctx.Err(); err != nil {
-			return nil, errors.Join(err, iter.Close())
-		}
-		value, err := iter.ValueAndErr()
-		if err == nil {
-			err = fn(iter.Key(), value)
-		}
-		if err != nil {
-			return nil, errors.Join(err, iter.Close())
-		}
-	}
-	if err := iter.Error(); err != nil {
-		next, ok, failed := c.beyond(space, at, err)
-		closed := iter.Close() // says the same once more
-		if !ok {
-			return nil, errors.Join(err, closed)
-		}
-		return next, failed
-	}
-	return nil, iter.Close()
+	w := walker{ctx: c.ctx, store: c.store, damage: c.damage, lost: func(s keySpan, cause error) error { return c.lost(space, s, cause) }}
+	return w.each(keySpan{[]byte{space}, []byte{space + 1}}, func(key, value []byte) ([]byte, error) { return nil, fn(key, value) })
 }
 
 func (c *checker) checkNames() error {

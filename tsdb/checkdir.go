@@ -1,7 +1,6 @@
 package tsdb
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -171,21 +170,6 @@ func groupAt(key []byte, space byte) uint64 {
 
 // rowGroupEnd bounds where a damaged row group may end.
 func rowGroupEnd(k rowgroup.Key) int64 { return partitionStart(k.Partition + 1) }
-
-// beyond returns where a walk of a keyspace that failed at key goes on, having reported what
-// lies between; false when the failure is none of damage.
-func (c *checker) beyond(space byte, at []byte, damage error) (next []byte, ok bool, err error) {
-	if c.damage == nil || pebble.ExtractDataCorruptionInfo(damage) == nil {
-		return nil, false, nil
-	}
-	c.damage.learn(damage)
-	for _, s := range c.damage.spans() {
-		if bytes.Compare(s.end, at) > 0 {
-			return s.end, true, c.lost(space, s, damage)
-		}
-	}
-	return nil, false, nil
-}
 
 // zeros is what a store would be named with that must not be made.
 type zeros struct{}

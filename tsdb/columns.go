@@ -36,7 +36,8 @@ func newColumns(db *DB) *columns { return &columns{db: db, turn: make(chan struc
 // position. Asked for the first time, it reads them from the store; from then on memory keeps
 // them and what is written keeps them current, until nobody has asked for them for
 // [Options.ColumnsIdle] or [Options.ColumnsBytes] would be exceeded. It is TooLarge when these
-// series alone would exceed it.
+// series alone would exceed it. With a *[model.DamageError] the view is good but for the places
+// it names; one of no entity stands for entities that cannot be told.
 func (db *DB) LatestColumns(ctx context.Context, tenant model.TenantID, of []model.ScopeKey) (model.LatestView, error) {
 	for _, k := range of {
 		if k.Scope < model.Timeseries || k.Scope > model.State {
@@ -62,7 +63,9 @@ func (db *DB) LatestColumns(ctx context.Context, tenant model.TenantID, of []mod
 				return v, nil
 			}
 		}
-		if err := db.columns.build(ctx, tenant, of); err != nil {
+		if v, err := db.columns.build(ctx, tenant, of); v != nil {
+			return v, err
+		} else if err != nil {
 			return nil, err
 		}
 	}

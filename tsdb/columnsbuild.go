@@ -1,10 +1,12 @@
 package tsdb
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,36 +23,51 @@ import (
 // sources, each value with the position it is right at: the state rows of a snapshot of the
 // store, the records which have entries behind that, and the entries applied meanwhile. So
 // nothing waits, neither a write for the build nor the build for a flush.
-func (c *columns) build(ctx context.Context, tenant model.TenantID, of []model.ScopeKey) (err error) {
+//
+// Where damage hides values of some entities, it returns a view of all others, once, and a
+// *[model.DamageError]: the columns are not kept.
+func (c *columns) build(ctx context.Context, tenant model.TenantID, of []model.ScopeKey) (_ *latest.View, err error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
+	mends := c.db.damage.mends.Load()
 	t, missing, changed := c.register(tenant, of)
 	if len(missing) == 0 {
-		return nil
+		return nil, nil
 	}
+	finished := false
 	defer func() {
-		if err != nil {
+		if !finished {
 			c.drop(tenant, t, missing)
 		}
 	}()
-	b := &columnBuild{columns: c, ctx: ctx, tenant: tenant, table: t, of: of, missing: missing}
+	b := &columnBuild{columns: c, ctx: ctx, lack: lack{db: c.db, tenant: tenant}, table: t, of: of, missing: missing}
 	if err := b.stored(); err != nil {
-		return fmt.Errorf("build latest columns of tenant %s: %w", tenant, err)
+		return nil, fmt.Errorf("build latest columns of tenant %s: %w", tenant, err)
 	}
 	for _, rec := range changed {
 		if err := b.record(rec); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := b.load(); err != nil {
-		return err
+		return nil, err
+	}
+	if c.db.damage.mends.Load() != mends {
+		return nil, nil // the snapshot may lack what was taken away meanwhile
+	}
+	if err := b.lack.err(); err != nil {
+		if v, ok := t.Part(of, c.db.options.Now()); ok {
+			return v, err
+		}
+		return nil, nil // others made some go meanwhile
 	}
 	t.Finish(missing, c.db.options.Now())
-	return nil
+	finished = true
+	return nil, nil
 }
 
 // register begins the columns that are missing, between two commit groups, and returns the
@@ -87,7 +104,7 @@ func (c *columns) register(tenant model.TenantID, of []model.ScopeKey) (t *lates
 type columnBuild struct {
 	*columns
 	ctx     context.Context //nolint:containedctx // a build ends with the call that began it
-	tenant  model.TenantID
+	lack    lack
 	table   *latest.Table
 	of      []model.ScopeKey // asked for
 	missing []model.ScopeKey
@@ -117,7 +134,7 @@ func (b *columnBuild) load() error {
 	b.found = b.found[:0]
 	limit := b.db.options.ColumnsBytes
 	if b.bytes.Load() > limit {
-		if b.shrink(time.Time{}, b.tenant, b.of); b.bytes.Load() > limit {
+		if b.shrink(time.Time{}, b.lack.tenant, b.of); b.bytes.Load() > limit {
 			return model.Errorf(model.TooLarge, "The latest values of these keys take more than the %d bytes allowed; ask for fewer keys", limit)
 		}
 	}
@@ -167,43 +184,64 @@ func (b *columnBuild) findPlaces(r pebble.Reader) (err error) {
 		asked[k.Scope][k.Key] = uint16(i)
 		first, last = min(first, k.Scope), max(last, k.Scope)
 	}
-	low := keys.AppendSeries(nil, keys.Series{Tenant: b.tenant, Scope: 0})
-	high := keys.AppendSeries(nil, keys.Series{Tenant: b.tenant, Entity: maxEntity, Scope: model.State + 1})
-	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
+	tenant := b.lack.tenant
+	low := keys.AppendSeries(nil, keys.Series{Tenant: tenant, Scope: 0})
+	high := keys.AppendSeries(nil, keys.Series{Tenant: tenant, Entity: maxEntity, Scope: model.State + 1})
 	var seek []byte
-	for n, ok := 0, iter.First(); ok; n++ {
-		if n%1024 == 0 && b.ctx.Err() != nil {
-			return b.ctx.Err()
-		}
-		s, key, err := keys.ParseCatalog(iter.Key())
+	var torn []keySpan
+	w := walker{ctx: b.ctx, store: r, damage: b.db.damage, lost: func(s keySpan, cause error) error {
+		b.lack.met(cause)
+		torn = append(torn, s)
+		return nil
+	}}
+	err = w.each(keySpan{low, high}, func(k, value []byte) ([]byte, error) {
+		s, key, err := keys.ParseCatalog(k)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		case s.Scope < first:
 			s.Scope = first
 			seek = keys.AppendSeries(seek[:0], s)
-			ok = iter.SeekGE(seek)
-			continue
+			return seek, nil
 		case s.Scope > last:
 			s.Scope = model.State + 1
 			seek = keys.AppendSeries(seek[:0], s)
-			ok = iter.SeekGE(seek)
-			continue
+			return seek, nil
 		}
 		if i, wanted := asked[s.Scope][string(key)]; wanted {
-			ref, err := catalog.ParseRef(iter.Value())
+			ref, err := catalog.ParseRef(value)
 			if err != nil {
-				return fmt.Errorf("%w: %w", ErrCorrupt, err)
+				return nil, b.missed(s, string(key), err)
 			}
 			b.places = append(b.places, seriesPlace{ref.Group, ref.Column, i, s.Entity})
 		}
-		ok = iter.Next()
+		return nil, nil
+	})
+	if err != nil {
+		return err
 	}
-	return iter.Error()
+	// The names of groups say of these keys what the catalog would.
+	torn = mergeSpans(torn)
+	found, err := b.lack.namesIn(b.ctx, r, torn)
+	for _, g := range found {
+		for column, key := range g.Columns {
+			if i, wanted := asked[g.Series.Scope][key]; wanted && holdsAny(torn, keys.AppendCatalog(nil, g.Series, key)) {
+				b.places = append(b.places, seriesPlace{g.group, uint8(column), i, g.Series.Entity})
+			}
+		}
+	}
+	return err
+}
+
+// missed notes that the value of a key cannot be read, unless memory has it.
+func (b *columnBuild) missed(s keys.Series, key string, cause error) error {
+	b.lack.met(cause)
+	if rec := b.db.records.peek(s); rec != nil {
+		defer rec.Unpin()
+		return b.record(rec)
+	}
+	b.lack.add(s, []string{key}, minInstant, math.MaxInt64, cause)
+	return nil
 }
 
 var maxEntity = func() (e model.EntityID) {
@@ -216,31 +254,74 @@ var maxEntity = func() (e model.EntityID) {
 // readStates reads the latest values at the places found, which are sorted by group: mostly
 // the next row, since groups are numbered as devices come.
 func (b *columnBuild) readStates(r pebble.Reader) (err error) {
-	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{keys.States}, UpperBound: []byte{keys.States + 1}})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
-	var state catalog.State
-	var key []byte
+	states := stateReader{store: r, damage: b.db.damage}
+	defer func() { err = errors.Join(err, states.close()) }()
 	for i := 0; i < len(b.places); {
 		group := b.places[i].group
-		key = keys.AppendState(key[:0], group)
-		if !iter.SeekGE(key) || string(iter.Key()) != string(key) {
-			return errors.Join(fmt.Errorf("%w: no state of group %d", ErrCorrupt, group), iter.Error())
-		}
-		if err := state.Parse(iter.Value()); err != nil {
-			return fmt.Errorf("%w: state of group %d: %w", ErrCorrupt, group, err)
+		failed := states.read(group)
+		if failed != nil && !isDamage(failed) {
+			return failed
 		}
 		for ; i < len(b.places) && b.places[i].group == group; i++ {
-			p := b.places[i]
-			if int(p.column) >= len(state.Latest) || state.Latest[p.column].Type == model.TypeNone {
-				continue
+			p, latestOf := b.places[i], states.state.Latest
+			key := b.missing[p.key]
+			var err error
+			switch {
+			case failed != nil:
+				err = b.missed(keys.Series{Tenant: b.lack.tenant, Entity: p.entity, Scope: key.Scope}, key.Key, failed)
+			case int(p.column) < len(latestOf) && latestOf[p.column].Type != model.TypeNone:
+				err = b.add(latest.Loaded{Entity: p.entity, Key: key, Latest: latestOf[p.column]})
 			}
-			if err := b.add(latest.Loaded{Entity: p.entity, Key: b.missing[p.key], Latest: state.Latest[p.column]}); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// A stateReader reads states of groups, best in ascending order.
+type stateReader struct {
+	store  pebble.Reader
+	damage *damages
+	state  catalog.State // read last
+
+	iter *pebble.Iterator
+	key  []byte
+	torn error // what the store says of damage
+}
+
+// read reads the state of a group; that it is damaged is an error of damage.
+func (s *stateReader) read(group uint64) error {
+	if s.iter == nil {
+		var err error
+		s.iter, err = s.store.NewIter(&pebble.IterOptions{LowerBound: []byte{keys.States}, UpperBound: []byte{keys.States + 1}})
+		if err != nil {
+			return err
+		}
+	}
+	s.key = keys.AppendState(s.key[:0], group)
+	if _, in := s.damage.island(s.key); in != nil && s.torn != nil { // to look takes Pebble long
+		return groupRow("state", group, false, s.torn)
+	}
+	found := s.iter.SeekGE(s.key) && bytes.Equal(s.iter.Key(), s.key)
+	err := s.iter.Error()
+	if found {
+		err = s.state.Parse(s.iter.Value())
+	}
+	if pebble.ExtractDataCorruptionInfo(err) != nil { // it may be that of what comes next
+		s.damage.learn(err)
+		s.torn = err
+		_ = s.close() // it says the same for ever
+		found, err = get(s.store, s.key, s.state.Parse)
+	}
+	return groupRow("state", group, found, err)
+}
+
+func (s *stateReader) close() (err error) {
+	if s.iter != nil {
+		err = s.iter.Close()
+		s.iter = nil
+	}
+	return err
 }

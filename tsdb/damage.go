@@ -25,6 +25,7 @@ type damages struct {
 	tell  func(error)
 	torn  func(error)               // wants what is around the data of a table mended; may be nil
 	known atomic.Pointer[[]keySpan] // damaged spans
+	last  atomic.Pointer[error]     // the error that was learned from last
 	mends atomic.Int64              // how often something was taken away, from snapshots too
 
 	mu struct {
@@ -75,6 +76,7 @@ func (d *damages) learn(err error) bool {
 	if info == nil {
 		return false
 	}
+	d.last.Store(&err)
 	spans, whole := d.spansIn(*info)
 	if whole && d.torn != nil {
 		d.torn(err)
@@ -144,6 +146,14 @@ func (d *damages) spans() []keySpan {
 		return *known
 	}
 	return nil
+}
+
+// cause returns an error of damage that is known, for whoever did not look again.
+func (d *damages) cause() error {
+	if last := d.last.Load(); last != nil {
+		return *last
+	}
+	return ErrCorrupt
 }
 
 // island returns the damaged spans next to key, or the one it lies in.

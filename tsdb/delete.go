@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/catalog"
@@ -69,7 +68,7 @@ func (db *DB) DeleteTenant(ctx context.Context, tenant model.TenantID) error {
 	for more := true; more; {
 		var batch []model.EntityID
 		var err error
-		if batch, from, more, err = db.entitiesOf(tenant, from); err != nil {
+		if batch, from, more, err = db.entitiesOf(ctx, tenant, from); err != nil {
 			return err
 		}
 		for len(batch) > 0 {
@@ -84,26 +83,45 @@ func (db *DB) DeleteTenant(ctx context.Context, tenant model.TenantID) error {
 }
 
 // entitiesOf returns some of the entities that the catalog has of a tenant, from one on, and
-// with which to go on.
-func (db *DB) entitiesOf(tenant model.TenantID, from model.EntityID) (entities []model.EntityID, next model.EntityID, more bool, err error) {
+// with which to go on. It does not step over damage: whoever was in it would stay. That is
+// told and mended, and then it can be done again.
+func (db *DB) entitiesOf(ctx context.Context, tenant model.TenantID, from model.EntityID) (entities []model.EntityID, next model.EntityID, more bool, err error) {
 	key := func(e model.EntityID) []byte { return append(append([]byte{keys.Catalog}, tenant[:]...), e[:]...) }
-	iter, err := db.store.NewIter(&pebble.IterOptions{LowerBound: key(from), UpperBound: behind(key(model.EntityID{})[:17])})
-	if err != nil {
-		return nil, next, false, err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
-	for ok := iter.First(); ok; ok = iter.SeekGE(behind(key(next))) {
-		s, _, err := keys.ParseCatalog(iter.Key())
+	var torn []keySpan
+	l := lack{db: db, tenant: tenant}
+	w := walker{ctx: ctx, store: db.store, damage: db.damage, lost: func(s keySpan, cause error) error {
+		l.met(cause)
+		torn = append(torn, s)
+		return nil
+	}}
+	err = w.each(keySpan{key(from), behind(key(model.EntityID{})[:17])}, func(k, _ []byte) ([]byte, error) {
+		s, _, err := keys.ParseCatalog(k)
 		if err != nil {
-			return nil, next, false, fmt.Errorf("%w: %w", ErrCorrupt, err)
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		next = s.Entity
 		if len(entities) == eraseAtOnce {
-			return entities, next, true, nil
+			more = true
+			return nil, model.ErrEnough
 		}
 		entities = append(entities, next)
+		return behind(key(next)), nil
+	})
+	if errors.Is(err, model.ErrEnough) {
+		err = nil
 	}
-	return entities, next, false, iter.Error()
+	if err != nil || len(torn) == 0 {
+		return entities, next, more, err
+	}
+	torn = mergeSpans(torn)
+	found, err := l.namesIn(ctx, db.store, torn)
+	for _, g := range found {
+		l.add(g.Series, g.Columns, minInstant, math.MaxInt64, l.torn)
+	}
+	if err == nil && len(l.places) == 0 { // damaged, but of nobody's
+		l.add(keys.Series{Tenant: tenant}, nil, minInstant, math.MaxInt64, l.torn)
+	}
+	return nil, next, false, errors.Join(err, l.err())
 }
 
 // erase removes the first of entities, at least one, in one commit group, and returns how many:

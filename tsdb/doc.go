@@ -44,8 +44,9 @@
 //
 //   - Retention takes what is too old, whole partitions unread; the newest value outlives it.
 //
-//   - Damage on disk is told with its address, and queries step over it. What a flush or a
-//     compaction meets is mended, and the loss recorded; the rest waits for Repair.
+//   - Damage on disk is told with its address, and queries step over it. What a flush, a
+//     compaction or a query outside of row groups meets is mended, and the loss recorded; the
+//     rest waits for Repair.
 //
 // # Invariants (Check verifies them)
 //

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidewire/tidewire/tsdb/internal/catalog"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
 // The errors callers branch on.
@@ -28,6 +31,11 @@ func corrupt(err error) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
+}
+
+// isDamage reports whether an error is about damaged bytes, not about a disk that fails.
+func isDamage(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, catalog.ErrRow) || errors.Is(err, rowgroup.ErrCorrupt) || pebble.IsCorruptionError(err)
 }
 
 // A BehindError says where the log begins.

@@ -3,6 +3,8 @@ package tsdb
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,7 +19,9 @@ import (
 
 // Forecast flushes, then tells fn, entity by entity, what retention would delete now of a
 // tenant; entities that lose nothing are left out. Points are counted exactly, from summaries
-// where a row group goes whole; bytes are their share of what their row groups take.
+// where a row group goes whole; bytes are their share of what their row groups take. With a
+// *[model.DamageError] everything was told but what stands at the places it names; one of no
+// entity stands for entities that cannot be told.
 func (db *DB) Forecast(ctx context.Context, tenant model.TenantID, retention model.Retention, fn func(model.EntityID, model.Forecast) error) (err error) {
 	if err := db.enter(); err != nil {
 		return err
@@ -26,16 +30,30 @@ func (db *DB) Forecast(ctx context.Context, tenant model.TenantID, retention mod
 	if err := db.flusher.flush(ctx); err != nil {
 		return err
 	}
+	mends := db.damage.mends.Load()
 	snapshot := db.store.NewSnapshot()
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
-	f := forecaster{ctx: ctx, store: snapshot, retention: retention, now: db.options.Now().UnixMilli()}
-	return f.entities(tenant, fn)
+	f := forecaster{
+		ctx: ctx, store: snapshot, damage: db.damage, lack: lack{db: db, tenant: tenant}, retention: retention, now: db.options.Now().UnixMilli(),
+	}
+	if err := f.entities(tenant, fn); err != nil {
+		return err
+	}
+	if f.lack.torn == nil && db.damage.mends.Load() != mends {
+		f.lack.add(keys.Series{Tenant: tenant}, nil, minInstant, math.MaxInt64, errMended)
+	}
+	return f.lack.err()
 }
+
+// errMended says that a snapshot may lack what was taken away while it was read.
+var errMended = errors.New("mended while it was read; ask again")
 
 // A forecaster counts what retention would delete.
 type forecaster struct {
 	ctx       context.Context
 	store     pebble.Reader
+	damage    *damages
+	lack      lack
 	retention model.Retention
 	now       int64
 	reader    rowgroup.Reader
@@ -44,13 +62,8 @@ type forecaster struct {
 
 // entities goes through the catalog of a tenant, in which the groups of an entity stand
 // beside each other.
-func (f *forecaster) entities(tenant model.TenantID, fn func(model.EntityID, model.Forecast) error) (err error) {
+func (f *forecaster) entities(tenant model.TenantID, fn func(model.EntityID, model.Forecast) error) error {
 	prefix := append([]byte{keys.Catalog}, tenant[:]...)
-	iter, err := f.store.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: behind(prefix)})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
 	var entity model.EntityID
 	var sum model.Forecast
 	var groups map[uint64]bool // of the entity
@@ -60,35 +73,51 @@ func (f *forecaster) entities(tenant model.TenantID, fn func(model.EntityID, mod
 		}
 		return fn(entity, sum)
 	}
-	for iter.First(); iter.Valid(); iter.Next() {
-		series, _, err := keys.ParseCatalog(iter.Key())
+	var torn []keySpan
+	w := walker{ctx: f.ctx, store: f.store, damage: f.damage, lost: func(s keySpan, cause error) error {
+		f.lack.met(cause)
+		torn = append(torn, s)
+		return nil
+	}}
+	err := w.each(keySpan{prefix, behind(prefix)}, func(key, value []byte) ([]byte, error) {
+		series, name, err := keys.ParseCatalog(key)
 		if err != nil {
-			return err
-		}
-		ref, err := catalog.ParseRef(iter.Value())
-		if err != nil {
-			return err
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		if series.Entity != entity || groups == nil {
 			if err := tell(); err != nil {
-				return err
+				return nil, err
 			}
 			entity, sum, groups = series.Entity, model.Forecast{}, map[uint64]bool{}
 		}
+		ref, err := catalog.ParseRef(value)
+		if err != nil {
+			f.lack.add(series, []string{string(name)}, minInstant, math.MaxInt64, err)
+			return nil, nil
+		}
 		if groups[ref.Group] {
-			continue
+			return nil, nil
 		}
 		groups[ref.Group] = true
-		one, err := f.group(ref.Group)
-		if err != nil {
-			return err
+		one, err := f.group(series, ref.Group)
+		if isDamage(err) {
+			f.lack.add(series, nil, minInstant, math.MaxInt64, err)
+		} else if err != nil {
+			return nil, err
+		} else {
+			sum.Add(one)
 		}
-		sum.Add(one)
-	}
-	if err := iter.Error(); err != nil {
+		return nil, nil
+	})
+	if err != nil {
 		return err
 	}
-	return tell()
+	torn = mergeSpans(torn)
+	found, err := f.lack.namesIn(f.ctx, f.store, torn)
+	for _, g := range found {
+		f.lack.add(g.Series, g.Columns, minInstant, math.MaxInt64, f.lack.torn)
+	}
+	return errors.Join(err, tell())
 }
 
 // behind returns the least key behind all that begin with prefix, which is not all 0xff.
@@ -103,19 +132,21 @@ func behind(prefix []byte) []byte {
 }
 
 // group counts one group.
-func (f *forecaster) group(group uint64) (sum model.Forecast, err error) {
+func (f *forecaster) group(series keys.Series, group uint64) (sum model.Forecast, err error) {
 	if err := f.ctx.Err(); err != nil {
 		return sum, err
 	}
 	var names catalog.Names
-	if _, err := get(f.store, keys.AppendNames(nil, group), func(b []byte) (err error) {
+	found, err := get(f.store, keys.AppendNames(nil, group), func(b []byte) (err error) {
 		names, err = catalog.ParseNames(b)
 		return err
-	}); err != nil {
+	})
+	if err := groupRow("names", group, found, err); err != nil {
 		return sum, err
 	}
 	var s catalog.State
-	if _, err := get(f.store, keys.AppendState(nil, group), s.Parse); err != nil {
+	found, err = get(f.store, keys.AppendState(nil, group), s.Parse)
+	if err := groupRow("state", group, found, err); err != nil {
 		return sum, err
 	}
 	cuts, err := cutsOf(f.store, group, &names, &s, f.retention, f.now)
@@ -129,7 +160,7 @@ func (f *forecaster) group(group uint64) (sum model.Forecast, err error) {
 	if last == noCutoff {
 		return sum, nil
 	}
-	c, err := newCursor(f.store, scan.RowGroups, group, nil)
+	c, err := newCursor(f.store, scan.RowGroups, group, f.damage)
 	if err != nil {
 		return sum, err
 	}
@@ -137,6 +168,16 @@ func (f *forecaster) group(group uint64) (sum model.Forecast, err error) {
 	columns := make([]model.Forecast, len(cuts))
 	for from := int64(minInstant); ; {
 		first, value, err := c.SeekGE(from)
+		if gap, ok := asGap(err); ok {
+			if from >= gap.To || gap.From >= last {
+				break
+			}
+			if gap.From < gap.To {
+				f.lack.add(series, names.Columns, gap.From, min(gap.To, last), gap)
+			}
+			from = gap.To
+			continue
+		}
 		if err != nil {
 			return sum, err
 		}
@@ -145,10 +186,9 @@ func (f *forecaster) group(group uint64) (sum model.Forecast, err error) {
 		}
 		k := rowgroup.Key{Partition: rowgroup.PartitionOf(first), Group: group, First: first}
 		if err := f.reader.Reset(k, value); err != nil {
-			return sum, &CorruptionError{Group: group, From: first, Check: err}
-		}
-		if err := f.rowGroup(columns, cuts, s.Tail.Hidden, int64(len(value))); err != nil {
-			return sum, &CorruptionError{Group: group, From: first, Check: err}
+			f.lack.add(series, names.Columns, first, min(rowGroupEnd(k), last), err)
+		} else if err := f.rowGroup(columns, cuts, s.Tail.Hidden, int64(len(value))); err != nil {
+			f.lack.add(series, names.Columns, first, min(rowGroupEnd(k), last), err)
 		}
 		from = first + 1
 	}

@@ -168,7 +168,10 @@ func (db *DB) view(rec *head.Record, names []string) (view, error) {
 	rec.RLock()
 	v, sources := db.look(rec, names)
 	rec.RUnlock()
-	return v, v.resolve(sources)
+	if err := v.resolve(sources); err != nil {
+		return v, db.unreadable(rec.Series.Tenant, rec.Series.Entity, rec.Series.Scope, err)
+	}
+	return v, nil
 }
 
 // look copies the heads and takes the snapshot under one lock, which must be held: the answer

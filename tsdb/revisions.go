@@ -1,6 +1,8 @@
 package tsdb
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +27,8 @@ const revisionPage = 1024
 // Instants no write asked to keep originals of are left out. q.Limit, if any, bounds the
 // revisions a key; q.Descending is Invalid. The slice is reused after yield returns, the text
 // of the values is not. It answers for one position, which it returns, as Raw does, and ends
-// with a *[model.BudgetError] when its budget is spent: a revision counts as a point.
+// with a *[model.BudgetError] when its budget is spent: a revision counts as a point. With a
+// *[model.DamageError] everything was told but what stands at the places it names.
 func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key string, revisions []model.Revision) error) (_ model.Position, err error) {
 	if q.Descending {
 		return 0, model.Invalidf("Revisions are told from the oldest instant on")
@@ -38,6 +41,7 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 		return 0, err
 	}
 	defer db.done(rec)
+	mends := db.damage.mends.Load()
 	v, err := db.view(rec, q.Keys)
 	if v.snapshot == nil || err != nil {
 		return v.position, err
@@ -45,6 +49,7 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 	defer func() { err = errors.Join(err, v.snapshot.Close()) }()
 	writes := map[*source][]head.Writes{}
 	meter := scan.NewMeter(db.call(q.Budget, 1))
+	lack := lack{db: db, tenant: rec.Series.Tenant}
 	for i, series := range v.series {
 		s, ok := series.Source.(*source)
 		if !ok {
@@ -62,11 +67,15 @@ func (db *DB) Revisions(ctx context.Context, q *model.RangeQuery, yield func(key
 			w.to = w.from + 1
 		}
 		w.yield = func(revisions []model.Revision) error { return yield(q.Keys[i], revisions) }
+		w.lost = func(from, to int64, cause error) {
+			db.damage.learn(cause)
+			lack.add(rec.Series, q.Keys[i:i+1], from, to, cause)
+		}
 		if err := w.run(); err != nil {
 			return v.position, err
 		}
 	}
-	return v.position, nil
+	return v.position, db.mendedSince(mends, rec, q.Keys, lack.err())
 }
 
 // A revisionWalk tells the revisions of one column of a group at one moment.
@@ -79,22 +88,46 @@ type revisionWalk struct {
 	from, to int64
 	left     int // revisions still wanted
 	yield    func([]model.Revision) error
+	lost     func(from, to int64, cause error) // told where something cannot be read
 
 	stored storedRevisions
 	cells  storedCells
 	fold   revision.Fold
 	page   []model.Revision
+
+	tornFrom, tornTo int64 // what cannot be read and is not told, while there is a cause
+	cause            error
+}
+
+// torn notes that the instants of [from, to) cannot be read. What lies between two such places
+// and has no instant that can be is one with them.
+func (w *revisionWalk) torn(from, to int64, cause error) {
+	if w.cause == nil {
+		w.tornFrom, w.cause = from, cause
+	}
+	w.tornTo = to
+}
+
+func (w *revisionWalk) tellTorn() {
+	if w.cause != nil {
+		w.lost(w.tornFrom, w.tornTo, w.cause)
+		w.cause = nil
+	}
 }
 
 func (w *revisionWalk) run() (err error) {
 	if w.to <= w.from {
 		return nil
 	}
-	if w.stored.iter, err = newRevisionIter(w.source.snapshot, w.source.group, uint8(w.column), w.from, w.to); err != nil {
+	if err := w.stored.open(w.source, uint8(w.column), w.from, w.to); err != nil {
 		return err
 	}
 	w.cells = storedCells{group: w.source.group, hidden: w.deleted}
-	defer func() { err = errors.Join(err, w.stored.iter.Close(), w.cells.close()) }()
+	defer func() {
+		if closed := errors.Join(w.stored.iter.Close(), w.cells.close()); !isDamage(closed) { // which is told
+			err = errors.Join(err, closed)
+		}
+	}()
 	if w.cells.cursor, err = w.source.Cursor(scan.RowGroups); err != nil {
 		return err
 	}
@@ -108,8 +141,13 @@ func (w *revisionWalk) run() (err error) {
 	if err := w.ctx.Err(); err != nil {
 		return context.Cause(w.ctx)
 	}
+	at := w.from
 	for w.left > 0 {
 		ts, any, err := w.stored.instant()
+		if isDamage(err) {
+			w.torn(at, w.to, err)
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -119,10 +157,17 @@ func (w *revisionWalk) run() (err error) {
 		if !any {
 			break
 		}
-		if err := w.instant(ts); err != nil {
+		err = w.instant(ts)
+		if isDamage(err) {
+			w.torn(ts, w.to, err)
+			break
+		}
+		if err != nil {
 			return err
 		}
+		at = ts + 1
 	}
+	w.tellTorn()
 	return w.flush()
 }
 
@@ -136,6 +181,18 @@ func (w *revisionWalk) instant(ts int64) error {
 			writes = writes[i:]
 		}
 	}
+	var current model.Value
+	if !gone {
+		var err error
+		current, err = w.cells.at(w.column, ts)
+		if isDamage(err) { // without the current value nobody knows what the others are
+			w.torn(ts, ts+1, err)
+			return w.stored.each(ts, func(revision.Row) error { return nil })
+		}
+		if err != nil {
+			return err
+		}
+	}
 	err := w.stored.each(ts, func(r revision.Row) error {
 		if gone {
 			return nil
@@ -143,12 +200,13 @@ func (w *revisionWalk) instant(ts int64) error {
 		w.fold.Add(r)
 		return w.add(ts, &r)
 	})
-	if err == nil && !gone {
-		w.fold.Current, err = w.cells.at(w.column, ts)
-	}
 	if err != nil {
 		return err
 	}
+	if !gone {
+		w.fold.Current = current
+	}
+	w.tellTorn()
 	for i := range writes {
 		writes[i].Fold(w.column, ts, &w.fold)
 	}
@@ -193,27 +251,35 @@ func (w *revisionWalk) flush() error {
 	return err
 }
 
-// newRevisionIter returns an iterator over the revisions of a column in [from, to).
-func newRevisionIter(r pebble.Reader, group uint64, column uint8, from, to int64) (*pebble.Iterator, error) {
-	iter, err := r.NewIter(&pebble.IterOptions{
-		LowerBound: keys.AppendRevisions(nil, group, column, from),
-		UpperBound: keys.AppendRevisions(nil, group, column, to),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read revisions of group %d: %w", group, err)
-	}
-	return iter, nil
-}
-
 // storedRevisions walks the rows of one column, one instant after the other.
 type storedRevisions struct {
 	iter *pebble.Iterator
+	torn error // where the rows end, more may stand in a span that is known to be damaged
+}
+
+// open begins at the revisions of a column in [from, to).
+func (s *storedRevisions) open(of *source, column uint8, from, to int64) (err error) {
+	span := keySpan{keys.AppendRevisions(nil, of.group, column, from), keys.AppendRevisions(nil, of.group, column, to)}
+	for _, known := range of.damage.spans() {
+		if _, ok := known.within(span); ok { // to look there takes Pebble long, column by column
+			span.end, s.torn = known.start, of.damage.cause()
+			if bytes.Compare(span.end, span.start) < 0 {
+				span.end = span.start
+			}
+			break
+		}
+	}
+	s.iter, err = of.snapshot.NewIter(&pebble.IterOptions{LowerBound: span.start, UpperBound: span.end})
+	if err != nil {
+		return fmt.Errorf("read revisions of group %d: %w", of.group, err)
+	}
+	return nil
 }
 
 // instant returns the instant of the row the iterator stands on; any false behind the last.
 func (s *storedRevisions) instant() (ts int64, any bool, err error) {
 	if !s.iter.Valid() {
-		return 0, false, s.iter.Error()
+		return 0, false, cmp.Or(s.iter.Error(), s.torn)
 	}
 	k, err := keys.ParseRevision(s.iter.Key())
 	if err != nil {
@@ -241,7 +307,7 @@ func (s *storedRevisions) each(ts int64, fn func(revision.Row) error) error {
 		}
 		s.iter.Next()
 	}
-	return s.iter.Error()
+	return cmp.Or(s.iter.Error(), s.torn)
 }
 
 func parseRevision(k keys.Revision, iter *pebble.Iterator) (r revision.Row, err error) {

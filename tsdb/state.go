@@ -39,7 +39,7 @@ func (db *DB) StateAt(ctx context.Context, tenant model.TenantID, entity model.E
 	v, sources := db.look(rec, search)
 	rec.RUnlock()
 	if err := v.resolve(sources); err != nil {
-		return model.Snapshot{}, err
+		return model.Snapshot{}, db.unreadable(tenant, entity, scope, err)
 	}
 	if v.snapshot != nil {
 		err = db.scanner.Newest(ctx, db.call(model.Budget{}, 0), at+1, v.series, func(i int, p model.Point) error {

@@ -20,12 +20,21 @@ type View struct {
 
 // View returns columns as they are now, in the order of keys; false when one cannot be viewed.
 func (t *Table) View(keys []model.ScopeKey, now time.Time) (*View, bool) {
+	return t.view(keys, now, false)
+}
+
+// Part is View of columns that may lack something: they need not be finished.
+func (t *Table) Part(keys []model.ScopeKey, now time.Time) (*View, bool) {
+	return t.view(keys, now, true)
+}
+
+func (t *Table) view(keys []model.ScopeKey, now time.Time, unfinished bool) (*View, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v := &View{table: t, position: t.mu.position, entities: t.mu.entities, columns: make([][]*chunk, len(keys))}
 	for i, k := range keys {
 		c := t.mu.columns[k]
-		if c == nil || !c.built {
+		if c == nil || !c.built && !unfinished {
 			return nil, false
 		}
 		c.used, c.shared = now, t.mu.gen
