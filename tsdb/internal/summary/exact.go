@@ -52,20 +52,21 @@ func quotient(ints, decimals Int128, n uint64) float64 {
 // smallQuotient is quotient where one division of floats does it, since both of its numbers are
 // exact: as a rule, for values of telemetry have few digits.
 func smallQuotient(ints, decimals Int128, n uint64) (f float64, ok bool) {
-	const most, exact, few = 4_000_000, 1 << 53, 1e8 // few is a factor of what has up to four decimals
+	const most, exact = 4_000_000, 1 << 53
+	const part = 1e8 // of the fourth decimal: a unit
+	const longest = exact / uint64(unit/part)
 	i, ok1 := ints.Int64()
 	d, ok2 := decimals.Int64()
-	if !ok1 || !ok2 || i < -most || i > most || d < -most*unit || d > most*unit || n > exact/uint64(unit) {
+	if !ok1 || !ok2 || i < -most || i > most || d < -most*unit || d > most*unit || n > longest {
 		return 0, false
 	}
-	t, by := i*unit+d, n*unit
-	if t < -exact || t > exact {
-		if t%few != 0 {
-			return 0, false
-		}
-		t, by = t/few, n*(unit/few)
+	t, by := i*unit+d, uint64(unit)
+	if t%part == 0 {
+		t, by = t/part, by/part
+	} else if n > longest/part {
+		return 0, false
 	}
-	return float64(t) / float64(by), t >= -exact && t <= exact
+	return float64(t) / float64(n*by), t >= -exact && t <= exact
 }
 
 // A total is ints + decimals / 10^codec.DecimalDigits as one number of 10^-12: magnitude
