@@ -79,7 +79,9 @@ func (a historyAnswer) read(h *thingsboard.History, out *sender) (page model.Raw
 		return page, nil
 	}
 	store := a.server.Store
-	full := func() error {
+	// What has gathered leaves when more comes: the end is sent with what is before it, and an
+	// answer that came at once goes out at once.
+	room := func() error {
 		if len(h.Buf) < chunk {
 			return nil
 		}
@@ -88,20 +90,23 @@ func (a historyAnswer) read(h *thingsboard.History, out *sender) (page model.Raw
 		return err
 	}
 	points := func(key string, points []model.Point) error {
-		if err := h.Points(key, points); err != nil {
+		if err := room(); err != nil {
 			return err
 		}
-		return full()
+		return h.Points(key, points)
 	}
 	switch {
 	case a.query.Aggregates != 0:
 		_, err = store.Aggregate(a.ctx, &a.query, func(key string, buckets []model.Bucket) error {
+			if err := room(); err != nil {
+				return err
+			}
 			if a.several {
 				h.Rows(key, a.functions, buckets)
 			} else {
 				h.Buckets(key, a.query.Aggregates, buckets)
 			}
-			return full()
+			return nil
 		})
 	case a.paged:
 		page, err = store.RawPage(a.ctx, &a.query, points)

@@ -8,10 +8,12 @@ import (
 
 // A wait bounds how long the parts below may take over a request. It begins when somebody
 // waits for it, or asks a second time whether it is up: the time a body takes to arrive does
-// not count, and a call that need not wait pays for no timer.
+// not count. Who asks is told by the clock, so that only a call that waits pays for a timer.
 type wait struct {
 	sync.Mutex
 	asked bool
+	since time.Time // when it began or went on; zero before that, and while it is the client's turn
+	turn  bool      // of the client
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 	timer *time.Timer
@@ -31,24 +33,52 @@ func (w *wait) bounded(parent context.Context, limit time.Duration) context.Cont
 	if w.ctx == nil {
 		w.ctx, w.stop = context.WithCancelCause(parent)
 		stop := w.stop
-		w.timer = time.AfterFunc(limit, func() { stop(context.DeadlineExceeded) })
+		w.timer = time.AfterFunc(limit-w.taken(), func() { stop(context.DeadlineExceeded) })
+		if w.turn {
+			w.timer.Stop()
+		}
 	}
 	return w.ctx
 }
 
-// first reports whether nobody asked before. Who asks once, on the way in, does not wait.
-func (w *wait) first() bool {
+// taken returns how long the wait has lasted. It begins if it has not.
+func (w *wait) taken() time.Duration {
+	if w.turn {
+		return 0
+	}
+	now := time.Now()
+	if w.since.IsZero() {
+		w.since = now
+	}
+	return now.Sub(w.since)
+}
+
+// err is Err of what bounded returns, without making it. Who asks once, on the way in, does not
+// wait.
+func (w *wait) err(parent context.Context, limit time.Duration) error {
 	w.Lock()
 	defer w.Unlock()
-	first := !w.asked && w.ctx == nil
-	w.asked = true
-	return first
+	if w.ctx != nil {
+		if cause := context.Cause(w.ctx); cause == context.DeadlineExceeded { //nolint:errorlint // it is ours, set above
+			return cause
+		}
+		return w.ctx.Err()
+	}
+	if err := parent.Err(); err != nil || !w.asked {
+		w.asked = true
+		return err
+	}
+	if w.taken() >= limit {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // pause stops the time: it is the client's turn. more goes on.
 func (w *wait) pause() {
 	w.Lock()
 	defer w.Unlock()
+	w.since, w.turn = time.Time{}, true
 	if w.timer != nil {
 		w.timer.Stop()
 	}
@@ -58,6 +88,7 @@ func (w *wait) pause() {
 func (w *wait) more(limit time.Duration) {
 	w.Lock()
 	defer w.Unlock()
+	w.turn = false
 	if w.timer != nil {
 		w.timer.Reset(limit)
 	}
@@ -83,13 +114,4 @@ func (r *request) Done() <-chan struct{} {
 }
 
 // Err implements context.Context.
-func (r *request) Err() error {
-	if r.wait.first() {
-		return r.Context.Err()
-	}
-	ctx := r.wait.bounded(r.Context, r.server.Limits.Timeout)
-	if cause := context.Cause(ctx); cause == context.DeadlineExceeded { //nolint:errorlint // it is ours, set above
-		return cause
-	}
-	return ctx.Err()
-}
+func (r *request) Err() error { return r.wait.err(r.Context, r.server.Limits.Timeout) }
