@@ -24,7 +24,8 @@ type cursor struct {
 	space byte
 	group uint64
 	key   []byte
-	at    keys.Block // where the iterator stands, while on is true
+	room  [keys.BlockLen + 1]byte // of key
+	at    keys.Block              // where the iterator stands, while on is true
 	on    bool
 
 	damage *damages // nil: an error of the store is an error of the cursor
@@ -48,12 +49,19 @@ func newCursor(r pebble.Reader, s scan.Space, group uint64, d *damages) (*cursor
 
 func newCursorIn(r pebble.Reader, space byte, group uint64, d *damages) (*cursor, error) {
 	c := &cursor{store: r, space: space, group: group, damage: d}
+	c.key = c.room[:0]
 	return c, c.open()
+}
+
+// blockBounds are those of iterators over row groups and pages; Pebble copies them.
+var blockBounds = map[byte]*pebble.IterOptions{
+	keys.RowGroups: {LowerBound: []byte{keys.RowGroups}, UpperBound: []byte{keys.RowGroups + 1}},
+	keys.Pages:     {LowerBound: []byte{keys.Pages}, UpperBound: []byte{keys.Pages + 1}},
 }
 
 func (c *cursor) open() (err error) {
 	c.island, c.on = island{}, false
-	c.iter, err = c.store.NewIter(&pebble.IterOptions{LowerBound: []byte{c.space}, UpperBound: []byte{c.space + 1}})
+	c.iter, err = c.store.NewIter(blockBounds[c.space])
 	if err != nil {
 		return fmt.Errorf("open iterator: %w", err)
 	}

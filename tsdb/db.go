@@ -32,6 +32,7 @@ type DB struct {
 
 	applied atomic.Uint64 // position of the last visible entry
 	flushed atomic.Uint64 // position of the last entry in row groups
+	mark    flushMark
 	fatal   atomic.Pointer[error]
 	failed  chan struct{} // closed by fail
 	closing chan struct{} // closed when Close begins
@@ -153,6 +154,7 @@ func open(dir string, o Options) (_ *DB, err error) {
 	}
 	db.applied.Store(uint64(flush.position))
 	db.flushed.Store(uint64(flush.position))
+	db.mark.set(&flush)
 	db.options.LogMax = logMax(db.options, dir)
 	db.commit.gen, db.commit.nextGroup = 1, flush.nextGroup
 	if err := errors.Join(db.commit.log.load(db.store), db.cursors.load(db.store, flush.logFirst), db.series.load(db), db.losses.load(db.store)); err != nil {

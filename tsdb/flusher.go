@@ -306,7 +306,7 @@ func (f *flusher) writeOnce(ctx context.Context, h *frozenHead) (err error) {
 		return err
 	}
 	if canary.Planted(canary.EarlyPosition) {
-		err = db.store.Set([]byte(metaFlushKey), state.append(nil), pebble.Sync)
+		err = db.store.Set(metaFlushKey, state.append(nil), pebble.Sync)
 	}
 	db.at(AtFlushBatch)
 	// What the batch says is in the log already, and whatever is written behind it syncs it.

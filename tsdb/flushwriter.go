@@ -44,13 +44,13 @@ func newFlushWriter(db *DB) *flushWriter {
 // and begins anew. Readers are told before the store has it, and again when it has.
 func (w *flushWriter) commit(state *flushState, o *pebble.WriteOptions) error {
 	state.batch++
-	if err := w.batch.Set([]byte(metaFlushKey), state.append(nil), nil); err != nil {
+	if err := w.batch.Set(metaFlushKey, state.append(nil), nil); err != nil {
 		return err
 	}
 	w.announce(state.batch)
 	batch := w.batch
 	w.batch = w.db.store.NewBatch()
-	if err := w.db.commitBatch(batch, o); err != nil {
+	if err := w.db.mark.change(state, func() error { return w.db.commitBatch(batch, o) }); err != nil {
 		return err
 	}
 	w.committed()

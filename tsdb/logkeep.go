@@ -230,7 +230,7 @@ func (f *flusher) cutLog() (behind []BehindInfo, err error) {
 		if err := errors.Join(
 			batch.DeleteRange(keys.AppendLog(nil, f.run.state.logFirst), keys.AppendLog(nil, state.logFirst), nil),
 			batch.Set(keys.AppendMeta(nil, metaLog), next.append(nil, state.position), nil),
-			batch.Set([]byte(metaFlushKey), state.append(nil), nil),
+			batch.Set(metaFlushKey, state.append(nil), nil),
 		); err != nil {
 			return nil, errors.Join(err, batch.Close())
 		}

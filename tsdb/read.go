@@ -159,8 +159,8 @@ func (db *DB) mendedSince(mends int64, rec *head.Record, names []string, err err
 type view struct {
 	position model.Position
 	series   []scan.Series
-	snapshot *pebble.Snapshot // nil when none of the keys was ever written
-	flushed  model.Position   // what the snapshot has
+	snapshot *pinned        // nil when none of the keys was ever written
+	flushed  model.Position // what the snapshot has
 }
 
 // view takes a moment of rec.
@@ -197,7 +197,7 @@ func (db *DB) look(rec *head.Record, names []string) (v view, sources []*source)
 	}
 	v.position = rec.Last
 	if len(sources) > 0 {
-		v.snapshot = db.store.NewSnapshot()
+		v.snapshot = pin(db.store, &db.mark)
 	}
 	return v, sources
 }
@@ -207,7 +207,7 @@ func (v *view) resolve(sources []*source) error {
 	if v.snapshot == nil {
 		return nil
 	}
-	state, err := readFlushState(v.snapshot)
+	state, err := v.snapshot.flushState()
 	if err != nil {
 		return errors.Join(err, v.snapshot.Close())
 	}

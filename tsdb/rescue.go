@@ -73,7 +73,7 @@ func (f *flusher) rescueMeta(r *rescuer) error {
 	db := f.db
 	r.set(keys.AppendMeta(nil, metaVersion), func() []byte { return binary.LittleEndian.AppendUint32(nil, formatVersion) })
 	r.set(keys.AppendMeta(nil, metaEpoch), func() []byte { return binary.LittleEndian.AppendUint64(nil, db.epoch) })
-	r.set([]byte(metaFlushKey), func() []byte { return f.run.state.append(nil) })
+	r.set(metaFlushKey, func() []byte { return f.run.state.append(nil) })
 	r.set(keys.AppendMeta(nil, metaLog), func() []byte { return db.commit.log.append(nil, f.run.state.position) })
 	db.cursors.mu.Lock()
 	for name, p := range db.cursors.mu.named {

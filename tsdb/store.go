@@ -262,10 +262,10 @@ func newMeta(store *pebble.DB, random io.Reader, commit commitFunc) (epoch uint6
 	return epoch, flush, nil
 }
 
-var metaFlushKey = string(keys.AppendMeta(nil, metaFlush))
+var metaFlushKey = keys.AppendMeta(nil, metaFlush)
 
 func readFlushState(r pebble.Reader) (s flushState, err error) {
-	found, err := get(r, []byte(metaFlushKey), func(b []byte) error {
+	found, err := get(r, metaFlushKey, func(b []byte) error {
 		s, err = parseFlushState(b)
 		return err
 	})
