@@ -143,7 +143,9 @@ func (p *pass) run(ctx context.Context, t *task, cut *bucket.Cutter) (err error)
 	if err := p.start(t, cut); err != nil {
 		return err
 	}
-	if _, _, err := p.estimate(); err != nil {
+	if t.estimated {
+		p.paged = t.paged
+	} else if _, _, err := p.estimate(); err != nil {
 		return err
 	}
 	return p.finish(ctx)

@@ -44,6 +44,9 @@ type task struct {
 	series   Series // its column does not matter
 	from, to int64
 	folds    []*fold
+
+	estimated bool // it is known whether pages are worth reading
+	paged     bool // they are
 }
 
 // run fills results.
@@ -80,6 +83,7 @@ func (w *work) try(ctx context.Context) (lo, hi int64, share int, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
+	w.tasks[0].estimated, w.tasks[0].paged = true, p.paged
 	enough := int64(shareCut)
 	if whole {
 		enough = shareWhole
@@ -133,7 +137,7 @@ func (w *work) add(s Series, from, to int64) *task {
 		w.tasks = append(w.tasks, task{})
 	}
 	t := &w.tasks[len(w.tasks)-1]
-	t.series, t.from, t.to, t.folds = s, from, to, t.folds[:0]
+	*t = task{series: s, from: from, to: to, folds: t.folds[:0]}
 	return t
 }
 
@@ -188,6 +192,7 @@ func (w *work) cutTasks(parts int, lo, hi int64) {
 		before := i
 		for j := 1; j < len(w.bounds)-1; j++ {
 			t := w.add(w.tasks[i].series, w.bounds[j], w.bounds[j+1])
+			t.estimated, t.paged = w.tasks[i].estimated, w.tasks[i].paged
 			for _, f := range w.tasks[before].folds {
 				s := t.series
 				s.Column = f.column
