@@ -110,41 +110,39 @@ func (s *session) subscribe(ctx context.Context, c *thingsboard.WSCommand, a Acc
 	if spec.Window != nil {
 		spec.Entity = spec.Window.Source.ID
 	}
+	x := &subscription{ref: e.Ref(), access: a, window: spec.Window}
+	x.hub, err = s.follow(ctx, c, spec, sink, read, x, from, resync)
+	if !s.put(x) && err == nil {
+		s.hub().Unsubscribe(x.hub)
+	}
+	return err
+}
+
+// follow begins the subscription of x: from a place or, for the reason resync, anew.
+func (s *session) follow(ctx context.Context, c *thingsboard.WSCommand, spec subscriptions.Spec, sink subscriptions.Sink, read first,
+	x *subscription, from subscriptions.Place, resync string) (*subscriptions.Subscription, error) {
 	enc, err := s.encoder(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	spec.Encoder = enc
-	x := &subscription{ref: e.Ref(), access: a, window: spec.Window}
-	var h *subscriptions.Subscription
 	if from != (subscriptions.Place{}) {
-		if h, err = s.resume(ctx, spec, enc, x, from); err != nil {
-			if resync = resyncOf(err); resync == "" {
-				return err
-			}
+		h, err := s.resume(ctx, spec, enc, x, from)
+		if resync = resyncOf(err); resync == "" {
+			return h, err
 		}
 	}
-	if h == nil {
-		ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-		defer cancel()
-		h, err = s.hub().Subscribe(ctx, spec, sink, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
-			var w thingsboard.WSData
-			w.Begin(nil, enc.strict)
-			if err := read(ctx, throughView(r, spec.Window), &w, o); err != nil {
-				return err
-			}
-			o.Frame = enc.Frame(nil, c.ID, w.End(&thingsboard.WSNote{Resync: resync, Position: enc.position(o.Place())}))
-			return nil
-		})
-		if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return s.hub().Subscribe(ctx, spec, sink, func(ctx context.Context, r subscriptions.Snapshots, o *subscriptions.Opening) error {
+		var w thingsboard.WSData
+		w.Begin(nil, enc.strict)
+		if err := read(ctx, throughView(r, spec.Window), &w, o); err != nil {
 			return err
 		}
-	}
-	x.hub = h
-	if !s.put(x) {
-		s.hub().Unsubscribe(h)
-	}
-	return nil
+		o.Frame = enc.Frame(nil, c.ID, w.End(&thingsboard.WSNote{Resync: resync, Position: enc.position(o.Place())}))
+		return nil
+	})
 }
 
 // timeseries carries out TIMESERIES (contract 11.5).

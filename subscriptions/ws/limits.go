@@ -100,19 +100,41 @@ func (s *Server) subscribed(p model.Principal) (have tally) {
 }
 
 // mayHoldMore says whether the session may hold another subscription, and closes it when not
-// (contract 11.2). Commands of several sockets that come at once may pass together.
+// (contract 11.2). The caller owes placed.
 func (s *session) mayHoldMore() bool {
-	err := error(nil)
-	if s.count() >= s.server.limits.Subscriptions {
-		err = model.Errorf(model.TooMany, "Max subscriptions limit reached!")
-	} else if p := s.principal(); s.server.limitsOf(p.Tenant).Subscriptions != (model.SocketLimits{}) {
-		err = beyond(&s.server.limitsOf(p.Tenant).Subscriptions, p, s.server.subscribed(p), "subscriptions")
-	}
+	err := s.claim()
 	if err != nil {
 		s.close(codePolicy, model.MessageOf(err, ""))
 	}
 	return err == nil
 }
+
+// claim counts a subscription that is about to be made. Sockets of a tenant that limits them take
+// turns, so that those whose commands come at once do not pass together.
+func (s *session) claim() error {
+	p := s.principal()
+	limits := s.server.limitsOf(p.Tenant).Subscriptions
+	if limits != (model.SocketLimits{}) {
+		s.server.claims.Lock()
+		defer s.server.claims.Unlock()
+	}
+	if s.count() >= s.server.limits.Subscriptions {
+		return model.Errorf(model.TooMany, "Max subscriptions limit reached!")
+	}
+	if limits != (model.SocketLimits{}) {
+		if err := beyond(&limits, p, s.server.subscribed(p), "subscriptions"); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.claimed++
+	return nil
+}
+
+// placedLocked ends what mayHoldMore began: the subscription is counted where it stands now, or is
+// none.
+func (s *session) placedLocked() { s.mu.claimed-- }
 
 // A meter counts one limit over time of a session. Its rates are those of the profile, looked up
 // again when rights are.

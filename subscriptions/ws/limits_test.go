@@ -3,6 +3,7 @@ package ws
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -168,6 +169,58 @@ func TestCommandsAreLimitedOverTime(t *testing.T) {
 		}
 		synctest.Wait()
 	})
+}
+
+// Commands that arrive on many sockets at once are let through as one after the other.
+func TestCommandsThatComeAtOnceDoNotPassALimitTogether(t *testing.T) {
+	const sockets, limit = 16, 5
+	l := &model.TenantLimits{Subscriptions: model.SocketLimits{Tenant: limit}}
+	w := newWorld(t, profile(l)).listen()
+	var all []*client
+	for range sockets {
+		all = append(all, w.open())
+	}
+	for round := range 20 {
+		var done sync.WaitGroup
+		begin := make(chan struct{})
+		var let, refused atomic.Int64
+		for i, c := range all {
+			done.Go(func() {
+				<-begin
+				kind := `{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"` + device + `"}`
+				if i%2 == 1 {
+					kind = `{"type":"ENTITY_COUNT","cmdId":1,"query":{` + devices + `}}`
+				}
+				if c.ws.Write(t.Context(), websocket.MessageText, []byte(`{"cmds":[`+kind+`]}`)) != nil {
+					t.Error("not sent")
+				}
+				if _, _, err := c.ws.Read(t.Context()); err == nil {
+					let.Add(1)
+				} else if websocket.CloseStatus(err) == 1008 {
+					refused.Add(1)
+				}
+			})
+		}
+		close(begin)
+		done.Wait()
+		if let.Load() != limit || refused.Load() != sockets-limit {
+			t.Fatalf("round %d: %d were let through and %d refused, want %d and %d", round, let.Load(), refused.Load(), limit, sockets-limit)
+		}
+		for i, c := range all {
+			c.ws.CloseNow()
+			all[i] = nil
+		}
+		for w.server.Sessions() > 0 {
+			<-time.After(time.Millisecond)
+		}
+		for i := range all {
+			all[i] = w.open()
+		}
+	}
+	p, _ := w.server.deps.Verify("good")
+	if have := w.server.subscribed(p); have.tenant != 0 {
+		t.Errorf("%d are counted in the end", have.tenant)
+	}
 }
 
 // Contract 11.2, 17: each limit of sockets and subscriptions closes with 1008.

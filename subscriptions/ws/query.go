@@ -65,6 +65,7 @@ func (s *session) newQuery(c *thingsboard.WSCommand) *query {
 	q.ctx, q.cancel = context.WithCancel(s.server.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.placedLocked()
 	if s.mu.ended {
 		q.cancel()
 		return nil

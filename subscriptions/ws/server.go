@@ -103,6 +103,7 @@ type Server struct {
 	buffers sync.Pool // of *bytes.Buffer, for messages
 
 	refresher *refresher
+	claims    sync.Mutex // whether a tenant's sockets may hold one more subscription
 
 	ctx   context.Context // ends with Shutdown; bounds commands
 	stop  context.CancelFunc

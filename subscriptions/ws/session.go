@@ -64,6 +64,7 @@ type session struct {
 		principal     model.Principal
 		subs          []*subscription // sorted by id
 		queries       []*query
+		claimed       int // subscriptions and queries that are being made
 		cancel        context.CancelFunc
 		ended         bool
 	}
@@ -333,11 +334,13 @@ func isTransport(err error) bool {
 	return ok
 }
 
-// put notes a subscription. It reports false when the session ended meanwhile.
+// put notes a subscription, unless it could not be made. It reports false when the session ended
+// meanwhile.
 func (s *session) put(x *subscription) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.ended {
+	s.placedLocked()
+	if s.mu.ended || x.hub == nil {
 		return false
 	}
 	at, _ := s.findLocked(x.hub.ID())
@@ -386,11 +389,11 @@ func (s *session) findLocked(id int64) (int, bool) {
 	return slices.BinarySearchFunc(s.mu.subs, id, func(x *subscription, id int64) int { return cmp.Compare(x.hub.ID(), id) })
 }
 
-// count returns how many subscriptions and queries there are.
+// count returns how many subscriptions and queries there are, and are being made.
 func (s *session) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.mu.subs) + len(s.mu.queries)
+	return len(s.mu.subs) + len(s.mu.queries) + s.mu.claimed
 }
 
 // recheck asks again whether the subscriptions are allowed and ends those that are not.
