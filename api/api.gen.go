@@ -2323,6 +2323,9 @@ type EntityTypePath = EntityType
 // EntityViewID defines model for EntityViewId.
 type EntityViewID = model.ID
 
+// EntityViewIds defines model for EntityViewIds.
+type EntityViewIds = string
+
 // EntityViewType defines model for EntityViewType.
 type EntityViewType = string
 
@@ -2858,6 +2861,12 @@ type FindEntityKeysParams struct {
 
 	// Scope The one scope of attributes to look at.
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
+}
+
+// GetEntityViewsByIdsParams defines parameters for GetEntityViewsByIds.
+type GetEntityViewsByIdsParams struct {
+	// EntityViewIds Ids separated by commas.
+	EntityViewIds EntityViewIds `form:"entityViewIds" json:"entityViewIds"`
 }
 
 // GetEventsParams defines parameters for GetEvents.
@@ -4151,6 +4160,9 @@ type ServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx echo.Context, entityViewID EntityViewID) error
+	// GetEntityViewsByIds Read several entity views
+	// (GET /api/entityViews)
+	GetEntityViewsByIds(ctx echo.Context, params GetEntityViewsByIdsParams) error
 	// GetEvents What happened inside the server to an entity
 	// (GET /api/events/{entityType}/{entityId}/{eventType})
 	GetEvents(ctx echo.Context, entityType string, entityID model.ID, eventType EventType, params GetEventsParams) error
@@ -6679,6 +6691,24 @@ func (w *ServerInterfaceWrapper) GetEntityView(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEntityView(ctx, entityViewID)
+	return err
+}
+
+// GetEntityViewsByIds converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntityViewsByIds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEntityViewsByIdsParams
+	// ------------- Required query parameter "entityViewIds" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "entityViewIds", ctx.QueryParams(), &params.EntityViewIds, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entityViewIds: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntityViewsByIds(ctx, params)
 	return err
 }
 
@@ -9469,6 +9499,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/entityView/:entityViewId", wrapper.GetEntityView, options.OperationMiddlewares["getEntityView"]...)
 	router.GET(options.BaseURL+"/api/entityView/info/:entityViewId", wrapper.GetEntityViewInfo, options.OperationMiddlewares["getEntityViewInfo"]...)
 	router.GET(options.BaseURL+"/api/entityView/types", wrapper.GetEntityViewTypes, options.OperationMiddlewares["getEntityViewTypes"]...)
+	router.GET(options.BaseURL+"/api/entityViews", wrapper.GetEntityViewsByIds, options.OperationMiddlewares["getEntityViewsByIds"]...)
 	router.GET(options.BaseURL+"/api/events/:entityType/:entityId/:eventType", wrapper.GetEvents, options.OperationMiddlewares["getEvents"]...)
 	router.GET(options.BaseURL+"/api/limits", wrapper.GetLimits, options.OperationMiddlewares["getLimits"]...)
 	router.POST(options.BaseURL+"/api/noauth/activate", wrapper.ActivateUser, options.OperationMiddlewares["activateUser"]...)
@@ -11943,6 +11974,28 @@ func (response GetEntityView200JSONResponse) VisitGetEntityViewResponse(w http.R
 	return err
 }
 
+type GetEntityViewsByIdsRequestObject struct {
+	Params GetEntityViewsByIdsParams
+}
+
+type GetEntityViewsByIdsResponseObject interface {
+	VisitGetEntityViewsByIdsResponse(w http.ResponseWriter) error
+}
+
+type GetEntityViewsByIds200JSONResponse []EntityView
+
+func (response GetEntityViewsByIds200JSONResponse) VisitGetEntityViewsByIdsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetEventsRequestObject struct {
 	EntityType string    `json:"entityType"`
 	EntityID   model.ID  `json:"entityId"`
@@ -14018,6 +14071,9 @@ type StrictServerInterface interface {
 	// GetEntityView Read an entity view
 	// (GET /api/entityView/{entityViewId})
 	GetEntityView(ctx context.Context, request GetEntityViewRequestObject) (GetEntityViewResponseObject, error)
+	// GetEntityViewsByIds Read several entity views
+	// (GET /api/entityViews)
+	GetEntityViewsByIds(ctx context.Context, request GetEntityViewsByIdsRequestObject) (GetEntityViewsByIdsResponseObject, error)
 	// GetEvents What happened inside the server to an entity
 	// (GET /api/events/{entityType}/{entityId}/{eventType})
 	GetEvents(ctx context.Context, request GetEventsRequestObject) (GetEventsResponseObject, error)
@@ -17008,6 +17064,31 @@ func (sh *strictHandler) GetEntityView(ctx echo.Context, entityViewID EntityView
 		return err
 	} else if validResponse, ok := response.(GetEntityViewResponseObject); ok {
 		return validResponse.VisitGetEntityViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntityViewsByIds operation middleware
+func (sh *strictHandler) GetEntityViewsByIds(ctx echo.Context, params GetEntityViewsByIdsParams) error {
+	var request GetEntityViewsByIdsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntityViewsByIds(ctx.Request().Context(), request.(GetEntityViewsByIdsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntityViewsByIds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntityViewsByIdsResponseObject); ok {
+		return validResponse.VisitGetEntityViewsByIdsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -329,6 +329,8 @@ type EntityViews interface {
 	SaveEntityView(context.Context, *model.EntityView) error
 	EntityView(context.Context, model.TenantID, model.EntityID) (*model.EntityView, error)
 	EntityViewByName(context.Context, model.TenantID, string) (*model.EntityView, error)
+	// EntityViewsByID returns those that exist, in the order of ids.
+	EntityViewsByID(context.Context, model.TenantID, []model.EntityID) ([]model.EntityView, error)
 	EntityViews(context.Context, model.TenantID, model.EntityViewFilter, model.PageLink) (model.Page[model.EntityView], error)
 	DeleteEntityView(context.Context, model.TenantID, model.EntityID) error
 	AssignEntityView(context.Context, model.TenantID, model.EntityID, model.CustomerID) (*model.EntityView, error)

@@ -57,6 +57,22 @@ func (s *Server) viewByName(ctx context.Context, name string) (*model.EntityView
 	return inTenantByName(ctx, "entityViewName", name, s.Registry.EntityViewByName)
 }
 
+// GetEntityViewsByIds answers GET /api/entityViews?entityViewIds=.
+func (s *Server) GetEntityViewsByIds(ctx context.Context, req GetEntityViewsByIdsRequestObject) (GetEntityViewsByIdsResponseObject, error) {
+	ids, err := idsOf("entityViewIds", req.Params.EntityViewIds)
+	if err != nil {
+		return nil, err
+	}
+	if ids, err = s.readable(ctx, model.EntityEntityView, ids); err != nil {
+		return nil, err
+	}
+	found, err := s.Registry.EntityViewsByID(ctx, caller(ctx).Tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	return GetEntityViewsByIds200JSONResponse(each(found, wireView)), nil
+}
+
 // GetCustomerEntityViews answers GET /api/customer/{customerId}/entityViews.
 func (s *Server) GetCustomerEntityViews(ctx context.Context, req GetCustomerEntityViewsRequestObject) (GetCustomerEntityViewsResponseObject, error) {
 	c, err := s.customer(ctx, auth.Read, req.CustomerID)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,4 +146,31 @@ func TestEntityViewsAreSavedListedAndAssigned(t *testing.T) {
 		fails(400, 31, "Entity view can be assigned to a device or an asset only!")
 	w.call("DELETE", path, w.adminA, "").is(200, "")
 	w.call("GET", path, w.adminA, "").is(404)
+}
+
+// Contract 3.4: lists as for assets.
+func TestEntityViewsAreReadByTheirIds(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.saveView(w.adminA, `"name":"first"`), w.saveView(w.adminA, `"name":"second"`)
+	w.call("POST", fmt.Sprintf("/api/customer/%s/entityView/%s", w.one, second.ID.ID), w.adminA, "").is(200)
+	f := func(token, ids string, want ...string) {
+		t.Helper()
+		var list []api.EntityView
+		w.call("GET", "/api/entityViews?entityViewIds="+ids, token, "").is(200).json(&list)
+		var names []string
+		for _, v := range list {
+			names = append(names, v.Name)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%s: got %q, want %q", ids, names, want)
+		}
+	}
+	both := fmt.Sprintf("%s,%s", second.ID.ID, first.ID.ID)
+	f(w.adminA, both, "second", "first")
+	f(w.adminA, fmt.Sprintf("%s,%s", w.owned, first.ID.ID), "first") // a device is none
+	f(w.oneUser, both, "second")
+	f(w.adminB, both)
+	w.call("GET", "/api/entityViews?entityViewIds="+both, w.system, "").is(403)
+	w.call("GET", "/api/entityViews?entityViewIds=", w.adminA, "").fails(400, 31, "Parameter 'entityViewIds' can't be empty!")
+	w.call("GET", "/api/entityViews?entityViewIds=x", w.adminA, "").fails(400, 31, `Invalid UUID string: "x"`)
 }

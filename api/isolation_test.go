@@ -152,6 +152,7 @@ var rows = map[string]row{
 	"GET /api/entityView/:entityViewId":                       {"/api/entityView/{view}", "", 401, 404, 403},
 	"DELETE /api/entityView/:entityViewId":                    {"/api/entityView/{view}", "", 401, 404, 403},
 	"GET /api/entityView/info/:entityViewId":                  {"/api/entityView/info/{view}", "", 401, 404, 403},
+	"GET /api/entityViews":                                    {"/api/entityViews?entityViewIds={view}", "", 401, 200, 200},
 	"GET /api/entityView/types":                               {"/api/entityView/types", "", 401, 200, 200},
 	"GET /api/tenant/entityViews":                             {"/api/tenant/entityViews" + list, "", 401, 200, 403},
 	"GET /api/tenant/entityView":                              {"/api/tenant/entityView?entityViewName=view", "", 401, 404, 403},

@@ -2853,6 +2853,9 @@ type EntityTypePath = EntityType
 // EntityViewID defines model for EntityViewId.
 type EntityViewID = model.ID
 
+// EntityViewIds defines model for EntityViewIds.
+type EntityViewIds = string
+
 // EntityViewType defines model for EntityViewType.
 type EntityViewType = string
 
@@ -3406,6 +3409,12 @@ type FindEntityKeysParams struct {
 
 	// Scope The one scope of attributes to look at.
 	Scope *AttributeScope `form:"scope,omitempty" json:"scope,omitempty"`
+}
+
+// GetEntityViewsByIdsParams defines parameters for GetEntityViewsByIds.
+type GetEntityViewsByIdsParams struct {
+	// EntityViewIds Ids separated by commas.
+	EntityViewIds EntityViewIds `form:"entityViewIds" json:"entityViewIds"`
 }
 
 // GetEventsParams defines parameters for GetEvents.
@@ -5770,6 +5779,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityView(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEntityViewsByIds Read several entity views
+	//
+	// Those that do not exist, or are not the caller's, are left out.
+	//
+	// Corresponds with GET /api/entityViews (the `GetEntityViewsByIds` operationId).
+	GetEntityViewsByIds(ctx context.Context, params *GetEntityViewsByIdsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEvents What happened inside the server to an entity
 	//
@@ -8601,6 +8617,23 @@ func (c *Client) DeleteEntityView(ctx context.Context, entityViewID EntityViewID
 // Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 func (c *Client) GetEntityView(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetEntityViewRequest(c.Server, entityViewID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEntityViewsByIds Read several entity views
+//
+// Those that do not exist, or are not the caller's, are left out.
+//
+// Corresponds with GET /api/entityViews (the `GetEntityViewsByIds` operationId).
+func (c *Client) GetEntityViewsByIds(ctx context.Context, params *GetEntityViewsByIdsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEntityViewsByIdsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15624,6 +15657,56 @@ func NewGetEntityViewRequest(server string, entityViewID EntityViewID) (*http.Re
 	return req, nil
 }
 
+// NewGetEntityViewsByIdsRequest constructs an http.Request for the GetEntityViewsByIds method
+func NewGetEntityViewsByIdsRequest(server string, params *GetEntityViewsByIdsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/entityViews")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "entityViewIds", params.EntityViewIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetEventsRequest constructs an http.Request for the GetEvents method
 func NewGetEventsRequest(server string, entityType string, entityID model.ID, eventType EventType, params *GetEventsParams) (*http.Request, error) {
 	var err error
@@ -22324,6 +22407,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/entityView/{entityViewId} (the `GetEntityView` operationId).
 	GetEntityViewWithResponse(ctx context.Context, entityViewID EntityViewID, reqEditors ...RequestEditorFn) (*GetEntityViewResponse, error)
 
+	// GetEntityViewsByIdsWithResponse Read several entity views
+	//
+	// Those that do not exist, or are not the caller's, are left out.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/entityViews (the `GetEntityViewsByIds` operationId).
+	GetEntityViewsByIdsWithResponse(ctx context.Context, params *GetEntityViewsByIdsParams, reqEditors ...RequestEditorFn) (*GetEntityViewsByIdsResponse, error)
+
 	// GetEventsWithResponse What happened inside the server to an entity
 	//
 	// Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
@@ -27220,6 +27312,47 @@ func (r GetEntityViewResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetEntityViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEntityViewsByIdsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]EntityView
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEntityViewsByIdsResponse) GetJSON200() *[]EntityView {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEntityViewsByIdsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEntityViewsByIdsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEntityViewsByIdsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEntityViewsByIdsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -32175,6 +32308,21 @@ func (c *ClientWithResponses) GetEntityViewWithResponse(ctx context.Context, ent
 	return ParseGetEntityViewResponse(rsp)
 }
 
+// GetEntityViewsByIdsWithResponse Read several entity views
+//
+// Those that do not exist, or are not the caller's, are left out.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/entityViews (the `GetEntityViewsByIds` operationId).
+func (c *ClientWithResponses) GetEntityViewsByIdsWithResponse(ctx context.Context, params *GetEntityViewsByIdsParams, reqEditors ...RequestEditorFn) (*GetEntityViewsByIdsResponse, error) {
+	rsp, err := c.GetEntityViewsByIds(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEntityViewsByIdsResponse(rsp)
+}
+
 // GetEventsWithResponse What happened inside the server to an entity
 //
 // Events of the life cycle, of statistics and of debugging. No part of the server records any yet, so the page is
@@ -36232,6 +36380,32 @@ func ParseGetEntityViewResponse(rsp *http.Response) (*GetEntityViewResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest EntityView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetEntityViewsByIdsResponse parses an HTTP response from a GetEntityViewsByIdsWithResponse call
+func ParseGetEntityViewsByIdsResponse(rsp *http.Response) (*GetEntityViewsByIdsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEntityViewsByIdsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []EntityView
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

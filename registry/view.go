@@ -184,6 +184,17 @@ func (r *Registry) EntityViewByName(ctx context.Context, t model.TenantID, name 
 	return v, err
 }
 
+// EntityViewsByID returns the entity views of a tenant with these ids, in their order. Ids the
+// tenant does not have are left out.
+func (r *Registry) EntityViewsByID(ctx context.Context, t model.TenantID, ids []model.EntityID) ([]model.EntityView, error) {
+	return r.viewsByID(ctx, t, plainIDs(ids))
+}
+
+func (r *Registry) viewsByID(ctx context.Context, t model.TenantID, ids []model.ID) ([]model.EntityView, error) {
+	return byIDs(ctx, r.reader, scanView, "SELECT "+viewColumns+" FROM entity_views WHERE id IN", ids,
+		func(v *model.EntityView) (model.ID, bool) { return model.ID(v.ID), v.Tenant == t })
+}
+
 // AssignEntityView gives an entity view to a customer; NoCustomer takes it back.
 func (r *Registry) AssignEntityView(ctx context.Context, t model.TenantID, id model.EntityID, c model.CustomerID) (*model.EntityView, error) {
 	if isNobody(c) {
@@ -243,8 +254,7 @@ func (r *Registry) EntityViews(ctx context.Context, t model.TenantID, f model.En
 	if err != nil {
 		return model.Page[model.EntityView]{}, err
 	}
-	found, err := byIDs(ctx, r.reader, scanView, "SELECT "+viewColumns+" FROM entity_views WHERE id IN", chosen.Data,
-		func(v *model.EntityView) (model.ID, bool) { return model.ID(v.ID), v.Tenant == t })
+	found, err := r.viewsByID(ctx, t, chosen.Data)
 	return model.Page[model.EntityView]{Data: found, Total: chosen.Total}, err
 }
 

@@ -1873,6 +1873,11 @@ export type AssetProfileFilter = string;
 export type AssetIds = string;
 
 /**
+ * Ids separated by commas.
+ */
+export type EntityViewIds = string;
+
+/**
  * Only entity views of this type.
  */
 export type EntityViewType = string;
@@ -7417,6 +7422,48 @@ export type SaveEntityViewResponses = {
 };
 
 export type SaveEntityViewResponse = SaveEntityViewResponses[keyof SaveEntityViewResponses];
+
+export type GetEntityViewsByIdsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Ids separated by commas.
+         */
+        entityViewIds: string;
+    };
+    url: '/api/entityViews';
+};
+
+export type GetEntityViewsByIdsErrors = {
+    /**
+     * Error code 30 or 31 - the request breaks a rule the message names.
+     */
+    400: Error;
+    /**
+     * Error code 10 - not authenticated - or 11 - the token has expired.
+     */
+    401: Error;
+    /**
+     * Error code 20 - it exists, but not for this caller - or 41 - the tenant's profile allows no more of them.
+     */
+    403: Error;
+    /**
+     * Any other failure.
+     */
+    default: Error;
+};
+
+export type GetEntityViewsByIdsError = GetEntityViewsByIdsErrors[keyof GetEntityViewsByIdsErrors];
+
+export type GetEntityViewsByIdsResponses = {
+    /**
+     * The entity views that exist, in the order asked for.
+     */
+    200: Array<EntityView>;
+};
+
+export type GetEntityViewsByIdsResponse = GetEntityViewsByIdsResponses[keyof GetEntityViewsByIdsResponses];
 
 export type DeleteEntityViewData = {
     body?: never;
