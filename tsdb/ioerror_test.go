@@ -25,7 +25,7 @@ type failingRun struct {
 	lo, hi  int64 // acts that must and may be there
 	fatal   atomic.Int64
 	struck  atomic.Bool
-	opening atomic.Bool // nothing fails then: Pebble leaves a goroutine behind
+	opening atomic.Bool // nothing fails then: that has a test of its own
 	wrong   []error
 }
 
