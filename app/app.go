@@ -61,6 +61,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (err 
 		return err
 	}
 	limitMemory(log)
+	defer paceCollector()()
 	var opened stack
 	defer func() { err = errors.Join(err, opened.close()) }()
 
