@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tidewire/tidewire/tsdb"
 )
@@ -32,8 +34,9 @@ type rehearsal struct {
 	admin    *client
 	crew     []*diarist
 	rng      *rand.Rand
-	checked  int64 // points
-	restored int   // backups
+	checked  int64  // points
+	restored int    // backups
+	backup   string // the last that was restored
 }
 
 // A diarist is a device that sends rows and writes down what was acknowledged.
@@ -54,6 +57,7 @@ type line struct {
 	Deleted int64
 	Begun   int64 // a delete up to here was asked for
 	Judged  bool  // it is known what became of it
+	At      int64 // ms, after it was told
 }
 
 const rowsPerRequest = 25
@@ -85,6 +89,7 @@ func newRehearsal(t *testing.T, seed uint64) *rehearsal {
 }
 
 func (r *rehearsal) note(l line) {
+	l.At = time.Now().UnixMilli()
 	b, err := json.Marshal(l)
 	if err != nil {
 		r.Error(err)
@@ -209,7 +214,7 @@ func (d *diarist) answer(res *http.Response) int {
 // checks the directory when it has stopped.
 func (r *rehearsal) judge(what string, check bool) {
 	r.Helper()
-	told := r.readLedger()
+	told := r.readLedger(math.MaxInt64)
 	s := start(r.T, r.dir)
 	r.admin.url = s.url
 	for i, d := range r.crew {
@@ -228,7 +233,8 @@ func (r *rehearsal) judge(what string, check bool) {
 	r.judgeBackups(what)
 }
 
-// judgeBackups restores the newest backup that was finished, and checks what it holds.
+// judgeBackups restores the newest backup that was finished, compares it with the ledger and
+// checks it.
 func (r *rehearsal) judgeBackups(what string) {
 	r.Helper()
 	dir := filepath.Join(filepath.Dir(r.dir), "backups")
@@ -240,10 +246,15 @@ func (r *rehearsal) judgeBackups(what string) {
 		if strings.HasPrefix(entries[i].Name(), ".") {
 			continue // it was not finished
 		}
+		if entries[i].Name() == r.backup {
+			return // it was judged
+		}
+		r.backup = entries[i].Name()
 		to := filepath.Join(r.TempDir(), "restored")
-		if code, out := run(r.T, nil, "restore", "--from", filepath.Join(dir, entries[i].Name()), "--data", to); code != 0 {
+		if code, out := run(r.T, nil, "restore", "--from", filepath.Join(dir, r.backup), "--data", to); code != 0 {
 			r.Fatalf("%s: restore = %d:\n%s", what, code, out)
 		}
+		r.compareBackup(what, filepath.Join(dir, r.backup, "manifest.json"), to)
 		if code, out := run(r.T, nil, "check", "--data", to); code != 0 {
 			r.Fatalf("%s: check of what was restored = %d:\n%s", what, code, out)
 		}
@@ -255,8 +266,46 @@ func (r *rehearsal) judgeBackups(what string) {
 	}
 }
 
-// readLedger returns the greatest numbers told to each writer.
-func (r *rehearsal) readLedger() []line {
+// compareBackup holds what was restored from a backup against the ledger: every row that was
+// acknowledged before it began is there, in whole requests, and no row that was deleted before.
+func (r *rehearsal) compareBackup(what, manifest, restored string) {
+	r.Helper()
+	var m struct{ Created time.Time }
+	if b, err := os.ReadFile(manifest); err != nil || json.Unmarshal(b, &m) != nil || m.Created.IsZero() {
+		r.Fatalf("%s: %s: %v", what, b, err)
+	}
+	before, now := r.readLedger(m.Created.UnixMilli()), r.readLedger(math.MaxInt64)
+	s := start(r.T, restored)
+	r.admin.url = s.url
+	for i, d := range r.crew {
+		rows := r.admin.series(d.id, fmt.Sprintf("keys=n&startTs=%d&endTs=%d&limit=10000000&orderBy=ASC&useStrictDataTypes=true",
+			writerBase, writerBase+1_000_000_000_000))["n"]
+		first, there := int64(0), int64(0)
+		if len(rows) > 0 {
+			first = (rows[0].TS - writerBase) / 1000
+			there = (rows[len(rows)-1].TS-writerBase)/1000 + 1
+		}
+		if there < before[i].Rows || there > now[i].Rows || there%rowsPerRequest != 0 {
+			r.Fatalf("%s: the backup has rows of writer %d up to %d; %d were acknowledged before, %d until now", what, i, there, before[i].Rows, now[i].Rows)
+		}
+		if first < before[i].Deleted || first > max(now[i].Deleted, now[i].Begun) {
+			r.Fatalf("%s: the backup has rows of writer %d from %d on; those before %d were deleted before, those before %d until now",
+				what, i, first, before[i].Deleted, max(now[i].Deleted, now[i].Begun))
+		}
+		for k, p := range rows {
+			if n := first + int64(k); p.TS != writerBase+n*1000 || string(p.Value) != strconv.FormatInt(n, 10) {
+				r.Fatalf("%s: in the backup row %d of writer %d is %d %s", what, n, i, p.TS, p.Value)
+			}
+		}
+		r.checked += int64(len(rows))
+	}
+	if code := s.stop(); code != 0 {
+		r.Errorf("%s: exit code %d after an orderly stop of what was restored", what, code)
+	}
+}
+
+// readLedger returns the greatest numbers told to each writer before an instant, ms.
+func (r *rehearsal) readLedger(before int64) []line {
 	told := make([]line, len(r.crew))
 	f, err := os.Open(r.ledger.Name())
 	if err != nil {
@@ -267,6 +316,9 @@ func (r *rehearsal) readLedger() []line {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			r.Fatalf("ledger: %v", err)
+		}
+		if l.At >= before {
+			continue
 		}
 		t := &told[l.Writer]
 		t.Rows, t.Deleted, t.Begun = max(t.Rows, l.Rows), max(t.Deleted, l.Deleted), max(t.Begun, l.Begun)
