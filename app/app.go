@@ -162,21 +162,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 
 	var err error
 	// The engine comes first: its lock is what refuses a second process.
-	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), rehearsed(tsdb.Options{
-		HeadBytes: cfg.HeadBytes,
-		MinFree:   cfg.MinFree,
-		Limits: tsdb.Limits{
-			Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes,
-			DeviceSeries: cfg.MaxDeviceSeries, TenantSeries: cfg.MaxTenantSeries,
-		},
-		// What waits must at least hold the largest set.
-		PendingBytes: 2 * maxBytes,
-		MaxDiskBytes: cfg.MaxDisk,
-		Retention:    p.keep,
-		Changes:      p.hub,
-		Events:       p.events(log),
-		Now:          cfg.Now,
-	})); err != nil {
+	if p.db, err = tsdb.Open(filepath.Join(cfg.DataDir, engineDir), rehearsed(p.engineOptions(cfg, log))); err != nil {
 		return nil, openError(cfg.DataDir, err)
 	}
 	opened.push(p.db.Close)
@@ -187,15 +173,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	if err != nil {
 		return nil, fmt.Errorf("open the keys: %w", err)
 	}
-	if p.registry, err = registry.Open(ctx, registry.Options{
-		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now, RightsChanged: p.recheck,
-		KeepTimeseries: model.Keep{Time: int64(cfg.KeepDays) * dayMillis},
-		KeepAttributes: model.Keep{Time: int64(cfg.KeepAttributeDays) * dayMillis, Versions: cfg.KeepAttributeVersions},
-		AuditDays:      cfg.AuditDays,
-		EraseFailed: func(e model.EntityID, err error) {
-			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
-		},
-	}); err != nil {
+	if p.registry, err = registry.Open(ctx, p.registryOptions(cfg, keys, log)); err != nil {
 		return nil, fmt.Errorf("open the registry: %w", err)
 	}
 	opened.push(p.registry.Close)
@@ -246,6 +224,38 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, opened *stack) (*pa
 	return p, nil
 }
 
+// engineOptions is what cfg says about the engine.
+func (p *parts) engineOptions(cfg Config, log *slog.Logger) tsdb.Options {
+	return tsdb.Options{
+		HeadBytes: cfg.HeadBytes,
+		MinFree:   cfg.MinFree,
+		Limits: tsdb.Limits{
+			Keys: maxKeys, Points: maxPoints, SetBytes: maxBytes,
+			DeviceSeries: cfg.MaxDeviceSeries, TenantSeries: cfg.MaxTenantSeries,
+		},
+		// What waits must at least hold the largest set.
+		PendingBytes: 2 * maxBytes,
+		MaxDiskBytes: cfg.MaxDisk,
+		Retention:    p.keep,
+		Changes:      p.hub,
+		Events:       p.events(log),
+		Now:          cfg.Now,
+	}
+}
+
+// registryOptions is what cfg says about the registry.
+func (p *parts) registryOptions(cfg Config, keys *registry.Keys, log *slog.Logger) registry.Options {
+	return registry.Options{
+		Dir: cfg.DataDir, Keys: keys, Now: cfg.Now, RightsChanged: p.recheck,
+		KeepTimeseries: model.Keep{Time: int64(cfg.KeepDays) * dayMillis},
+		KeepAttributes: model.Keep{Time: int64(cfg.KeepAttributeDays) * dayMillis, Versions: cfg.KeepAttributeVersions},
+		AuditDays:      cfg.AuditDays,
+		EraseFailed: func(e model.EntityID, err error) {
+			log.Warn("deleted telemetry is not erased yet", "entity", e, "error", err)
+		},
+	}
+}
+
 const dayMillis = 24 * 3600 * 1000
 
 // keep tells the engine, which opens before the registry, what it keeps of a series.
@@ -289,13 +299,24 @@ func (p *parts) events(log *slog.Logger) tsdb.Events {
 		},
 		DiskCeiling: func(i tsdb.DiskCeilingInfo) {
 			from, to := time.UnixMilli(i.From).UTC().Format(time.DateOnly), time.UnixMilli(i.To).UTC().Format(time.DateOnly)
+			if i.Exceeded {
+				log.Error("telemetry takes more of the disk than its ceiling, and all of it is of the present month, which stays, or no time series",
+					"bytes", i.Bytes, "max", i.Max)
+				return
+			}
 			if i.Dropped {
 				log.Error("the oldest telemetry was dropped: the disk is full to its ceiling", "from", from, "to", to, "bytes", i.Bytes, "max", i.Max)
 				return
 			}
 			log.Warn("the oldest telemetry will be dropped when the ceiling of the disk is met", "from", from, "to", to, "bytes", i.Bytes, "max", i.Max)
 		},
-		Damaged: func(err error) { log.Error("damage on disk", "error", err) },
+		Damaged: func(err error) {
+			args := []any{"error", err}
+			if damage, ok := errors.AsType[*model.DamageError](err); ok {
+				args = append(args, "tenant", damage.Places[0].Tenant)
+			}
+			log.Error("damage on disk", args...)
+		},
 		Fatal: func(err error) {
 			select {
 			case p.failed <- err:

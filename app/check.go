@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 const engineDir = "tsdb"
 
 // Check verifies a data directory that no server has open, or a backup, without changing it,
-// and writes what it holds to w. Damage, every place of it named by tenant, entity, keys and
-// time, ends it with ExitDamaged; what keeps it from looking, as a disk that fails, is no damage.
+// and writes what it holds to w, before that every damaged place as it is found, named by tenant,
+// entity, keys and time. Damage ends it with ExitDamaged; what keeps it from looking, as a disk that fails, is no damage.
 // Nor is telemetry of entities the registry does not know, which is named: a backup may hold some.
 func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	path := filepath.Join(dir, engineDir)
@@ -35,7 +36,13 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 		problems = append(problems, err)
 	}
 	var unknown []string
-	r, err := tsdb.CheckDir(ctx, path, tsdb.Options{}, func(t model.TenantID, e model.EntityID) {
+	found, failed := 0, error(nil)
+	events := tsdb.Events{Damaged: func(problem error) {
+		found++
+		_, err := fmt.Fprintln(w, problem)
+		failed = cmp.Or(failed, err)
+	}}
+	r, err := tsdb.CheckDir(ctx, path, tsdb.Options{Events: events}, func(t model.TenantID, e model.EntityID) {
 		if known != nil && !known[model.ID(e)] && len(unknown) < maxUnknown {
 			unknown = append(unknown, fmt.Sprintf("telemetry of entity %s of tenant %s, which the registry does not know", e, t))
 		}
@@ -45,6 +52,9 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 	}
 	if errors.Is(err, os.ErrNotExist) && !isDamage(err) {
 		return fmt.Errorf("check: %s holds no data of Tidewire: %w", dir, err)
+	}
+	if failed != nil {
+		return failed
 	}
 	if err = errors.Join(append(problems, err)...); err != nil && !isDamage(err) {
 		return fmt.Errorf("check: %w", err)
@@ -70,7 +80,7 @@ func Check(ctx context.Context, dir string, w io.Writer) (err error) {
 		}
 	}
 	if err != nil {
-		return &ExitError{Code: ExitDamaged, Err: fmt.Errorf("check: %w", err)}
+		return &ExitError{Code: ExitDamaged, Err: fmt.Errorf("check: %d damaged places in the store: %w", found, err)}
 	}
 	_, err = fmt.Fprintln(w, "no damage found")
 	return err

@@ -47,6 +47,7 @@ func (p *parts) metrics() http.Handler {
 			{"tidewire_store_log_kept_bytes", db.LogKept},
 			{"tidewire_store_free_bytes", db.FreeBytes},
 			{"tidewire_store_no_space", int64(boolean(db.NoSpace))},
+			{"tidewire_store_above_ceiling", int64(boolean(db.AboveCeiling))},
 			{"tidewire_store_losses", db.Losses},
 			{"tidewire_store_series", db.Series},
 			{"tidewire_store_catalog_bytes", db.CatalogBytes},

@@ -2,7 +2,6 @@ package tsdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -18,11 +17,13 @@ import (
 type DiskCeilingInfo struct {
 	From, To   int64
 	Dropped    bool  // it has gone
+	Exceeded   bool  // the store is above Max, and this, the present partition, is not dropped
 	Bytes, Max int64 // what the store takes now, and may take
 }
 
-// errCeiling says that what is left may not be dropped.
-var errCeiling = errors.New("tsdb: the store is above its ceiling, and nothing older than the present partition is left to drop")
+// exceededPause is how long it takes until Events.DiskCeiling is told again that nothing is
+// left to drop.
+const exceededPause = time.Hour
 
 // ceilingPause is how long the flusher looks away after it has dropped something: meanwhile
 // files go and compactions end, and their bytes must not make another partition go.
@@ -43,6 +44,9 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 		return nil
 	}
 	used := f.db.used()
+	if used <= ceiling {
+		f.db.stats.aboveCeiling.Store(false)
+	}
 	if used < ceiling-ceiling/10 {
 		return nil
 	}
@@ -61,10 +65,7 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 			return err
 		}
 		if !ok || part >= present {
-			if used > ceiling {
-				f.lookAgain = now.Add(ceilingPause)
-				return fmt.Errorf("%w: %d of %d bytes", errCeiling, used, ceiling)
-			}
+			f.exceeded(now, used, present)
 			return nil
 		}
 		has, err := f.partitionHas(part, timeseries)
@@ -91,6 +92,23 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 		if info.Bytes, info.Dropped = used, true; f.db.options.Events.DiskCeiling != nil {
 			f.db.options.Events.DiskCeiling(info)
 		}
+	}
+}
+
+// exceeded tells that the store is above its ceiling although nothing older than the present
+// partition is left: what comes in now is what an operator wants least to lose, so it stays.
+func (f *flusher) exceeded(now time.Time, used, present int64) {
+	ceiling := f.db.options.MaxDiskBytes
+	f.db.stats.aboveCeiling.Store(used > ceiling)
+	if used <= ceiling {
+		return
+	}
+	f.lookAgain = now.Add(ceilingPause)
+	if tell := f.db.options.Events.DiskCeiling; tell != nil && !now.Before(f.tellAgain) {
+		f.tellAgain = now.Add(exceededPause)
+		tell(DiskCeilingInfo{
+			From: present * rowgroup.PartitionMillis, To: (present + 1) * rowgroup.PartitionMillis, Exceeded: true, Bytes: used, Max: ceiling,
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,7 +18,8 @@ import (
 	"github.com/tidewire/tidewire/tsdb/internal/summary"
 )
 
-// maxProblems bounds what one Check reports: the first few tell the story.
+// maxProblems bounds what one Check returns: the first few tell the story. Events.Damaged is
+// told all.
 const maxProblems = 20
 
 // Check flushes, then verifies the invariants of what is stored and counts it. Damage found
@@ -38,7 +40,7 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 		if ctx.Err() == nil && db.damage.mends.Load() != mends {
 			continue // what was taken away meanwhile agrees with nothing
 		}
-		return c.report, errors.Join(append(c.problems, err)...)
+		return c.report, c.all(err)
 	}
 }
 
@@ -51,6 +53,8 @@ type checker struct {
 	torn     bool                                 // tables are damaged: counts say nothing
 	report   Report
 	problems []error
+	found    int         // problems, returned or not
+	tell     func(error) // is handed all of them; may be nil
 	groups   map[uint64]*checkedGroup
 	suspects map[uint64]bool // groups that do not agree with themselves
 	owed     map[uint64]int64
@@ -72,9 +76,26 @@ type checkedGroup struct {
 }
 
 func (c *checker) problem(format string, args ...any) {
-	if len(c.problems) < maxProblems {
-		c.problems = append(c.problems, fmt.Errorf("%w: "+format, append([]any{ErrCorrupt}, args...)...))
+	c.add(fmt.Errorf("%w: "+format, append([]any{ErrCorrupt}, args...)...))
+}
+
+// add takes a problem.
+func (c *checker) add(problem error) {
+	if c.found++; c.tell != nil {
+		c.tell(problem)
 	}
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, problem)
+	}
+}
+
+// all returns the first problems, how many more there are, and err as one error.
+func (c *checker) all(err error) error {
+	problems := slices.Clone(c.problems)
+	if more := c.found - len(problems); more > 0 {
+		problems = append(problems, fmt.Errorf("%w: and %d more", ErrCorrupt, more))
+	}
+	return errors.Join(append(problems, err)...)
 }
 
 // wrong is problem for what a group says of itself.

@@ -24,8 +24,8 @@ import (
 // CheckDir verifies the store in dir, which nobody has open, without changing a byte of it: it
 // may lie where nothing can be written. It looks at what is in row groups; what is only in
 // the log is read, not applied. It calls entity, which may be nil, with every entity that has
-// series. Damage is ErrCorrupt: every place of it is named in the error, one [model.DamageError]
-// each where it is known whose it is. Where there is no store the error is os.ErrNotExist.
+// series. Damage is ErrCorrupt: Events.Damaged is told every place of it as it is found, with a
+// [model.DamageError] inside where it is known whose it is; the error names the first of them. Where there is no store the error is os.ErrNotExist.
 func CheckDir(ctx context.Context, dir string, o Options, entity func(model.TenantID, model.EntityID)) (_ Report, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -52,9 +52,9 @@ func CheckDir(ctx context.Context, dir string, o Options, entity func(model.Tena
 	if _, _, err := loadMeta(store, zeros{}, none); err != nil {
 		return Report{}, fmt.Errorf("check %s: %w", dir, err)
 	}
-	c := checker{ctx: ctx, store: store, damage: damage, entity: entity, groups: map[uint64]*checkedGroup{}}
+	c := checker{ctx: ctx, store: store, damage: damage, entity: entity, tell: o.Events.Damaged, groups: map[uint64]*checkedGroup{}}
 	err = errors.Join(c.run(), c.checkLog())
-	return c.report, errors.Join(append(c.problems, err)...)
+	return c.report, c.all(err)
 }
 
 // checkLog reads every entry of the log that is still there.
@@ -113,10 +113,50 @@ func (c *checker) lost(space byte, span keySpan, cause error) error {
 				c.place(number, math.MinInt64, math.MaxInt64, cause)
 			}
 		}
+	case keys.Catalog:
+		found := false
+		for _, number := range c.sorted() { // whose names say what the catalog did
+			n := &c.groups[number].names
+			if slices.ContainsFunc(n.Columns, func(name string) bool { return span.holds(keys.AppendCatalog(nil, n.Series, name)) }) {
+				c.place(number, math.MinInt64, math.MaxInt64, cause)
+				found = true
+			}
+		}
+		if !found {
+			lo, hi := seriesAt(span.start), seriesAt(span.end)
+			c.problem("the list of keys from entity %s of tenant %s to entity %s of tenant %s: %w", lo.Entity, lo.Tenant, hi.Entity, hi.Tenant, cause)
+		}
+	case keys.Log:
+		c.problem("the log from position %d to %d, of all tenants: what was not in row groups yet, and what consumers have not read: %w",
+			groupAt(span.start, space), groupAt(span.end, space), cause)
 	default:
-		c.problem("keyspace %c from %x to %x: %w", space, span.start, span.end, cause)
+		c.problem("rows of the store itself, from %q to %q: %w", nameAt(span.start, space), nameAt(span.end, space), cause)
 	}
 	return nil
+}
+
+// seriesAt reads the series a bound of a span stands for.
+func seriesAt(key []byte) (s keys.Series) {
+	full := keys.AppendSeries(nil, keys.Series{})
+	switch {
+	case len(key) > 0 && key[0] > keys.Catalog:
+		for i := range full[1:] {
+			full[1+i] = 0xff
+		}
+	case len(key) > 0 && key[0] == keys.Catalog:
+		copy(full, key)
+	}
+	copy(s.Tenant[:], full[1:])
+	copy(s.Entity[:], full[1+len(s.Tenant):])
+	return s
+}
+
+// nameAt reads the name a bound of a span stands for.
+func nameAt(key []byte, space byte) string {
+	if len(key) == 0 || key[0] != space {
+		return ""
+	}
+	return string(key[1:])
 }
 
 // reach returns where row groups of a group end that start before an instant, of which the last
@@ -134,13 +174,17 @@ func reach(r pebble.Reader, group uint64, to int64, d *damages) (_ int64, err er
 func (c *checker) place(number uint64, from, to int64, cause error) {
 	g := c.groups[number]
 	g.torn = true
-	if len(c.problems) < maxProblems {
-		c.problems = append(c.problems, &model.DamageError{Places: []model.Damage{{
-			Tenant: g.names.Series.Tenant, Entity: g.names.Series.Entity, Scope: g.names.Series.Scope,
-			Keys: slices.Sorted(slices.Values(g.names.Columns)), From: from, To: to, Cause: cause,
-		}}})
-	}
+	c.add(placeError{&model.DamageError{Places: []model.Damage{{
+		Tenant: g.names.Series.Tenant, Entity: g.names.Series.Entity, Scope: g.names.Series.Scope,
+		Keys: slices.Sorted(slices.Values(g.names.Columns)), From: from, To: to, Cause: cause,
+	}}}})
 }
+
+// A placeError is a DamageError in words for whoever runs the store.
+type placeError struct{ *model.DamageError }
+
+func (e placeError) Error() string { return "damaged on disk: " + e.Places[0].Operator() }
+func (e placeError) Unwrap() error { return e.DamageError }
 
 func (c *checker) sorted() []uint64 {
 	all := make([]uint64, 0, len(c.groups))

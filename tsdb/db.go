@@ -87,6 +87,7 @@ type DB struct {
 type counters struct {
 	sets, points, syncs, flushes atomic.Int64
 	head                         atomic.Int64 // memory of rows, active and frozen
+	aboveCeiling                 atomic.Bool  // and nothing is left to drop
 }
 
 // Open opens the store in dir, makes it when there is none, and replays what the log has
@@ -161,12 +162,13 @@ func open(dir string, o Options) (_ *DB, err error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	db.columns = newColumns(db)
-	db.records = newRecords(db.store, &db.applied)
+	db.records = newRecords(db.store, &db.applied, db.options.CatalogBytes)
 	if err := db.replay(flush); err != nil {
 		return nil, fmt.Errorf("replay the log of %s: %w", dir, err)
 	}
 	db.floor.look(0)
 	db.serving.Store(true)
+	db.records.crowded.Store(max(1, db.options.CatalogBytes))
 	if err := db.failure(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
@@ -322,6 +324,7 @@ func (db *DB) Stats() Stats {
 	db.commit.Unlock()
 	db.floor.look(written)
 	s.FreeBytes, s.NoSpace = db.floor.free.Load(), db.floor.low.Load()
+	s.AboveCeiling = db.stats.aboveCeiling.Load()
 	s.Failures, _ = db.failures.so()
 	db.losses.mu.Lock()
 	s.Losses = int64(len(db.losses.rows))

@@ -262,6 +262,29 @@ func TestTheOldestPartitionGoesFirstWhenTheDiskIsFull(t *testing.T) {
 	if err != nil || len(s.Points) != 1 {
 		t.Errorf("latest of a silent device: %v, %v", s.Points, err)
 	}
+	told = nil
+	db.options.MaxDiskBytes = 1 // attributes alone take more
+	for range 2 {
+		db.flusher.lookAgain = time.Time{}
+		if err := db.flusher.heedCeiling(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(told); n == 0 || !told[n-1].Exceeded || told[n-1].From != 6*30*dayMillis || told[n-1].Max != 1 || !db.Stats().AboveCeiling {
+		t.Errorf("with nothing left to drop: %+v", told)
+	}
+	told = slices.DeleteFunc(told, func(i DiskCeilingInfo) bool { return !i.Exceeded })
+	if len(told) != 1 {
+		t.Errorf("told %d times that nothing is left", len(told))
+	}
+	if c := mustCheck(t, db); c.Points != 60_000 {
+		t.Errorf("%d points are left, want the attributes", c.Points)
+	}
+	db.options.MaxDiskBytes = 2 * full
+	db.flusher.lookAgain = time.Time{}
+	if err := db.flusher.heedCeiling(t.Context()); err != nil || db.Stats().AboveCeiling {
+		t.Errorf("below it again: %v, %v", db.Stats().AboveCeiling, err)
+	}
 }
 
 // The flusher expires by the injected clock.

@@ -32,10 +32,11 @@ type flusher struct {
 	owed    owed
 	mending mending // guarded by run
 
-	// Of the goroutine: the partition Events.DiskCeiling was last told of, and when to look at
-	// the disk again.
+	// Of the goroutine: the partition Events.DiskCeiling was last told of, when to look at the
+	// disk again, and when to tell again that nothing is left to drop.
 	warned    *int64
 	lookAgain time.Time
+	tellAgain time.Time
 }
 
 // A frozenHead is what one flush writes.
@@ -328,7 +329,7 @@ func (f *flusher) writeOnce(ctx context.Context, h *frozenHead) (err error) {
 		db.warnings.head.Store(false)
 	}
 	db.stats.flushes.Add(1)
-	db.records.evict(db.options.CatalogBytes)
+	db.records.makeRoom()
 	if db.options.Events.Flushed != nil {
 		w.info.Position = h.state.position
 		w.info.Took = db.options.Now().Sub(w.began)

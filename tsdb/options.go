@@ -56,16 +56,14 @@ type Options struct {
 	ExpireEvery time.Duration
 	// MaxDiskBytes is how much the store may take on disk. Above it the oldest partition of
 	// timeseries goes first, over all tenants, until it is below; Events.DiskCeiling warns
-	// from nine tenths on. Zero bounds nothing.
+	// from nine tenths on. The present partition, of 30 days, stays, and so does what is no
+	// timeseries: what these take it does not bound, and that is told. Zero bounds nothing.
 	MaxDiskBytes int64
 
 	// MinFree is how much of the disk must be free for sets to be taken; deletes and reads go
 	// on below it, and sets when an eighth more is free. Zero means room for four memtables,
 	// a flush and a compaction, 1 GiB; less than zero means that there is no floor.
 	MinFree int64
-	// TenantSeries gives a tenant another limit of series than Limits.TenantSeries: that
-	// holds where it is nil or returns zero. It is called by the committer.
-	TenantSeries func(model.TenantID) int64
 
 	// Limits bounds what one call may carry.
 	Limits Limits
@@ -220,7 +218,8 @@ type Events struct {
 	Near func(LimitInfo)
 	// Behind is called when the log left a consumer behind, once until it goes on.
 	Behind func(BehindInfo)
-	// DiskCeiling is called before MaxDiskBytes makes a partition of timeseries go, and after.
+	// DiskCeiling is called before MaxDiskBytes makes a partition of timeseries go, and after;
+	// and once an hour while the store is above it although nothing older is left.
 	DiskCeiling func(DiskCeilingInfo)
 	// Expired is called when retention took something.
 	Expired func(ExpireReport)

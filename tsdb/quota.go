@@ -68,7 +68,7 @@ func eachSeriesRow(r pebble.Reader, fn func(model.TenantID, int64) error) (err e
 func (c *census) load(db *DB) error {
 	c.mu.tenants, c.mu.changed = map[model.TenantID]*tenantSeries{}, map[model.TenantID]bool{}
 	err := eachSeriesRow(db.store, func(t model.TenantID, n int64) error {
-		c.mu.tenants[t] = &tenantSeries{count: n, near: isNear(n, db.tenantLimit(t))} // told in an earlier life
+		c.mu.tenants[t] = &tenantSeries{count: n, near: isNear(n, db.options.Limits.TenantSeries)} // told in an earlier life
 		c.mu.total += n
 		return nil
 	})
@@ -171,20 +171,11 @@ func putSeries(batch *pebble.Batch, rows map[model.TenantID]int64) (err error) {
 
 // TenantSeries returns how many keys all entities of a tenant have, and how many they may have.
 func (db *DB) TenantSeries(tenant model.TenantID) (have, most int64) {
-	return db.series.of(tenant), db.tenantLimit(tenant)
+	return db.series.of(tenant), db.options.Limits.TenantSeries
 }
 
 // DeviceSeries returns how many keys an entity may have in one scope.
 func (db *DB) DeviceSeries() int64 { return int64(db.options.Limits.DeviceSeries) }
-
-func (db *DB) tenantLimit(tenant model.TenantID) int64 {
-	if of := db.options.TenantSeries; of != nil {
-		if n := of(tenant); n > 0 {
-			return n
-		}
-	}
-	return db.options.Limits.TenantSeries
-}
 
 // admit decides whether an entity may have fresh series more. It counts nothing yet.
 func (db *DB) admit(rec *head.Record, fresh []string) error {
@@ -195,7 +186,7 @@ func (db *DB) admit(rec *head.Record, fresh []string) error {
 	if have+len(fresh) > limit {
 		return model.Errorf(model.Quota, "%d more keys for %d that there are exceed the limit of %d keys of a device and scope", len(fresh), have, limit)
 	}
-	all, most := db.series.of(rec.Series.Tenant), db.tenantLimit(rec.Series.Tenant)
+	all, most := db.series.of(rec.Series.Tenant), db.options.Limits.TenantSeries
 	if all+int64(len(fresh)) > most {
 		return model.Errorf(model.Quota, "%d more keys for %d that there are exceed the limit of %d keys of a tenant", len(fresh), all, most)
 	}
@@ -215,7 +206,7 @@ func (db *DB) defined(rec *head.Record, n int) {
 		info.Limit, info.Value, info.Max = LimitDeviceSeries, have, limit
 		db.warnings.tell(db, info)
 	}
-	most := db.tenantLimit(s.Tenant)
+	most := db.options.Limits.TenantSeries
 	db.series.mu.Lock()
 	t := db.series.mu.tenants[s.Tenant]
 	all := t.count
@@ -232,7 +223,7 @@ func (db *DB) defined(rec *head.Record, n int) {
 // undefined gives back n series of a tenant.
 func (db *DB) undefined(tenant model.TenantID, n int) {
 	db.series.add(tenant, -n)
-	most := db.tenantLimit(tenant)
+	most := db.options.Limits.TenantSeries
 	db.series.mu.Lock()
 	defer db.series.mu.Unlock()
 	if t := db.series.mu.tenants[tenant]; t != nil && isFar(t.count, most) {

@@ -31,6 +31,13 @@ type records struct {
 	bytes   atomic.Int64
 	count   atomic.Int64
 	shards  [64]shard
+
+	limit int64 // of bytes; what is idle goes beyond it
+	// crowded is at how many bytes whoever loads a record makes room: zero, nobody does, while
+	// the log is replayed. It is an eighth of the limit above what was left last time, so a look at all records is paid
+	// for by what was loaded since.
+	crowded  atomic.Int64
+	evicting sync.Mutex
 }
 
 type shard struct {
@@ -40,8 +47,8 @@ type shard struct {
 	}
 }
 
-func newRecords(store *pebble.DB, applied *atomic.Uint64) *records {
-	t := &records{store: store, shapes: new(catalog.Shapes), applied: applied, seed: maphash.MakeSeed()}
+func newRecords(store *pebble.DB, applied *atomic.Uint64, limit int64) *records {
+	t := &records{limit: limit, store: store, shapes: new(catalog.Shapes), applied: applied, seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		t.shards[i].mu.records = map[keys.Series]*head.Record{}
 	}
@@ -123,6 +130,9 @@ func (t *records) load(sh *shard, r *head.Record) {
 		t.count.Add(1)
 	}
 	close(r.Ready)
+	if at := t.crowded.Load(); at > 0 && t.bytes.Load() > at {
+		t.makeRoom()
+	}
 }
 
 // read reads the groups of s from the store.
@@ -208,6 +218,18 @@ func (t *records) resize(r *head.Record) {
 	size := r.Bytes()
 	t.bytes.Add(size - r.Size)
 	r.Size = size
+}
+
+// makeRoom drops idle records until the rest takes less than the limit, an eighth less.
+func (t *records) makeRoom() {
+	if !t.evicting.TryLock() {
+		return // somebody does
+	}
+	defer t.evicting.Unlock()
+	t.evict(t.limit - t.limit/8)
+	if t.crowded.Load() > 0 {
+		t.crowded.Store(max(1, t.limit, t.bytes.Load()+t.limit/8))
+	}
 }
 
 // evict drops idle records until the rest takes at most limit bytes.

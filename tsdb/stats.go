@@ -38,11 +38,13 @@ type Stats struct {
 	ColumnsBytes int64 // memory of latest columns
 	DiskBytes    int64 // of the store, the log of Pebble included
 
-	FreeBytes int64            // of the disk; zero when the file system does not tell
-	NoSpace   bool             // below Options.MinFree: sets are refused
-	Failures  int64            // of background work
-	Losses    int64            // what Losses lists
-	Series    int64            // keys of all entities
-	Near      map[string]int64 // how often Events.Near told of a limit, by its name
-	Consumers []ConsumerStats  // by name
+	FreeBytes int64 // of the disk; zero when the file system does not tell
+	NoSpace   bool  // below Options.MinFree: sets are refused
+	Failures  int64 // of background work
+	// AboveCeiling: the store takes more than Options.MaxDiskBytes, and only the present partition is left.
+	AboveCeiling bool
+	Losses       int64            // what Losses lists
+	Series       int64            // keys of all entities
+	Near         map[string]int64 // how often Events.Near told of a limit, by its name
+	Consumers    []ConsumerStats  // by name
 }

@@ -194,10 +194,11 @@ func TestCheckNamesWhatIsDamaged(t *testing.T) {
 		want   string
 	}{
 		"sound":             {keys.RowGroups, func(int, int) bool { return false }, ""},
-		"row groups":        {keys.RowGroups, func(n, of int) bool { return n == of/2 }, "a, b of entity"},
-		"names and catalog": {keys.Names, func(n, _ int) bool { return n == 0 }, "keyspace"},
+		"row groups":        {keys.RowGroups, func(n, of int) bool { return n == of/2 }, "tenant " + aTenant.String() + ": a, b of entity"},
+		"all row groups":    {keys.RowGroups, func(n, of int) bool { return n < of-1 }, "and "},
+		"names and catalog": {keys.Names, func(n, _ int) bool { return n == 0 }, "the list of keys from entity"},
 		"meta and states":   {keys.Meta, func(n, of int) bool { return n == of-1 }, "format version"},
-		"log":               {keys.Log, func(n, of int) bool { return n == of/2 }, "keyspace l"},
+		"log":               {keys.Log, func(n, of int) bool { return n == of/2 }, "the log from position"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := tornStore(t)
@@ -212,7 +213,9 @@ func TestCheckNamesWhatIsDamaged(t *testing.T) {
 			}
 			before := files()
 			entities := 0
-			_, err := CheckDir(t.Context(), "db", Options{FS: fs}, func(model.TenantID, model.EntityID) { entities++ })
+			var told []error
+			o := Options{FS: fs, Events: Events{Damaged: func(err error) { told = append(told, err) }}}
+			_, err := CheckDir(t.Context(), "db", o, func(model.TenantID, model.EntityID) { entities++ })
 			if files() != before {
 				t.Errorf("files %s\nwere  %s", files(), before)
 			}
@@ -222,7 +225,18 @@ func TestCheckNamesWhatIsDamaged(t *testing.T) {
 				}
 				return
 			}
-			if torn == 0 || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
+			if name == "all row groups" { // the error has the first, the event all
+				entities := map[model.EntityID]bool{}
+				for _, one := range told {
+					if d, ok := errors.AsType[*model.DamageError](one); ok {
+						entities[d.Places[0].Entity] = true
+					}
+				}
+				if len(entities) <= maxProblems {
+					t.Errorf("%d damaged entities are told, %d are returned", len(entities), maxProblems)
+				}
+			}
+			if torn == 0 || len(told) == 0 && c.space != keys.Meta || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%d blocks torn: %v", torn, err)
 			}
 		})

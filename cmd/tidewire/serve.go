@@ -27,10 +27,10 @@ type serveCmd struct {
 	TrustedProxies  []string      `help:"Networks whose X-Forwarded-For is believed." placeholder:"CIDR"`
 	CORSOrigin      []string      `help:"Origins whose pages may call the server, such as https://app.example.com; * for all." placeholder:"ORIGIN" name:"cors-origin"`
 	HeadSize        int64         `help:"Memory for points not yet in row groups, bytes." default:"268435456"`
-	MinFree         int64         `help:"Bytes of the disk that must be free for writes; -1 for no floor." default:"0"`
+	MinFree         int64         `help:"Bytes of the disk that must be free for writes; 0: about 1 GiB, -1: no floor." default:"0"`
 	MaxDeviceSeries int           `help:"Most keys of one device and scope." default:"10000"`
 	MaxTenantSeries int64         `help:"Most keys of all devices of a tenant." default:"10000000"`
-	MaxDisk         int64         `help:"Most telemetry may take on disk, bytes; above it the oldest goes. 0: no bound." default:"0"`
+	MaxDisk         int64         `help:"Most telemetry may take on disk, bytes; above it the oldest month goes, but for the present one. 0: no bound." default:"0"`
 	KeepDays        int           `help:"Days time series are kept where their tenant says nothing. 0: for ever." default:"0"`
 	KeepAttrDays    int           `help:"Days the history of attributes is kept, likewise." name:"keep-attribute-days" default:"365"`
 	KeepAttrCount   int           `help:"Versions of an attribute that are kept, likewise." name:"keep-attribute-versions" default:"1000"`
@@ -49,14 +49,19 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	} else {
 		handler = slog.NewTextHandler(s.err, options)
 	}
-	return app.Run(ctx, app.Config{
+	return app.Run(ctx, c.config(), slog.New(handler), s.out)
+}
+
+// config is what the flags say.
+func (c *serveCmd) config() app.Config {
+	return app.Config{
 		Listen: c.Listen, DataDir: c.Data, Demo: c.Demo, URL: c.URL,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, CORSOrigins: c.CORSOrigin, UserTokens: c.UserTokens,
 		Mail:      mail.SMTP{Addr: c.SMTPHost, From: c.SMTPFrom, Username: c.SMTPUsername, Password: c.SMTPPassword, Security: c.SMTPSecurity},
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount, AuditDays: c.AuditDays,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain, BackupDir: c.BackupDir,
-	}, slog.New(handler), s.out)
+	}
 }
 
 type checkCmd struct {
