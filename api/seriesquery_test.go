@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -301,4 +302,40 @@ func TestAQueryOverManySeriesSaysWhatIsWrong(t *testing.T) {
 		many[i] = fmt.Sprintf(`"k%d"`, i)
 	}
 	f(`"keys":[`+strings.Join(many, ",")+`]`, "1025 keys exceed the limit of 1024")
+}
+
+// A throng is a directory in which the devices of a tenant stand again and again.
+type throng struct {
+	api.Registry
+	entities int
+}
+
+func (c *throng) Entities(t model.TenantID, kind model.EntityType) iter.Seq[*model.Entity] {
+	return func(yield func(*model.Entity) bool) {
+		for n := 0; n < c.entities; {
+			for e := range c.Registry.Entities(t, kind) {
+				if n++; n > c.entities || !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// 10,000 entities, named or found, and 100,000 series.
+func TestAQueryIsOfSoManyEntitiesAtMost(t *testing.T) {
+	found := new(throng)
+	w := newSeriesWorld(t, func(d *api.Deps) {
+		found.Registry = d.Registry
+		d.Finder = api.NewFinder(found, d.Guard, d.Store, d.Now)
+	})
+	const filter = `"entities":null,"entityFilter":{"type":"entityType","entityType":"DEVICE"},`
+	found.entities = 10_000
+	w.ask(w.adminA, filter+`"keys":["none"]`).is(200)
+	w.ask(w.adminA, filter+`"keys":["a","b","c","d","e","f","g","h","i","j","k"]`).
+		fails(400, 31, "The query is of more than 100000 series; ask for fewer entities or keys")
+	found.entities = 10_001
+	w.ask(w.adminA, filter+`"keys":["none"]`).fails(400, 31, "entityFilter finds 10001 entities, which exceed the limit of 10000")
+	named := strings.Repeat(`{"entityType":"DEVICE","id":"`+w.owned.String()+`"},`, 10_001)
+	w.ask(w.adminA, `"keys":["none"],"entities":[`+strings.TrimSuffix(named, ",")+`]`).fails(400, 31, "10001 entities exceed the limit of 10000")
 }
