@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -85,7 +84,11 @@ func (s *sender) finish(b []byte) error {
 func (s *sender) start(size int) {
 	s.started = true
 	header := s.w.Header()
-	header.Set("Content-Type", cmp.Or(s.kind, "application/json"))
+	if s.kind == "" {
+		header["Content-Type"] = jsonType
+	} else {
+		header.Set("Content-Type", s.kind)
+	}
 	if size < compressFrom || s.request == nil {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 // Headers that answers have; shared, since a header is only ever replaced or grown.
 var (
+	jsonType   = []string{"application/json"}
 	nosniff    = []string{"nosniff"}
 	noStore    = []string{"no-store"}
 	noReferrer = []string{"no-referrer"} // addresses may carry one-time tokens

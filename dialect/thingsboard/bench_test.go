@@ -85,3 +85,23 @@ func BenchmarkHistory(b *testing.B) {
 		})
 	}
 }
+
+// Three aggregates a bucket, as a dashboard asks for them.
+func BenchmarkHistoryRows(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	buckets := make([]model.Bucket, 720)
+	for i := range buckets {
+		from := 1700000000000 + int64(i)*3_600_000
+		decimal := func() model.Value { return model.Float(float64(rng.IntN(100_000)) / 100) }
+		buckets[i] = model.Bucket{From: from, To: from + 3_600_000, Count: 360, Avg: model.Float(20 + rng.Float64()), Min: decimal(), Max: decimal()}
+	}
+	functions := []model.Aggregates{model.Avg, model.Min, model.Max}
+	var h History
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Reset(h.Buf[:0], false)
+		h.Rows("temperature", functions, buckets)
+		h.Finish()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(len(buckets)*b.N), "ns/bucket")
+}

@@ -3,6 +3,7 @@ package thingsboard
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 )
 
@@ -19,7 +20,7 @@ func appendDecimal(dst []byte, f float64) []byte {
 	if float64(n)/scale != f {
 		return appendShortest(dst, f)
 	}
-	dst = strconv.AppendUint(dst, n/scale, 10)
+	dst = appendWhole(dst, n/scale)
 	r := uint32(n % scale)
 	high, low := r/100, r%100
 	switch {
@@ -88,20 +89,48 @@ func appendShortest(dst []byte, f float64) []byte {
 	}
 	whole := digits / tens[-k]
 	fraction := digits - whole*tens[-k]
-	dst = strconv.AppendUint(dst, whole, 10)
+	dst = appendWhole(dst, whole)
 	dst = append(dst, '.')
 	start := len(dst)
-	dst = append(dst, "00000000000000000000"[:-k]...)
-	for at := len(dst); at > start; {
-		if at -= 2; at < start {
-			dst[start] = byte('0' + fraction)
-			break
-		}
-		rest := fraction / 100
-		putPair(dst[at:at+2], uint32(fraction-rest*100))
-		fraction = rest
-	}
+	dst = slices.Grow(dst, -k)[:start-k]
+	putDigits(dst[start:], fraction)
 	return dst
+}
+
+// appendWhole adds v, which mostly has few digits.
+func appendWhole(dst []byte, v uint64) []byte {
+	switch {
+	case v < 10:
+		return append(dst, byte('0'+v))
+	case v < 100:
+		return append(dst, pairs[2*v], pairs[2*v+1])
+	case v < 1000:
+		low := v % 100
+		return append(dst, byte('0'+v/100), pairs[2*low], pairs[2*low+1])
+	}
+	return strconv.AppendUint(dst, v, 10)
+}
+
+// putDigits fills b with v, zeros before it. Eight digits at a time do not wait for each other.
+func putDigits(b []byte, v uint64) {
+	for ; len(b) >= 8; b = b[:len(b)-8] {
+		rest := v / 1e8
+		eight := uint32(v - rest*1e8)
+		d, high, low := b[len(b)-8:], eight/10000, eight%10000
+		putPair(d[0:2], high/100)
+		putPair(d[2:4], high%100)
+		putPair(d[4:6], low/100)
+		putPair(d[6:8], low%100)
+		v = rest
+	}
+	few := uint32(v)
+	for ; len(b) >= 2; b = b[:len(b)-2] {
+		putPair(b[len(b)-2:], few%100)
+		few /= 100
+	}
+	if len(b) > 0 {
+		b[0] = byte('0' + few)
+	}
 }
 
 // roundToOdd returns the upper 64 bits of g*c with the lowest bit set when something was

@@ -61,10 +61,9 @@ func (h *History) Rows(key string, functions []model.Aggregates, buckets []model
 			continue
 		}
 		h.next(key)
-		h.Buf = strconv.AppendInt(append(h.Buf, `{"ts":`...), b.Mid(), 10)
+		h.Buf = appendTime(append(h.Buf, `{"ts":`...), b.Mid())
 		for _, f := range functions {
-			h.Buf = append(append(append(h.Buf, ',', '"'), aggregateMember(f)...), '"', ':')
-			h.Buf = appendValue(h.Buf, b.Value(f), h.strict)
+			h.Buf = appendValue(append(h.Buf, aggregateMember(f)...), b.Value(f), h.strict)
 		}
 		h.Buf = append(h.Buf, '}')
 	}

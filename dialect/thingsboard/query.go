@@ -228,7 +228,10 @@ func ParseKeys(list *string, repeated []string) []string {
 			all = all[:len(all)-1]
 		}
 	}
-	var keys []string
+	if len(all) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(all))
 	var seen map[string]bool
 	if len(all) > linearKeys {
 		seen = make(map[string]bool, len(all))

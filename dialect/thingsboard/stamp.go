@@ -1,6 +1,9 @@
 package thingsboard
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // A stamp holds the text ,{"ts":1700000000000,"value":" of the point before. Neighbors
 // share all but the last digits of their time, so mostly six digits are written anew.
@@ -40,13 +43,25 @@ func (s *stamp) at(ts int64) []byte {
 }
 
 func (s *stamp) rewrite(ts int64) {
-	b := strconv.AppendInt(s.text[:len(stampHead)], ts, 10)
+	b := appendTime(s.text[:len(stampHead)], ts)
 	s.last = len(b) - 6
 	b = append(b, stampTail...)
 	if !s.quote {
 		b = b[:len(b)-1]
 	}
 	s.n = len(b)
+}
+
+// appendTime adds ts, which mostly has thirteen digits: those of the years 2001 to 2286.
+func appendTime(dst []byte, ts int64) []byte {
+	const digits = 13
+	if ts < 1e12 || ts >= 1e13 {
+		return strconv.AppendInt(dst, ts, 10)
+	}
+	n := len(dst)
+	dst = slices.Grow(dst, digits)[:n+digits]
+	putDigits(dst[n:], uint64(ts))
+	return dst
 }
 
 const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"

@@ -239,7 +239,7 @@ func (t *Table) Fail(message string) {
 func AggregateColumns(functions []model.Aggregates) []string {
 	names := make([]string, len(functions))
 	for i, f := range functions {
-		names[i] = aggregateMember(f)
+		names[i] = aggregateColumn(f)
 	}
 	return names
 }
