@@ -57,6 +57,9 @@ func smallQuotient(ints, decimals Int128, n uint64) (f float64, ok bool) {
 	const longest = exact / uint64(unit/part)
 	i, ok1 := ints.Int64()
 	d, ok2 := decimals.Int64()
+	if ok1 && decimals == (Int128{}) { // counters
+		return float64(i) / float64(n), i >= -exact && i <= exact && n <= exact
+	}
 	if !ok1 || !ok2 || i < -most || i > most || d < -most*unit || d > most*unit || n > longest {
 		return 0, false
 	}
