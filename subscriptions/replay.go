@@ -14,6 +14,7 @@ import (
 // A replay is the wish to hear what lies behind a place: of a subscription or of a union.
 type replay struct {
 	subs []*Subscription
+	keep bool // updates in place of frames
 	page
 	bytes int
 	full  bool // there is more behind at
@@ -26,10 +27,10 @@ type page struct {
 	at      Place
 	frames  []byte
 	updates int
-	missed  []missed // in place of frames, where there is no encoder
+	missed  []missed // in place of frames
 }
 
-// A missed update is one that a subscription of a union did not hear.
+// A missed update is one that a subscription did not hear.
 type missed struct {
 	sub    *Subscription
 	update Update
@@ -50,8 +51,8 @@ type replays struct {
 
 // read returns what subs are to be told of what lies behind the place at. It is all there is,
 // up to what is visible now, unless it has filled a page or a pass.
-func (x *replays) read(ctx context.Context, h *Hub, subs []*Subscription, at Place) (*page, error) {
-	r := &replay{subs: subs, page: page{at: at}, ended: make(chan struct{})}
+func (x *replays) read(ctx context.Context, h *Hub, subs []*Subscription, keep bool, at Place) (*page, error) {
+	r := &replay{subs: subs, keep: keep, page: page{at: at}, ended: make(chan struct{})}
 	if !x.enqueue(h, r) {
 		return nil, errNotStarted
 	}
@@ -231,9 +232,9 @@ func (p *pass) change(c *model.Change) error {
 // add adds the update in b to what s is told and returns how many bytes that takes.
 func (r *replay) add(s *Subscription, b *batch) int {
 	r.updates++
-	if e := s.spec.Encoder; e != nil {
+	if !r.keep {
 		before := len(r.frames)
-		r.frames = e.Frame(r.frames, s.spec.ID, b.bodies)
+		r.frames = s.spec.Encoder.Frame(r.frames, s.spec.ID, b.bodies)
 		return len(r.frames) - before
 	}
 	u := b.updates[0]

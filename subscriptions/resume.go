@@ -24,8 +24,8 @@ type Resumption struct {
 	// Done makes the frame that follows the last of n updates that were missed: from there on,
 	// which is at, the subscription is like any other.
 	Done func(at Place, n int) []byte
-	// Tell takes an update that the sink of a union missed, from the goroutine that resumes. A
-	// single subscription is told in frames.
+	// Tell takes an update that a sink missed, from the goroutine that resumes. Nil means that the
+	// sink is given frames with Open; a union needs it.
 	Tell func(sink Sink, u *Update)
 }
 
@@ -93,7 +93,7 @@ func (r *resuming) catchUp(ctx context.Context) error {
 		// The engine may have asked whether anybody wants a change before s was registered, and
 		// show it in its log only later: what is read has to reach what the entity shows.
 		for r.at.misses(&last) {
-			page, err := r.hub.replays.read(ctx, r.hub, r.subs, r.at)
+			page, err := r.hub.replays.read(ctx, r.hub, r.subs, r.how.Tell != nil, r.at)
 			if err != nil {
 				return err
 			}

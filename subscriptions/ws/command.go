@@ -127,7 +127,7 @@ func (s *session) follow(ctx context.Context, c *thingsboard.WSCommand, spec sub
 	}
 	spec.Encoder = enc
 	if from != (subscriptions.Place{}) {
-		h, err := s.resume(ctx, spec, enc, x, from)
+		h, err := s.resume(ctx, spec, sink, enc, x, from)
 		if resync = resyncOf(err); resync == "" {
 			return h, err
 		}
@@ -302,7 +302,7 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 	sink := &anyScope{session: s}
 	read := func(ctx context.Context, r subscriptions.Snapshots, w *thingsboard.WSData, o *subscriptions.Opening) error {
 		var points []model.KeyPoint
-		sink.known.forget()
+		sink.known = memory{}
 		for _, scope := range scopes {
 			snap, err := r.Latest(ctx, e.Tenant, e.ID, scope, c.Keys)
 			if err != nil {
@@ -314,6 +314,7 @@ func (s *session) attributes(ctx context.Context, c *thingsboard.WSCommand) erro
 				sink.known.put(scope, snap.Points[i].Key, snap.Points[i].Point)
 			}
 		}
+		sink.known.settle()
 		slices.SortFunc(points, func(a, b model.KeyPoint) int {
 			return cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.TS, b.TS))
 		})

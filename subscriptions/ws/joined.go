@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"context"
 	"slices"
 
 	"github.com/tidewire/tidewire/model"
@@ -89,11 +90,18 @@ func sift(updates []subscriptions.Update, told func(model.Scope, *subscriptions.
 // write, and of a removal what is shown now, where that is something else.
 type anyScope struct {
 	*session
-	known joined // guarded by the hub's lock, once Open was called
+	known memory // guarded by the hub's lock, once Open was called
+
+	// Of who resumes:
+	told    int
+	unknown bool // something was missed of which nobody can say what it uncovers
 }
 
 // Update implements subscriptions.Sink.
 func (x *anyScope) Update(s *subscriptions.Subscription, frames []byte, updates []subscriptions.Update) {
+	if x.unknown { // begun anew in a moment
+		return
+	}
 	kept, all := sift(updates, x.tells)
 	if len(kept) == 0 {
 		return
@@ -109,13 +117,47 @@ func (x *anyScope) tells(scope model.Scope, p *subscriptions.Point) bool {
 	if p.Late {
 		return true
 	}
-	shown, changed := x.known.note(scope, p)
+	shown, changed, unknown := x.known.shows(scope, model.AttributeScopes[:], p)
 	if p.Value.IsNone() {
+		if unknown { // only to who missed it
+			x.unknown = true
+		}
 		*p = shown
-		return changed
+		return changed && !unknown
 	}
 	p.Late = *p != shown // so that no merging puts it in place of what is shown
 	return true
+}
+
+// recall begins with what is there now, for who has heard everything up to a place.
+func (x *anyScope) recall(ctx context.Context, spec *subscriptions.Spec, at subscriptions.Place) error {
+	r, err := x.hub().Reader()
+	if err != nil {
+		return err
+	}
+	positions := make(map[model.Scope]model.Position)
+	x.known = memory{}
+	for _, scope := range model.AttributeScopes {
+		snap, err := r.Latest(ctx, spec.Tenant, spec.Entity, scope, spec.Keys)
+		if err != nil {
+			return err
+		}
+		positions[scope] = snap.Position
+		for i := range snap.Points {
+			x.known.base.put(scope, snap.Points[i].Key, snap.Points[i].Point)
+		}
+	}
+	x.known.recall(at, positions)
+	return nil
+}
+
+// tellMissed sends what an update is that was missed.
+func (x *anyScope) tellMissed(spec *subscriptions.Spec, u *subscriptions.Update) {
+	kept, _ := sift([]subscriptions.Update{*u}, x.tells)
+	if len(kept) > 0 && !x.unknown {
+		x.told++
+		x.conn.send(spec.Encoder.Frame(nil, spec.ID, spec.Encoder.Body(nil, &kept[0])))
+	}
 }
 
 // framesOf makes the frames of updates.

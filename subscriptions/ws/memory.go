@@ -21,16 +21,6 @@ func (m *memory) knows(scope model.Scope, key string) bool {
 	return m.sure[scope] || m.told[scope][key]
 }
 
-// knowsNone reports whether no scope but one holds a key.
-func (m *memory) knowsNone(but model.Scope, scopes []model.Scope, key string) bool {
-	for _, scope := range scopes {
-		if _, held := m.joined[scope][key]; scope != but && (held || !m.knows(scope, key)) {
-			return false
-		}
-	}
-	return true
-}
-
 // note is joined's, and makes the key known.
 func (m *memory) note(scope model.Scope, p *subscriptions.Point) (shown subscriptions.Point, changed bool) {
 	if !m.knows(scope, p.Key) {
@@ -40,6 +30,20 @@ func (m *memory) note(scope model.Scope, p *subscriptions.Point) (shown subscrip
 		m.told[scope][p.Key] = true
 	}
 	return m.joined.note(scope, p)
+}
+
+// shows notes a point of a scope and returns what is shown of its key over scopes from then on, and
+// whether that was something else before; or, of a removal, that this is unknown.
+func (m *memory) shows(scope model.Scope, scopes []model.Scope, p *subscriptions.Point) (shown subscriptions.Point, changed, unknown bool) {
+	alone := true // no other scope holds the key
+	for _, other := range scopes {
+		_, held := m.joined[other][p.Key]
+		known := m.knows(other, p.Key)
+		unknown = unknown || !known
+		alone = alone && (other == scope || known && !held)
+	}
+	shown, changed = m.note(scope, p)
+	return shown, changed || unknown, unknown && !alone
 }
 
 // recall begins with what is there now, of which all of a scope was there at a place, too, when

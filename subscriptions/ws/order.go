@@ -234,6 +234,9 @@ func (s *source) read(ctx context.Context, a *answering, r subscriptions.Snapsho
 				last = &p.last.joined
 			}
 			err = readLatest(ctx, from, p.found, p.kind, p.keys, last, e, func(scope model.Scope, at model.Position) { read(scope, at, at) })
+			if p.last != nil {
+				p.last.settle()
+			}
 		}
 		if err != nil {
 			return err
@@ -417,21 +420,17 @@ func (x *part) isNews(o *order, u *subscriptions.Update, p *subscriptions.Point,
 // isShown is isNews for attributes of any scope: what is told is the newest of them. Who missed what
 // was written since takes it to be newer than what was there before.
 func (x *part) isShown(o *order, scope model.Scope, p *subscriptions.Point, missed bool) bool {
-	written, unknown := *p, false
-	for _, other := range scopesOf(x.kind) {
-		unknown = unknown || missed && !x.last.knows(other, p.Key)
-	}
-	alone := x.last.knowsNone(scope, scopesOf(x.kind), p.Key)
-	shown, changed := x.last.note(scope, p)
+	written := *p
+	shown, changed, unknown := x.last.shows(scope, scopesOf(x.kind), p)
 	switch {
 	case !written.Value.IsNone():
 		return shown.TS == written.TS && shown.Value == written.Value
-	case unknown && !alone:
+	case unknown && missed:
 		o.unknown = true
 		return false
 	}
 	*p = shown
-	return changed || unknown
+	return changed
 }
 
 // Body implements subscriptions.Encoder.

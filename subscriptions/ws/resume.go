@@ -51,8 +51,13 @@ func (s *session) resumption(c *thingsboard.WSCommand) (from subscriptions.Place
 }
 
 // resume goes on from a place. What was missed is sent unmerged, as fast as the client reads.
-func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encoder, x *subscription, from subscriptions.Place) (*subscriptions.Subscription, error) {
-	return s.hub().Resume(ctx, spec, s, subscriptions.Resumption{
+func (s *session) resume(ctx context.Context, spec subscriptions.Spec, sink subscriptions.Sink, enc encoder, x *subscription, from subscriptions.Place) (*subscriptions.Subscription, error) {
+	done := func(at subscriptions.Place, n int) []byte {
+		var w thingsboard.WSData
+		w.Begin(nil, enc.strict)
+		return enc.Frame(nil, spec.ID, w.End(&thingsboard.WSNote{Resumed: true, Missed: n, Position: enc.position(at)}))
+	}
+	how := subscriptions.Resumption{
 		From: from,
 		Pace: func(ctx context.Context) error {
 			if err := s.pace(ctx); err != nil {
@@ -60,18 +65,42 @@ func (s *session) resume(ctx context.Context, spec subscriptions.Spec, enc encod
 			}
 			return s.still(s.principal(), x) // which may have changed while the client was waited for
 		},
-		Done: func(at subscriptions.Place, n int) []byte {
-			var w thingsboard.WSData
-			w.Begin(nil, enc.strict)
-			return enc.Frame(nil, spec.ID, w.End(&thingsboard.WSNote{Resumed: true, Missed: n, Position: enc.position(at)}))
-		},
-	})
+		Done: done,
+	}
+	of, _ := sink.(*anyScope)
+	if of == nil {
+		return s.hub().Resume(ctx, spec, sink, how)
+	}
+	if err := of.recall(ctx, &spec, from); err != nil {
+		return nil, err
+	}
+	how.Tell = func(_ subscriptions.Sink, u *subscriptions.Update) { of.tellMissed(&spec, u) }
+	how.Done = func(at subscriptions.Place, _ int) []byte {
+		if of.known.settle(); of.unknown {
+			return nil
+		}
+		return done(at, of.told)
+	}
+	h, err := s.hub().Resume(ctx, spec, of, how)
+	if err == nil && of.unknown {
+		s.hub().Unsubscribe(h)
+		err = errChanged
+	}
+	if err != nil { // nobody tells it anything now
+		of.unknown = false
+	}
+	return h, err
 }
+
+// errChanged: what was missed says too little.
+var errChanged = errors.New("ws: what was missed cannot be told")
 
 // resyncOf is why somebody who could not go on has to begin anew; nothing where err is something
 // else.
 func resyncOf(err error) (why string) {
 	switch {
+	case errors.Is(err, errChanged):
+		return resyncChanged
 	case errors.Is(err, subscriptions.ErrBehind):
 		return resyncTooOld
 	case errors.Is(err, subscriptions.ErrAhead):

@@ -95,9 +95,55 @@ func TestAttributesOfAllScopesAreResumed(t *testing.T) {
 	for f = c.next(); f.Resumed == nil; f = c.next() {
 		got = append(got, fmt.Sprint(f.Data["a"]))
 	}
-	want := []string{"[[5 0]]", "[[5 1]]", "[[5 2]]", "[[5 3]]", "[[5 4]]", "[[5 5]]", "[[0 ]]"}
-	if !slices.Equal(got, want) || *f.Resumed != 7 {
+	want := []string{"[[5 0]]", "[[5 1]]", "[[5 2]]", "[[5 3]]", "[[5 4]]", "[[5 5]]"} // what was removed hid behind others
+	if !slices.Equal(got, want) || *f.Resumed != 6 {
 		t.Errorf("got %q, resumed %d", got, *f.Resumed)
+	}
+}
+
+// Of attributes of any scope a removal tells what is shown now, to who missed it, too; where that is
+// not known any more, the client begins anew.
+func TestAMissedRemovalTellsWhatIsShownNow(t *testing.T) {
+	w := newWorld(t, fixed).listen()
+	w.write(model.Server, 1, "a", 1)
+	w.write(model.Shared, 2, "a", 2)
+	w.write(model.Shared, 2, "b", 2)
+	c := w.open()
+	c.subscribe("ATTRIBUTES", 1, `"positions":true`)
+	f := c.next()
+	c.ws.CloseNow()
+	w.store.Delete(tenant, deviceID, model.Client, "b") // nothing
+	w.write(model.Shared, 3, "b", 3)
+	w.write(model.Shared, 4, "a", 4)
+	w.store.Delete(tenant, deviceID, model.Shared, "a") // the server's was not touched since
+	w.store.Delete(tenant, deviceID, model.Shared, "b")
+	c = w.open()
+	c.resume("ATTRIBUTES", 1, f, "")
+	var got []string
+	at := c.next()
+	for ; at.Resumed == nil; at = c.next() {
+		got = append(got, fmt.Sprint(at.Data))
+	}
+	if want := []string{"map[b:[[3 3]]]", "map[a:[[4 4]]]", "map[a:[[1 1]]]", "map[b:[[0 ]]]"}; !slices.Equal(got, want) || *at.Resumed != 4 {
+		t.Errorf("got %q, resumed %d", got, *at.Resumed)
+	}
+	w.store.Delete(tenant, deviceID, model.Server, "a")
+	if f := c.next(); fmt.Sprint(f.Data) != "map[a:[[0 ]]]" {
+		t.Errorf("live: %+v", f)
+	}
+	w.write(model.Server, 5, "c", 5)
+	c.resume("ATTRIBUTES", 1, f, "") // now other things of the server have changed, too
+	for got := c.next(); ; got = c.next() {
+		if got.Resync == "CHANGED" && fmt.Sprint(got.Data) == "map[c:[[5 5]]]" {
+			break
+		}
+		if got.Resumed != nil || got.Resync != "" {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	w.write(model.Client, 6, "c", 6)
+	if f := c.next(); fmt.Sprint(f.Data) != "map[c:[[6 6]]]" {
+		t.Errorf("live: %+v", f)
 	}
 }
 
