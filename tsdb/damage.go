@@ -21,12 +21,13 @@ import (
 // damages is what is known of damage on disk: which spans of keys the store cannot read, and
 // what has been told. A read that meets damage in a table asks it where to go on.
 type damages struct {
-	fs    vfs.FS
-	tell  func(error)
-	torn  func(error)               // wants what is around the data of a table mended; may be nil
-	known atomic.Pointer[[]keySpan] // damaged spans
-	last  atomic.Pointer[error]     // the error that was learned from last
-	mends atomic.Int64              // how often something was taken away, from snapshots too
+	fs     vfs.FS
+	tell   func(error)
+	torn   func(error)               // wants what is around the data of a table mended; may be nil
+	known  atomic.Pointer[[]keySpan] // damaged spans
+	frames frames                    // of the tables Pebble has opened
+	last   atomic.Pointer[error]     // the error that was learned from last
+	mends  atomic.Int64              // how often something was taken away, from snapshots too
 
 	mu struct {
 		sync.Mutex
@@ -196,7 +197,7 @@ func (s keySpan) instants(space byte, group uint64) (from, to int64, ok bool) {
 		from = partitionStart(lo.Partition)
 	}
 	from = max(from, partitionStart(lo.Partition))
-	to = hi.First
+	to = max(hi.First, partitionStart(hi.Partition)) // a bound may end behind the group
 	switch {
 	case hi.Group > group:
 		to = partitionStart(partitionAfter(hi.Partition))

@@ -2,7 +2,6 @@ package tsdb
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,7 +40,8 @@ type frameMend struct {
 	puts  []blockPut
 	whole []byte    // takes the place of the table, if not nil
 	what  string    // was damaged; empty: nothing
-	lost  []keySpan // what cannot be found any more
+	gaps  []gap     // where it has no data block that can be found any more
+	lost  []keySpan // what may have stood there
 	// dels: ranges may be there again that were deleted.
 	dels bool
 }
@@ -52,14 +52,39 @@ type blockPut struct {
 	bytes  []byte
 }
 
+// A gap is a place in a table whose data blocks nobody finds any more.
+type gap struct {
+	start, end uint64
+	keys       keySpan
+}
+
+// lose notes gaps.
+func (m *frameMend) lose(gaps []gap) {
+	m.gaps = append(m.gaps, gaps...)
+	for i := range gaps {
+		m.lost = append(m.lost, gaps[i].keys)
+	}
+}
+
 func (m *frameMend) put(offset uint64, b []byte) { m.puts = append(m.puts, blockPut{offset, b}) }
 
 // planFrame finds out what is damaged of the frame of the table at path, which holds the keys
-// within bounds, and how to mend it.
-func planFrame(fs vfs.FS, path string, bounds keySpan) (m frameMend, err error) {
+// within bounds, and how to mend it. What Pebble has seen of it, if anything, stays where it is.
+func planFrame(fs vfs.FS, path string, bounds keySpan, seen *frameCopy) (m frameMend, err error) {
 	t, err := readTable(fs, path)
 	if err != nil {
 		return m, err
+	}
+	copied, err := copiedFrame(fs, path)
+	if err != nil {
+		return m, err
+	}
+	if copied.isOf(t) {
+		t = copied.restore(t, &m)
+	}
+	open := seen.whole()
+	if open {
+		t = seen.restore(t, &m)
 	}
 	if len(t) < footerLen {
 		return m, fmt.Errorf("%w: %d bytes", errUnmendable, len(t))
@@ -68,7 +93,7 @@ func planFrame(fs vfs.FS, path string, bounds keySpan) (m frameMend, err error) 
 	if err == nil {
 		err = m.inner(t, meta, index, bounds)
 	}
-	if errors.Is(err, errUnmendable) {
+	if errors.Is(err, errUnmendable) && !open {
 		m = frameMend{}
 		err = m.rewrite(t, bounds)
 	}
@@ -203,162 +228,31 @@ func metaContent(meta map[string]block.Handle) []byte {
 // inner mends the index and the range deletions.
 func (m *frameMend) inner(t rawTable, meta map[string]block.Handle, index block.Handle, bounds keySpan) error {
 	if h := meta[metaRangeDel]; h.Length > 0 && t.content(h) == nil {
-		content, err := fill(h, func(padding []byte) []byte { return noDeletion(bounds.start, padding) })
+		content, err := noDeletions(h, bounds)
 		if err != nil {
 			return err
 		}
 		m.what, m.dels = "range deletions", true
 		m.put(h.Offset, content)
 	}
-	properties := t.content(meta[metaProperties])
-	if properties == nil {
+	if t.content(meta[metaProperties]) == nil {
 		return errUnmendable
 	}
 	levels, partitions, err := indexShape(t, m)
 	if err != nil {
 		return err
 	}
-	top := t.content(index)
-	switch {
+	b := indexBuilder{m: m, t: t, top: index, bounds: bounds}
+	switch top := t.content(index); {
 	case levels == 1 && top == nil:
-		return m.index(t, index, 0, index.Offset, nil, bounds)
+		return b.single()
 	case levels == 1:
 		return nil
 	case top == nil:
-		return m.topIndex(t, index, partitions)
+		return b.anew(partitions)
+	default:
+		return b.parts(top)
 	}
-	rows, err := indexRows(top)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		if t.content(rows[i].handle) != nil {
-			continue
-		}
-		start, limit := uint64(0), rows[0].handle.Offset
-		part := keySpan{bounds.start, rows[i].end}
-		if i > 0 {
-			before, err := t.partition(rows[i-1].handle)
-			if err != nil {
-				return err
-			}
-			last := before[len(before)-1].handle
-			start, part.start = last.Offset+last.Length+block.TrailerLen, rows[i-1].end
-		}
-		if i+1 < len(rows) {
-			behind, err := t.partition(rows[i+1].handle)
-			if err != nil {
-				return err
-			}
-			limit = behind[0].handle.Offset
-		}
-		if err := m.index(t, rows[i].handle, start, limit, rows[i].end, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t rawTable) partition(h block.Handle) ([]tableBlock, error) {
-	content := t.content(h)
-	if content == nil {
-		return nil, errUnmendable
-	}
-	rows, err := indexRows(content)
-	if err == nil && len(rows) == 0 {
-		err = errUnmendable
-	}
-	return rows, err
-}
-
-// indexShape says how many levels the index of a table has, and how many parts, by its
-// properties. What is mended so far of the frame is needed for that.
-func indexShape(t rawTable, m *frameMend) (levels, partitions int, err error) {
-	whole := bytes.Clone(t)
-	for _, p := range m.puts {
-		copy(whole[p.offset:], p.bytes)
-	}
-	r, err := sstable.NewMemReader(whole, (&pebble.Options{}).MakeReaderOptions())
-	if err != nil {
-		return 0, 0, fmt.Errorf("%w: %w", errUnmendable, err)
-	}
-	props, err := r.ReadPropertiesBlock(context.Background(), nil)
-	if err = errors.Join(err, r.Close()); err != nil {
-		return 0, 0, fmt.Errorf("%w: %w", errUnmendable, err)
-	}
-	if props.IndexPartitions > 0 {
-		return 2, int(props.IndexPartitions), nil
-	}
-	return 1, 0, nil
-}
-
-// index makes an index of the data blocks from start to limit, which ends with the key end, or
-// with their last key where that is nil.
-func (m *frameMend) index(t rawTable, at block.Handle, start, limit uint64, end []byte, part keySpan) error {
-	data := t.blocksFrom(start, limit)
-	if len(data) == 0 {
-		return errUnmendable
-	}
-	var rows []tableBlock
-	var before []byte
-	for i, h := range data {
-		first, last, err := keysOf(t.content(h))
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			rows[i-1].end = pebble.DefaultComparer.Separator(nil, before, first)
-		}
-		rows = append(rows, tableBlock{handle: h})
-		before = last
-	}
-	if !endsAt(data, limit) { // a data block is damaged, too
-		m.lost = append(m.lost, keySpan{afterKey(before), part.end})
-	}
-	if end == nil {
-		end = pebble.DefaultComparer.Successor(nil, before)
-	}
-	rows[len(rows)-1].end = end
-	return m.putIndex(at, rows)
-}
-
-// putIndex puts an index in place.
-func (m *frameMend) putIndex(at block.Handle, rows []tableBlock) error {
-	content, err := fill(at, func(padding []byte) []byte {
-		var w colblk.IndexBlockWriter
-		w.Init()
-		for i, r := range rows {
-			if i == len(rows)-1 {
-				w.AddBlockHandle(r.end, r.handle, padding) // properties of a number that none has
-				break
-			}
-			w.AddBlockHandle(r.end, r.handle, nil)
-		}
-		return w.Finish(w.Rows())
-	})
-	if err != nil {
-		return err
-	}
-	m.what = "the index"
-	m.put(at.Offset, content)
-	return nil
-}
-
-// topIndex makes the upper level of an index from its parts, which stand before it.
-func (m *frameMend) topIndex(t rawTable, at block.Handle, partitions int) error {
-	all := t.blocksFrom(0, at.Offset)
-	if len(all) <= partitions || !endsAt(all, at.Offset) {
-		return errUnmendable
-	}
-	var parts []tableBlock
-	for _, h := range all[len(all)-partitions:] {
-		rows, err := t.partition(h)
-		if err != nil {
-			return err
-		}
-		parts = append(parts, tableBlock{keySpan{end: rows[len(rows)-1].end}, h})
-	}
-	return m.putIndex(at, parts)
 }
 
 // fill makes a block with its trailer that fills the place at: build returns its content, longer
@@ -379,6 +273,17 @@ func fill(at block.Handle, build func(padding []byte) []byte) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: nothing is %d bytes long", errUnmendable, at.Length)
+}
+
+// noDeletions makes a block of no effect in the place of one of range deletions.
+func noDeletions(at block.Handle, bounds keySpan) ([]byte, error) {
+	// The range must lie where the table's keys do, and be as short as those that were there.
+	short := pebble.DefaultComparer.Separator(nil, bounds.start, bounds.end)
+	content, err := fill(at, func(padding []byte) []byte { return noDeletion(short, padding) })
+	if err != nil {
+		return fill(at, func(padding []byte) []byte { return noDeletion(bounds.start, padding) })
+	}
+	return content, nil
 }
 
 // noDeletion returns the content of a block with a range deletion that is older than everything.

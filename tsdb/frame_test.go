@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
@@ -150,7 +153,7 @@ func TestADamagedFrameIsMadeAnew(t *testing.T) {
 			{"all", [][2]uint64{{0, end}}, false, 0},
 		}
 		if l.TopIndex.Length > 0 {
-			cases = append(cases, tornFrame{"the upper level", tear(l.TopIndex), true, 1}, tornFrame{"two parts", tear(l.Index[1], l.Index[2]), true, 0})
+			cases = append(cases, tornFrame{"the upper level", tear(l.TopIndex), true, 1}, tornFrame{"two parts", tear(l.Index[1], l.Index[2]), true, 1})
 		}
 		for _, c := range cases {
 			t.Run(index.name+", "+c.name, func(t *testing.T) {
@@ -165,7 +168,7 @@ func TestADamagedFrameIsMadeAnew(t *testing.T) {
 					t.Fatal(err)
 				}
 				bounds := keySpan{[]byte("gone"), afterKey(framedKey(framedRows - 1))}
-				m, err := planFrame(fs, "table", bounds)
+				m, err := planFrame(fs, "table", bounds, nil)
 				if err != nil || m.what == "" {
 					t.Fatalf("%q, %v", m.what, err)
 				}
@@ -176,7 +179,7 @@ func TestADamagedFrameIsMadeAnew(t *testing.T) {
 				if err != nil || len(mended) != len(sound) {
 					t.Fatalf("%d bytes, %d before, %v", len(mended), len(sound), err)
 				}
-				if again, err := planFrame(fs, "table", bounds); err != nil || again.what != "" {
+				if again, err := planFrame(fs, "table", bounds, nil); err != nil || again.what != "" {
 					t.Errorf("afterwards: %q, %v", again.what, err)
 				}
 				patch(t, fs, "table")
@@ -198,6 +201,156 @@ func TestADamagedFrameIsMadeAnew(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Any parts of a table are torn at once while a reader has it open, which goes on with what it
+// knows: it finds every row that is not told to be lost, and every row where the data are sound.
+func TestPartsAreMadeWholeWhereAReaderKnowsThem(t *testing.T) {
+	struck := 0
+	for _, size := range []int{1 << 30, 1 << 10} {
+		sound := vfs.NewMem()
+		framedTable(t, sound, size)
+		content, err := readTable(sound, "table")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := openTable(sound, "table")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := r.Layout()
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var data []block.Handle
+		for _, d := range l.Data {
+			data = append(data, d.Handle)
+		}
+		parts := [][]block.Handle{{l.RangeDel}, {l.Properties}, {l.MetaIndex}, {l.Footer}, l.Index, {l.TopIndex}, data[40:43], {data[0], data[len(data)-1]}, data}
+		const ofData = 1 << 6 // from here on data
+		for set := 1; set < 1<<len(parts); set++ {
+			if some := bits.OnesCount(uint(set)); some > 2 && set != 1<<len(parts)-1 && !all() {
+				continue
+			}
+			for _, read := range []bool{false, true} { // whether the index was read before
+				if read != (set%3 == 0) && !all() {
+					continue
+				}
+				fs := vfs.NewMem()
+				if err := replaceFile(fs, "table.sst", bytes.Clone(content)); err != nil {
+					t.Fatal(err)
+				}
+				var known frames
+				reader := openKnown(t, fs, &known)
+				if read {
+					rowsOf(t, reader)
+				}
+				broken := bytes.Clone(content)
+				for i, part := range parts {
+					for _, h := range part {
+						if set&(1<<i) != 0 && h.Length > 0 {
+							broken[h.Offset+h.Length/2] ^= 0x10
+							struck++
+						}
+					}
+				}
+				if bytes.Equal(broken, content) {
+					continue // a part that this table does not have
+				}
+				writeOver(t, fs, broken)
+				bounds := keySpan{[]byte("gone"), afterKey(framedKey(framedRows - 1))}
+				m, err := planFrame(fs, "table.sst", bounds, known.copy("table.sst"))
+				if err != nil || m.whole != nil {
+					t.Fatalf("parts %b, %v: %v", set, read, err)
+				}
+				known.copy("table.sst").lose(m.gaps)
+				if err := m.carryOut(fs, "table.sst"); err != nil {
+					t.Fatal(err)
+				}
+				emptied, torn, err := damagedSpans(fs, "table.sst")
+				if err := errors.Join(err, patchTable(fs, "table.sst", torn)); err != nil {
+					t.Fatalf("parts %b, %v: %v", set, read, err)
+				}
+				lost := append(m.lost, emptied...)
+				if set < ofData && len(lost) > 0 {
+					t.Fatalf("parts %b, %v: %d spans are lost of sound data", set, read, len(lost))
+				}
+				fresh := openKnown(t, fs, &frames{})
+				for _, r := range []*tableReader{reader, fresh} {
+					found := rowsOf(t, r)
+					for i := range framedRows {
+						if !found[i] && !slices.ContainsFunc(lost, func(s keySpan) bool { return s.holds(framedKey(i)) }) {
+							t.Fatalf("parts %b, %v: row %d is missing and not told", set, read, i)
+						}
+					}
+					if len(found) < framedRows/2 && set&(1<<8) == 0 {
+						t.Fatalf("parts %b, %v: %d rows", set, read, len(found))
+					}
+					if err := r.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	}
+	if struck == 0 {
+		t.Error("nothing was torn")
+	}
+	t.Logf("%d parts struck", struck)
+}
+
+// openKnown opens table.sst as Pebble does.
+func openKnown(t *testing.T, fs vfs.FS, known *frames) *tableReader {
+	t.Helper()
+	r, err := openTable(tableFS{fs, known}, "table.sst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// rowsOf returns which rows a reader finds, in both directions.
+func rowsOf(t *testing.T, r *tableReader) map[int]bool {
+	t.Helper()
+	iter, err := r.NewIter(sstable.NoTransforms, nil, nil, sstable.AssertNoBlobHandles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, back := map[int]bool{}, 0
+	for kv := iter.First(); kv != nil; kv = iter.Next() {
+		if kv.K.Kind() == sstable.InternalKeyKindSet {
+			i, err := strconv.Atoi(strings.TrimPrefix(string(kv.K.UserKey), "row "))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[i] = true
+		}
+	}
+	for kv := iter.Last(); kv != nil; kv = iter.Prev() {
+		if kv.K.Kind() == sstable.InternalKeyKindSet {
+			back++
+		}
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if back != len(found) {
+		t.Fatalf("%d rows forwards, %d back", len(found), back)
+	}
+	return found
+}
+
+// writeOver changes table.sst under whoever has it open.
+func writeOver(t *testing.T, fs vfs.FS, content []byte) {
+	t.Helper()
+	f, err := fs.OpenReadWrite("table.sst", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(content, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -77,9 +77,7 @@ var faults = []fault{{"EIO", syscall.EIO, false}, {"ENOSPC", syscall.ENOSPC, fal
 // injector fails call number n, and with it all later ones while ever is set.
 func (r *failingRun) injector(fs *countedFS, seen *atomic.Int64, n int64, f fault, ever *atomic.Bool) errorfs.InjectorFunc {
 	return func(op errorfs.Op) error {
-		// Pebble leaves a file open that it cannot ask for its size. No disk is asked then: fstat of
-		// an open file does not fail.
-		if r.opening.Load() || op.Kind == errorfs.OpFileStat {
+		if r.opening.Load() {
 			return nil
 		}
 		at := seen.Add(1)

@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,6 +17,32 @@ import (
 // the flusher, for row groups and pages, and by [Repair], for everything, in this order: the
 // damaged blocks of tables are emptied ([patchTable]); what is lost becomes rows of the store
 // ([model.Loss]); and what depends on it is made anew from what is left, group by group ([mendGroup]).
+
+// bringToLight compacts spans of which something was taken away. Pebble has marked what newer
+// values in the same table hide, and it may have blocks in its cache that are torn on disk: its
+// reads and its compactions would see different rows. Afterwards there is one truth.
+func (db *DB) bringToLight(ctx context.Context, spans []keySpan) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	// Pebble does not compact what is in the lowest level alone: deletions of keys nobody has go
+	// above it.
+	batch := db.store.NewBatch()
+	for _, s := range spans {
+		if err := errors.Join(batch.Delete(afterKey(s.start), nil), batch.Delete(afterKey(s.end), nil)); err != nil {
+			return errors.Join(err, batch.Close())
+		}
+	}
+	if err := db.commitBatch(batch, pebble.NoSync); err != nil {
+		return err
+	}
+	for _, s := range spans {
+		if err := db.store.Compact(ctx, s.start, afterKey(afterKey(s.end)), false); err != nil {
+			return fmt.Errorf("compact what was mended: %w", err)
+		}
+	}
+	return nil
+}
 
 // settleLatest makes the latest values of a state agree with the newest points there are: a
 // newer point is taken over, and where the newest one is lost the value is marked as one that

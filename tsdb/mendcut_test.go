@@ -20,7 +20,7 @@ func TestAPowerCutWhileMendingLosesNothingThatIsNotTold(t *testing.T) {
 			tear(t, fs, keys.RowGroups, func(n, of int) bool { return n == of/2 })
 		},
 		"catalog and names": func(t *testing.T, fs *vfs.MemFS) { tear(t, fs, keys.Names, func(int, int) bool { return true }) },
-		"the index":         func(t *testing.T, fs *vfs.MemFS) { tearFrame(t, fs, "index") },
+		"the index":         func(t *testing.T, fs *vfs.MemFS) { tearFrame(t, fs, "the index") },
 		"the properties":    func(t *testing.T, fs *vfs.MemFS) { tearFrame(t, fs, "properties") },
 	} {
 		for _, how := range []string{"running", "repaired"} {

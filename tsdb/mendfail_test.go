@@ -164,7 +164,7 @@ func TestAFailedCallWhileMendingTakesNothingAway(t *testing.T) {
 			tear(t, fs, keys.RowGroups, func(n, of int) bool { return n == of/2 })
 		},
 		"catalog and names": func(t *testing.T, fs *vfs.MemFS) { tear(t, fs, keys.Names, func(int, int) bool { return true }) },
-		"the index":         func(t *testing.T, fs *vfs.MemFS) { tearFrame(t, fs, "index") },
+		"the index":         func(t *testing.T, fs *vfs.MemFS) { tearFrame(t, fs, "the index") },
 	} {
 		for how, mend := range map[string]func(*failingMend, func()) int{
 			"running": (*failingMend).running, "repaired": (*failingMend).repaired,

@@ -56,8 +56,12 @@ func (f *flusher) mend(damage error) (mended bool, err error) {
 			if err := f.mendTable(*info); err != nil {
 				return false, fmt.Errorf("mend %s: %w", info.Path, err)
 			}
-			if tries > 0 && len(f.mending.plan.Tables) == before {
-				return false, fmt.Errorf("mend %s, of which Pebble has another idea until the next start: %w", info.Path, damage)
+			there, err := db.hasTable(db.options.FS.PathBase(info.Path))
+			if err != nil {
+				return false, err
+			}
+			if tries > 0 && there && len(f.mending.plan.Tables) == before {
+				return false, fmt.Errorf("mend %s, which is sound on disk: %w", info.Path, damage)
 			}
 		}
 		if f.mending.plan.empty() && len(groups) == 0 {
@@ -126,15 +130,25 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 	db, fs, m := f.db, f.db.options.FS, &f.mending
 	bounds := keySpan{info.Bounds.Start, afterKey(info.Bounds.End.Key)}
 	table := fs.PathBase(info.Path)
+	if there, err := db.hasTable(table); err != nil || !there { // it was compacted meanwhile
+		return err
+	}
 	_, torn, err := damagedSpans(fs, info.Path)
 	if errors.Is(err, errTable) {
-		frame, err := planFrame(fs, info.Path, bounds)
+		seen := db.damage.frames.copy(table)
+		frame, err := planFrame(fs, info.Path, bounds, seen)
 		if err != nil {
 			return err
 		}
+		if frame.whole != nil && seen.whole() {
+			return fmt.Errorf("%w: it was opened meanwhile", errTable)
+		}
 		var plan repairPlan
-		plan.addFrame(table, &frame)
-		err = f.takeAway(plan, func() error { return frame.carryOut(fs, info.Path) })
+		plan.addFrame(table, bounds, &frame)
+		err = f.takeAway(plan, func() error {
+			seen.lose(frame.gaps)
+			return frame.carryOut(fs, info.Path)
+		})
 		db.damage.forget([]keySpan{bounds})
 		if err != nil {
 			return err
@@ -159,6 +173,22 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 	return f.takeAway(plan, func() error { return patchTable(fs, info.Path, torn) })
 }
 
+// hasTable reports whether a table is part of the store.
+func (db *DB) hasTable(name string) (bool, error) {
+	levels, err := db.store.SSTables()
+	if err != nil {
+		return false, err
+	}
+	for _, level := range levels {
+		for i := range level {
+			if level[i].BackingSSTNum.String()+".sst" == name {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // takeAway carries out a plan, having written again what is known of the rows it takes.
 func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
 	if err := f.rescue(mergeSpans(plan.spans())); err != nil {
@@ -177,6 +207,10 @@ func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
 // settleMends makes whole what depends on what was taken away, and groups, and tells what is lost.
 func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
 	db, m := f.db, &f.mending
+	spans := mergeSpans(m.plan.spans())
+	if err := db.bringToLight(context.Background(), spans); err != nil {
+		return err
+	}
 	w := newFlushWriter(db)
 	defer func() { err = errors.Join(err, w.close()) }()
 	if m.names == nil {
@@ -187,7 +221,7 @@ func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
 	touched := maps.Clone(groups)
 	p := repairer{ctx: context.Background(), db: db, report: &RepairReport{}, w: w, touched: touched, names: m.names, next: f.run.state.nextGroup}
 	p.report.Lost = m.plan.undone()
-	for _, span := range mergeSpans(m.plan.spans()) {
+	for _, span := range spans {
 		for _, space := range []byte{keys.RowGroups, keys.Names, keys.Log, keys.Pages, keys.Revisions} {
 			s, ok := span.within(keySpan{[]byte{space}, []byte{space + 1}})
 			if !ok {

@@ -69,10 +69,13 @@ func canEmpty(torn []tableBlock) error {
 // emptyBlock returns a block with its trailer that fills the place of b.
 func emptyBlock(b tableBlock) ([]byte, error) {
 	key := b.end[:len(b.end)-1] // the separator behind the block
+	content, ok := []byte(nil), false
 	if next := afterKey(b.start); b.start != nil && bytes.Compare(next, key) < 0 {
-		key = next // which is nobody's
+		content, ok = deletion(next, int(b.handle.Length)) // which is nobody's
 	}
-	content, ok := deletion(key, int(b.handle.Length))
+	if !ok {
+		content, ok = deletion(key, int(b.handle.Length))
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w: a block of %d bytes", errUnmendable, b.handle.Length)
 	}

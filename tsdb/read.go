@@ -137,6 +137,7 @@ func (db *DB) read(rec *head.Record, names []string, run func([]scan.Series) err
 	mends := db.damage.mends.Load()
 	v, err := db.view(rec, names)
 	if v.snapshot == nil || err != nil {
+		db.told.tear(err) // rows that all need are mended at once
 		return v.position, err
 	}
 	defer func() { err = errors.Join(err, v.snapshot.Close()) }()

@@ -73,7 +73,11 @@ func Repair(ctx context.Context, dir string, o Options) (r RepairReport, err err
 	}
 	defer func() { err = errors.Join(err, db.store.Close(), unlock(), db.failure()) }()
 	p := repairer{ctx: ctx, plan: plan, db: db, report: &r, touched: map[uint64]bool{}}
-	if err := p.run(mergeSpans(plan.spans())); err != nil {
+	spans := mergeSpans(plan.spans())
+	if err := db.bringToLight(ctx, spans); err != nil {
+		return r, err
+	}
+	if err := p.run(spans); err != nil {
 		return r, fmt.Errorf("repair %s: %w", dir, err)
 	}
 	if err := db.failure(); err != nil {
@@ -143,9 +147,9 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 			spans, torn, err := damagedSpans(o.FS, o.FS.PathJoin(dir, name))
 			if errors.Is(err, errTable) {
 				var m frameMend
-				if m, err = planFrame(o.FS, o.FS.PathJoin(dir, name), bounds); err == nil {
+				if m, err = planFrame(o.FS, o.FS.PathJoin(dir, name), bounds, nil); err == nil {
 					found.frames[name] = m
-					frames.addFrame(name, &m)
+					frames.addFrame(name, bounds, &m)
 					r.Rebuilt = append(r.Rebuilt, fmt.Sprintf("%s of table %s", m.what, name))
 					continue
 				}

@@ -39,13 +39,14 @@ func (p *repairPlan) add(more repairPlan) {
 	p.Undone = append(p.Undone, more.Undone...)
 }
 
-// addFrame takes in what mending the frame of a table loses.
-func (p *repairPlan) addFrame(table string, m *frameMend) {
+// addFrame takes in what mending the frame of a table, which holds keys in bounds, loses.
+func (p *repairPlan) addFrame(table string, bounds keySpan, m *frameMend) {
 	p.Tables = append(p.Tables, table)
 	for _, s := range m.lost {
 		p.Spans = append(p.Spans, [2][]byte{s.start, s.end})
 	}
-	if m.dels {
+	if m.dels { // and what depends on what is there again has to be made anew
+		p.Spans = append(p.Spans, [2][]byte{bounds.start, bounds.end})
 		p.Undone = append(p.Undone, table)
 	}
 }

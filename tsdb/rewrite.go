@@ -6,72 +6,55 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/sstable/block"
 )
 
-// rewrite makes a table of what can be found in one that Pebble cannot open: all data blocks
-// up to the first that does not verify. It has the size of the old one, which Pebble has noted,
-// and larger blocks, so that it does not need more.
+// rewrite makes a table of the data blocks that can be found in one that Pebble cannot open. It
+// has the size of the old one, which Pebble has noted, and larger blocks, so that it does not
+// need more.
 func (m *frameMend) rewrite(t rawTable, bounds keySpan) error {
 	m.what, m.dels = "the table", true
-	end := uint64(len(t) - footerLen)
-	all := t.blocksFrom(0, end)
-	data, complete := all, false
-	for i, h := range all {
-		content := t.content(h)
-		if !isColumns(content, 0, 4) {
-			continue
-		}
-		if rows, ok := indexOf(content, all[:i]); ok {
-			data, complete = all[:i], rows
-			break
+	limit := uint64(len(t) - footerLen)
+	if list, _, ok := t.footer(); ok {
+		if content := t.content(list); content != nil {
+			_, m.dels = metaBlocks(content)[metaRangeDel]
 		}
 	}
-	var last []byte
-	for drop := 0; ; drop++ { // what does not fit, if anything: the end
-		if drop > len(data) {
-			return fmt.Errorf("%w: %d bytes", errUnmendable, len(t))
+	data := t.dataBlocks(limit)
+	if n := len(data); n > 0 {
+		// An index behind them says that these were the last.
+		behind := t[data[n-1].end():limit]
+		if _, sound := blockLength(behind); sound && isColumns(behind, 0, 4) {
+			limit = data[n-1].end()
 		}
-		file, err := t.rewritten(data[:len(data)-drop], bounds, &last)
+	}
+	for kept := len(data); kept >= 0; kept-- { // what does not fit, if anything: the end
+		file, err := t.rewritten(data[:kept], bounds)
 		if err != nil {
 			return err
 		}
-		if gap := len(t) - len(file); gap >= 0 {
-			m.whole = append(file[:len(file)-footerLen:len(file)-footerLen], make([]byte, gap)...)
-			m.whole = append(m.whole, file[len(file)-footerLen:]...)
-			complete = complete && drop == 0
-			break
+		left := len(t) - len(file)
+		if left < 0 {
+			continue
 		}
+		m.whole = append(file[:len(file)-footerLen:len(file)-footerLen], make([]byte, left)...)
+		m.whole = append(m.whole, file[len(file)-footerLen:]...)
+		m.lose(gapsAround(data[:kept], limit, bounds))
+		return nil
 	}
-	if !complete {
-		m.lost = append(m.lost, keySpan{afterKey(last), bounds.end})
-	}
-	return nil
-}
-
-// indexOf reports whether content is an index, or a part of one, of data blocks, and whether
-// these are all that were there: then it begins with the first of them.
-func indexOf(content []byte, data []block.Handle) (complete, ok bool) {
-	if n := int(content[3]) | int(content[4])<<8 | int(content[5])<<16 | int(content[6])<<24; n < 1 || n > len(data) {
-		return false, false
-	}
-	rows, err := indexRows(content)
-	return err == nil && len(rows) > 0 && rows[0].handle == data[0], err == nil
+	return fmt.Errorf("%w: %d bytes", errUnmendable, len(t))
 }
 
 // rewritten returns a table of data blocks. One of none has a deletion of a key nobody writes.
-func (t rawTable) rewritten(data []block.Handle, bounds keySpan, last *[]byte) ([]byte, error) {
+func (t rawTable) rewritten(data []foundBlock, bounds keySpan) ([]byte, error) {
 	var file memoryFile
 	w := sstable.NewRawWriter(&file, sstable.WriterOptions{
 		TableFormat: sstable.TableFormatPebblev6, Comparer: pebble.DefaultComparer, MergerName: pebble.DefaultMerger.Name,
 		BlockSize: 256 << 10, IndexBlockSize: 1 << 30, Compression: sstable.NoCompression,
 	})
 	rows := 0
-	*last = bounds.start
-	for _, h := range data {
-		err := dataRows(t.content(h), func(k *pebble.InternalKey, value []byte) error {
+	for i := range data {
+		err := dataRows(t.content(data[i].Handle), func(k *pebble.InternalKey, value []byte) error {
 			rows++
-			*last = append((*last)[:0:0], k.UserKey...)
 			return w.Add(*k, value, false)
 		})
 		if err != nil {

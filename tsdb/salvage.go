@@ -91,9 +91,33 @@ func sealed(content []byte) []byte {
 	return binary.LittleEndian.AppendUint32(whole, (crc>>15|crc<<17)+0xa282ead8)
 }
 
-// dataRows calls fn with the rows of the content of a data block.
+// The columns of data blocks, behind the two of keys.
+const (
+	dataHeader      = 4 // of data blocks, before the one of columns
+	dataColumns     = 7
+	externalColumn  = 5 // a bit for each value that is not in the block
+	columnsHeader   = 7
+	columnHeaderLen = 5 // type <1> | offset <4 LE>
+)
+
+// columnOffset returns where a column of a data block begins.
+func columnOffset(content []byte, column int) uint32 {
+	return binary.LittleEndian.Uint32(content[dataHeader+columnsHeader+columnHeaderLen*column+1:])
+}
+
+// dataRows calls fn with the rows of the content of a data block whose values are in it. Pebble
+// has put others into blocks of their own where a snapshot kept two values of a key, see
+// [openStore]: the older one, which there is no snapshot for any more.
 func dataRows(content []byte, fn func(*pebble.InternalKey, []byte) error) error {
 	schema := colblk.DefaultKeySchema(pebble.DefaultComparer, keyBundle)
+	bits := colblk.DecodeBlock(content, dataHeader)
+	external := bits.Bitmap(externalColumn)
+	// Nobody can read the others here: the iterator must take them for values.
+	at, end := columnOffset(content, externalColumn), columnOffset(content, externalColumn+1)
+	if content[at] == 0 { // words follow
+		content = bytes.Clone(content)
+		clear(content[at:end])
+	}
 	var decoder colblk.DataBlockDecoder
 	decoder.Init(&schema, content)
 	var iter colblk.DataBlockIter
@@ -101,10 +125,14 @@ func dataRows(content []byte, fn func(*pebble.InternalKey, []byte) error) error 
 	if err := iter.Init(&decoder, sstable.NoTransforms); err != nil {
 		return err
 	}
+	row := 0
 	for kv := iter.First(); kv != nil; kv = iter.Next() {
-		if err := fn(&kv.K, kv.InPlaceValue()); err != nil {
-			return err
+		if !external.At(row) {
+			if err := fn(&kv.K, kv.InPlaceValue()); err != nil {
+				return err
+			}
 		}
+		row++
 	}
 	return iter.Close()
 }

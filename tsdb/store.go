@@ -78,7 +78,7 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	po := &pebble.Options{
-		FS:                          tableFS{o.FS},
+		FS:                          tableFS{o.FS, &damage.frames},
 		Lock:                        lock,
 		ReadOnly:                    o.readOnly,
 		Cache:                       cache,
@@ -99,6 +99,10 @@ func openStore(dir string, o Options, serving *atomic.Bool, told signals, failed
 		MaxOpenFiles:      1000,
 		BytesPerSync:      1 << 20,
 		DisableTableStats: o.tuning.uncounted,
+	}
+	// All of a table's values stay in its data blocks, which can be mended.
+	po.Experimental.SpanPolicyFunc = func([]byte) (pebble.SpanPolicy, []byte, error) {
+		return pebble.SpanPolicy{DisableValueSeparationBySuffix: true}, nil, nil
 	}
 	for i := range po.Levels {
 		po.Levels[i].BlockSize = 32 << 10
