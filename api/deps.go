@@ -67,6 +67,9 @@ type Deps struct {
 	// sockets, beside the server's own. "*" is every one. None means none.
 	CORSOrigins []string
 
+	// KeepNumericStrings stores strings such as "42" as strings and refuses integers beyond 64
+	// bits (contract thingsboard 4.2).
+	KeepNumericStrings bool
 	// Zone is the server's time zone: calendar buckets fall back to it. Nil means UTC.
 	Zone   *time.Location
 	Now    func() time.Time // nil means time.Now
@@ -80,6 +83,8 @@ type Limits struct {
 	DeviceBody int64         // bytes of a body of /api/v1/**; zero means 50 MiB
 	Keys       int           // keys of one message; zero means 10,000
 	Points     int           // points of one message; zero means 2,000,000
+	String     int           // characters of a string value; zero bounds nothing but Value
+	Value      int64         // bytes of a value, as the store has it; zero means 1 MiB
 	Header     int           // bytes of the header; zero means 64 KiB
 	Buckets    int64         // buckets of one aggregate query; zero means 700
 	Timeout    time.Duration // of a call into the server; zero means 30 s
@@ -91,6 +96,7 @@ func (d Deps) withDefaults() Deps {
 	d.Limits.DeviceBody = cmp.Or(d.Limits.DeviceBody, 50<<20)
 	d.Limits.Keys = cmp.Or(d.Limits.Keys, 10_000)
 	d.Limits.Points = cmp.Or(d.Limits.Points, 2_000_000)
+	d.Limits.Value = cmp.Or(d.Limits.Value, 1<<20)
 	d.Limits.Header = cmp.Or(d.Limits.Header, 64<<10)
 	d.Limits.Timeout = cmp.Or(d.Limits.Timeout, 30*time.Second)
 	d.Limits.Drain = cmp.Or(d.Limits.Drain, 15*time.Second)

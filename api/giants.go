@@ -63,5 +63,8 @@ func (s *Server) write(ctx context.Context, e *model.Entity, body io.Reader, par
 
 // parseOptions are the server's switches for a body.
 func (s *Server) parseOptions(rest bool) thingsboard.ParseOptions {
-	return thingsboard.ParseOptions{REST: rest, MaxKeys: s.Limits.Keys, MaxPoints: s.Limits.Points}
+	return thingsboard.ParseOptions{
+		REST: rest, KeepNumericStrings: s.KeepNumericStrings, MaxStringLength: s.Limits.String,
+		MaxKeys: s.Limits.Keys, MaxPoints: s.Limits.Points,
+	}
 }

@@ -65,15 +65,20 @@ func (s *Server) ownLimits() []model.LimitUse {
 		return model.LimitUse{Name: name, Scope: model.LimitOfServer, Unit: unit, Limit: most, Used: -1}
 	}
 	l := &s.Limits
-	return []model.LimitUse{
+	all := []model.LimitUse{
 		own("maxBodyBytes", "bytes", l.Body), own("maxDeviceBodyBytes", "bytes", l.DeviceBody),
 		own("maxPublicBodyBytes", "bytes", min(l.Body, publicBody)), own("maxHeaderBytes", "bytes", int64(l.Header)),
 		own("maxMessageKeys", "keys", int64(l.Keys)), own("maxMessagePoints", "points", int64(l.Points)),
+		own("maxValueBytes", "bytes", l.Value), own("maxTimeToLive", "seconds", maxTTL),
 		own("maxKeyLength", "characters", thingsboard.MaxKeyLength), own("maxBuckets", "buckets", cmp.Or(l.Buckets, thingsboard.DefaultMaxBuckets)),
 		own("maxDatapointsLimit", "points", maxDatapoints), own("maxSecondsToAnswer", "seconds", seconds(l.Timeout)),
 		own("maxQueryEntities", "entities", thingsboard.MaxSeriesEntities), own("maxQuerySeries", "series", maxSeries),
 		own("maxQueryRows", "rows", thingsboard.MaxSeriesPage), own("maxExportsOfTenant", "exports", maxExports),
 	}
+	if l.String > 0 {
+		all = append(all, own("maxStringLength", "characters", int64(l.String)))
+	}
+	return all
 }
 
 func wireLimit(l *model.LimitUse) LimitUse {

@@ -370,7 +370,7 @@ func (p *parts) deps(ctx context.Context, cfg Config, log *slog.Logger, public, 
 			}
 			return nil
 		},
-		Now: cfg.Now, Log: log, Limits: api.Limits{Drain: cfg.Drain, Buckets: cfg.MaxBuckets},
+		Now: cfg.Now, Log: log, KeepNumericStrings: cfg.KeepNumericStrings, Limits: api.Limits{Drain: cfg.Drain, Buckets: cfg.MaxBuckets, String: cfg.MaxStringLength},
 	}
 }
 

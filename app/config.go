@@ -53,6 +53,11 @@ type Config struct {
 	// MaxBuckets bounds one aggregated answer. Zero means 700, as clients of the contract
 	// expect (thingsboard 17).
 	MaxBuckets int64
+	// KeepNumericStrings stores strings such as "42" as strings and refuses integers beyond 64
+	// bits. MaxStringLength bounds string values, in characters; zero bounds nothing (contract
+	// thingsboard 4.2).
+	KeepNumericStrings bool
+	MaxStringLength    int
 	// BackupDir is where the server may write backups. Empty means nowhere.
 	BackupDir string
 	// Drain is how long a stop waits for requests in flight. Zero means 10 s.
@@ -115,6 +120,9 @@ func (c Config) withDefaults() (Config, error) {
 		if days < 0 {
 			return c, fmt.Errorf("%s: %d is less than 0, which keeps everything", name, days)
 		}
+	}
+	if c.MaxStringLength < 0 {
+		return c, fmt.Errorf("max-string-length: %d is less than 0, which bounds nothing", c.MaxStringLength)
 	}
 	if c.MaxDisk < 0 {
 		return c, fmt.Errorf("max-disk: %d is less than 0, which bounds nothing", c.MaxDisk)

@@ -36,6 +36,8 @@ type serveCmd struct {
 	KeepAttrCount   int           `help:"Versions of an attribute that are kept, likewise." name:"keep-attribute-versions" default:"1000"`
 	AuditDays       int           `help:"Days the audit log reaches back. 0: for ever." default:"400"`
 	MaxBuckets      int64         `help:"Most buckets of one aggregated answer." default:"700"`
+	KeepNumbers     bool          `help:"Store strings such as \"42\" as strings, and refuse integers beyond 64 bits." name:"keep-numeric-strings"`
+	MaxString       int           `help:"Most characters of a string value. 0: no bound but that of a value, 1 MiB." name:"max-string-length" default:"0"`
 	Drain           time.Duration `help:"How long a stop waits for requests in flight." default:"10s"`
 	LogLevel        slog.Level    `help:"debug, info, warn or error." default:"info"`
 	LogJSON         bool          `help:"Log as JSON." name:"log-json"`
@@ -59,6 +61,7 @@ func (c *serveCmd) config() app.Config {
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TrustedProxies: c.TrustedProxies, CORSOrigins: c.CORSOrigin, UserTokens: c.UserTokens,
 		Mail:      mail.SMTP{Addr: c.SMTPHost, From: c.SMTPFrom, Username: c.SMTPUsername, Password: c.SMTPPassword, Security: c.SMTPSecurity},
 		HeadBytes: c.HeadSize, MinFree: c.MinFree, MaxBuckets: c.MaxBuckets,
+		KeepNumericStrings: c.KeepNumbers, MaxStringLength: c.MaxString,
 		MaxDisk: c.MaxDisk, KeepDays: c.KeepDays, KeepAttributeDays: c.KeepAttrDays, KeepAttributeVersions: c.KeepAttrCount, AuditDays: c.AuditDays,
 		MaxDeviceSeries: c.MaxDeviceSeries, MaxTenantSeries: c.MaxTenantSeries, Drain: c.Drain, BackupDir: c.BackupDir,
 	}
