@@ -8,6 +8,9 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
+// deviceData are the members of deviceData (contract thingsboard 3.1).
+var deviceData = []member{ofType("configuration", "DEFAULT"), ofType("transportConfiguration", "DEFAULT")}
+
 // defaultDeviceData stands for the device data nobody set (contract thingsboard 3.1).
 var defaultDeviceData = json.RawMessage(`{"configuration":{"type":"DEFAULT"},"transportConfiguration":{"type":"DEFAULT"}}`)
 
@@ -105,7 +108,10 @@ func (s *Server) saveDevice(ctx context.Context, b *DeviceRequest, create func(*
 		return nil, err
 	}
 	d.Name, d.Label, d.Version = b.Name, orEmpty(b.Label), versionOf(b.Version)
-	if d.Data, err = object("deviceData", b.DeviceData); err != nil {
+	if d.Data, err = object("deviceData", b.DeviceData); err == nil && d.Data != nil {
+		d.Data, err = withMembers("deviceData", d.Data, deviceData)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if d.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {

@@ -8,6 +8,15 @@ import (
 	"github.com/tidewire/tidewire/model"
 )
 
+// profileData are the members of profileData (contract thingsboard 3.4).
+func profileData(transport TransportType, provision ProvisionType) []member {
+	return []member{
+		ofType("configuration", "DEFAULT"), ofType("transportConfiguration", string(transport)),
+		ofType("provisionConfiguration", string(provision), member{name: "provisionDeviceSecret", value: "null"}),
+		{name: "alarms", value: "null"},
+	}
+}
+
 // defaultProfileData stands for the profile data nobody set (contract thingsboard 3.4).
 var defaultProfileData = json.RawMessage(`{"configuration":{"type":"DEFAULT"},"transportConfiguration":{"type":"DEFAULT"},` +
 	`"provisionConfiguration":{"type":"DISABLED","provisionDeviceSecret":null},"alarms":null}`)
@@ -105,7 +114,7 @@ func (s *Server) SaveDeviceProfile(ctx context.Context, req SaveDeviceProfileReq
 	}
 	d.ProvisionType, d.ProvisionKey = string(provision), orEmpty(b.ProvisionDeviceKey)
 	d.Dashboard, d.Queue, d.Image = idOf[model.EntityID](b.DefaultDashboardID), orEmpty(b.DefaultQueueName), orEmpty(b.Image)
-	if d.Data, err = object("profileData", b.ProfileData); err != nil {
+	if d.Data, err = withMembers("profileData", b.ProfileData, profileData(transport, provision)); err != nil {
 		return nil, err
 	}
 	if d.Info, err = object("additionalInfo", b.AdditionalInfo); err != nil {

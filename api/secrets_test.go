@@ -51,7 +51,7 @@ func TestProvisioningSecretsAreForAdministrators(t *testing.T) {
 		}
 		var p map[string]json.RawMessage
 		w.call("GET", path, token, "").is(200).json(&p)
-		want := `{` + configuration + `,"provisionConfiguration":{"provisionDeviceSecret":null,"type":"ALLOW_CREATE_NEW_DEVICES"}}`
+		want := `{"alarms":null,` + configuration + `,"provisionConfiguration":{"provisionDeviceSecret":null,"type":"ALLOW_CREATE_NEW_DEVICES"}}`
 		if got := string(p["profileData"]); string(p["provisionDeviceKey"]) != "null" || !sameMembers(t, got, want) {
 			t.Errorf("%s: key %s, data %s", who, p["provisionDeviceKey"], got)
 		}
