@@ -345,3 +345,25 @@ func TestSystemRoutes(t *testing.T) {
 	w.call("GET", "/api/dashboard/maxDatapointsLimit", w.oneUser, "").is(200, "50000\n")
 	w.call("GET", "/api/system/params", w.oneUser, "").is(200)
 }
+
+// Contract 3.6: what a device's info says of active is what queries over its attribute find.
+func TestInfosAndQueriesAgreeOnWhoIsActive(t *testing.T) {
+	w := newWorld(t)
+	at := "/api/plugins/telemetry/DEVICE/" + w.free.String() + "/SERVER_SCOPE"
+	f := func(active bool) {
+		t.Helper()
+		w.call("POST", at, w.adminA, fmt.Sprintf(`{"active":%v}`, active)).is(200)
+		var info api.DeviceInfo
+		w.call("GET", "/api/device/info/"+w.free.String(), w.adminA, "").is(200).json(&info)
+		var page api.PageDeviceInfo
+		w.call("GET", fmt.Sprintf("/api/tenant/deviceInfos?pageSize=9&page=0&textSearch=free&active=%v", active), w.adminA, "").is(200).json(&page)
+		if info.Active != active || len(page.Data) != 1 || page.Data[0].Active != active {
+			t.Errorf("saved %v: %+v, %+v", active, info, page.Data)
+		}
+		w.finds(w.adminA, fmt.Sprintf(`{"entityFilter":{"type":"entityType","entityType":"DEVICE"},%s,"keyFilters":[{"key":{"type":"ATTRIBUTE","key":"active"},"valueType":"BOOLEAN",
+			"predicate":{"type":"BOOLEAN","operation":"EQUAL","value":{"defaultValue":%v}}}]}`, byName, active), "free")
+	}
+	f(true)
+	f(false)
+	f(true)
+}

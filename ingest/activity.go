@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"iter"
@@ -56,6 +57,8 @@ type device struct {
 	lastDisconnect atomic.Int64
 	inactivity     atomic.Int64
 	timeout        atomic.Int64 // ms; zero means the default
+	since          atomic.Int64 // when it was made, or somebody last said whether it is active
+	changed        atomic.Bool  // somebody else wrote what the sweeper has saved
 	gone           atomic.Bool  // forgotten
 
 	loaded  bool
@@ -120,8 +123,9 @@ func (p *Pipeline) Forget(id model.EntityID) {
 	}
 }
 
-// Start begins to write activity. known yields the devices that exist, so that those which
-// fell silent before the start are found; nil means they are looked at when they are heard.
+// Start begins to write activity. known yields the devices that exist, each time it is asked, so
+// that those which fell silent before the start, or were never heard, are found; nil means they
+// are looked at when they are heard.
 func (p *Pipeline) Start(known iter.Seq[*model.Entity]) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.activity.stop = stop
@@ -165,6 +169,7 @@ func (t *tracker) get(e *model.Entity) *device {
 		return d
 	}
 	d := &device{tenant: e.Tenant, id: e.ID}
+	d.since.Store(cmp.Or(e.Created, t.p.o.Now().UnixMilli()))
 	s.devices[e.ID] = d
 	t.p.count.known.Add(1)
 	return d
@@ -182,15 +187,26 @@ func (t *tracker) note(d *device, now int64) {
 	}
 }
 
-// configure takes over a new inactivityTimeout among the attributes just written.
+// configure takes over a new inactivityTimeout, and what somebody says of active, among the
+// attributes just written. That counts until the device is heard or its timeout has passed.
 func (t *tracker) configure(e *model.Entity, s *model.WriteSet) {
 	if e.Type != model.EntityDevice {
 		return
 	}
 	for i := range s.Cells {
-		if s.Keys[s.Cells[i].Key] == attrTimeout {
+		v := s.Cells[i].Value
+		switch s.Keys[s.Cells[i].Key] {
+		case attrTimeout:
 			d := t.get(e)
-			d.timeout.Store(timeoutOf(s.Cells[i].Value))
+			d.timeout.Store(timeoutOf(v))
+			t.visit(d)
+		case attrActive:
+			d := t.get(e)
+			if v.Type() == model.TypeBool {
+				raise(&d.since, t.p.o.Now().UnixMilli())
+				d.active.Store(v.Bool())
+			}
+			d.changed.Store(true)
 			t.visit(d)
 		}
 	}

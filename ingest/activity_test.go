@@ -256,3 +256,102 @@ func TestClockJumps(t *testing.T) {
 		}
 	})
 }
+
+// A device that was never heard is inactive from its timeout on, whenever it was made.
+func TestADeviceNobodyHeardIsSaidToBeInactive(t *testing.T) {
+	r := newRecorder()
+	made := func(id byte, created int64) *model.Entity {
+		e := device1()
+		e.ID, e.Created = model.EntityID{id}, created
+		return e
+	}
+	var mu sync.Mutex
+	list := []*model.Entity{made(1, y2k-3_600_000), made(2, y2k-300_000)} // long ago; five minutes ago
+	known := func(yield func(*model.Entity) bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, e := range list {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+	inactive := func(id, seconds int) string {
+		return fmt.Sprintf("%d server active=false inactivityAlarmTime=%d", id, y2k+1000*seconds)
+	}
+	start(t, Options{Store: r}, known, func(t *testing.T, p *Pipeline) {
+		synctest.Wait()
+		expect(t, r.taken(), inactive(1, 0))
+		after(100 * time.Second)
+		mu.Lock()
+		list = append(list, made(3, y2k+100_000), made(4, y2k+100_000))
+		mu.Unlock()
+		after(199 * time.Second)
+		expect(t, r.taken())
+		after(2 * time.Second)
+		expect(t, r.taken(), inactive(2, 300))
+		if err := p.Save(t.Context(), list[3], set(model.Server, "inactivityTimeout", model.Int(250_000))); err != nil {
+			t.Fatal(err)
+		}
+		r.taken()
+		after(50 * time.Second)
+		expect(t, r.taken(), inactive(4, 350))
+		after(348 * time.Second)
+		expect(t, r.taken())
+		after(2 * time.Second)
+		expect(t, r.taken(), inactive(3, 700))
+		if a, ok := p.Activity(list[2].ID); !ok || a != (model.Activity{Inactivity: y2k + 700_000}) {
+			t.Errorf("%v %+v", ok, a)
+		}
+		after(time.Hour)
+		expect(t, r.taken())
+		write(t, p, list[0], telemetry())
+		expect(t, r.taken(), "1 timeseries t=1", fmt.Sprintf("1 server active=true lastActivityTime=%d", time.Now().UnixMilli()))
+	})
+	r.taken()
+	start(t, Options{Store: r}, known, func(t *testing.T, _ *Pipeline) { // who was told is not told again
+		after(time.Second)
+		expect(t, r.taken())
+	})
+}
+
+// What somebody saves as active is what the server says, too, until it knows better.
+func TestWhatSomebodySaysOfActiveCounts(t *testing.T) {
+	r := newRecorder()
+	e := device1()
+	e.Created = y2k
+	start(t, Options{Store: r}, nil, func(t *testing.T, p *Pipeline) {
+		says := func(v model.Value) {
+			t.Helper()
+			if err := p.Save(t.Context(), e, set(model.Server, "active", v)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		agree := func(want bool) {
+			t.Helper()
+			a, _ := p.Activity(e.ID)
+			if stored := r.mu.latest[seriesKey{e.ID, model.Server, "active"}].Value; a.Active != want || stored != model.Bool(want) {
+				t.Errorf("%v after the start: %+v, stored %#v", time.Now().UnixMilli()-y2k, a, stored)
+			}
+		}
+		after(500 * time.Second)
+		says(model.Bool(true))
+		agree(true)
+		after(598 * time.Second)
+		agree(true)
+		after(4 * time.Second) // and it was not heard
+		agree(false)
+		says(model.Bool(true))
+		says(model.Bool(false))
+		agree(false)
+		write(t, p, e, telemetry())
+		agree(true)
+		says(model.Bool(false))
+		agree(false)
+		write(t, p, e, telemetry())
+		agree(true)
+		says(model.Null()) // removed: the server says it again
+		agree(true)
+	})
+}

@@ -9,7 +9,9 @@
 //
 // Whether a device is active is kept in memory and answered from there. It is written as
 // attributes of scope Server through the same store: at each change of active, and otherwise
-// at most once a minute a device. Writing costs an atomic store; nothing waits for another
+// at most once a minute a device. A device that nobody has heard is inactive, and said to be, when
+// its timeout has passed since it was made. What somebody else writes to active counts like a
+// message or a timeout, until the next one. Writing costs an atomic store; nothing waits for another
 // device. One goroutine visits each active device about once a minute through buckets of one
 // second, so a million devices are a million visits a minute and not a million timers.
 //

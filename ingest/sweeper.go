@@ -13,6 +13,8 @@ import (
 const (
 	// saveEvery is how often at most the times of a device are written, ms.
 	saveEvery = 60_000
+	// discoverEvery is how often devices are looked for that nobody has heard yet.
+	discoverEvery = time.Minute
 	// saveTogether is how many sets are appended at once, so that they share syncs.
 	saveTogether = 32
 	// saveBatch is how many devices wait before they are written together.
@@ -41,10 +43,11 @@ func newSweeper(t *tracker) *sweeper {
 func (s *sweeper) run(ctx context.Context, known iter.Seq[*model.Entity]) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	if known != nil {
-		s.loadAll(ctx, known)
+	if known == nil {
+		known = func(func(*model.Entity) bool) {}
 	}
-	for {
+	s.discover(ctx, known)
+	for discovered := s.p.o.Now(); ; {
 		select {
 		case <-ctx.Done():
 			s.saveAll(context.WithoutCancel(ctx))
@@ -52,17 +55,22 @@ func (s *sweeper) run(ctx context.Context, known iter.Seq[*model.Entity]) {
 		case <-s.wake:
 		case <-ticker.C:
 		}
+		if now := s.p.o.Now(); now.Sub(discovered) >= min(discoverEvery, s.p.o.InactivityTimeout) {
+			discovered = now
+			s.discover(ctx, known)
+		}
 		s.sweep(ctx)
 	}
 }
 
-// loadAll takes up the devices that exist, those that were active to be watched.
-func (s *sweeper) loadAll(ctx context.Context, known iter.Seq[*model.Entity]) {
+// discover takes up the devices that exist and were not heard since the start: those that were
+// active, or that nobody has ever heard, to be watched.
+func (s *sweeper) discover(ctx context.Context, known iter.Seq[*model.Entity]) {
 	for e := range known {
 		if ctx.Err() != nil {
 			return
 		}
-		if e.Type == model.EntityDevice {
+		if e.Type == model.EntityDevice && s.find(e.ID) == nil {
 			s.look(ctx, s.get(e))
 		}
 	}
@@ -122,6 +130,9 @@ func (s *sweeper) look(ctx context.Context, d *device) {
 		}
 	}
 	now := s.p.o.Now().UnixMilli()
+	if d.changed.Swap(false) {
+		d.loaded = false
+	}
 	if !d.loaded && !s.load(ctx, d) {
 		s.again(d, now+saveEvery)
 		return
@@ -130,20 +141,29 @@ func (s *sweeper) look(ctx context.Context, d *device) {
 	if timeout == 0 {
 		timeout = s.p.o.InactivityTimeout.Milliseconds()
 	}
-	if seen := d.lastActivity.Load(); d.active.Load() && now-seen >= timeout {
+	seen := d.lastActivity.Load()
+	end := max(seen, d.since.Load()) + timeout
+	switch {
+	case now < end:
+	case d.active.Load():
 		d.active.Store(false)
 		if d.lastActivity.Load() > seen { // heard meanwhile: see note
 			d.active.Store(true)
 		} else {
 			d.inactivity.Store(now)
 		}
+	case !d.told && seen == 0: // never heard, which was not said yet
+		d.inactivity.CompareAndSwap(0, now)
 	}
 	state := d.activity()
 	dirty := state != d.saved
-	if state.Active {
-		s.again(d, min(now+saveEvery, state.LastActivity+timeout))
-	} else if dirty {
+	switch {
+	case state.Active:
+		s.again(d, min(now+saveEvery, end))
+	case dirty:
 		s.again(d, now+saveEvery)
+	case !d.told:
+		s.again(d, end)
 	}
 	if d.untold(state) || dirty && now-d.savedAt >= saveEvery {
 		s.enqueue(ctx, d)
@@ -151,9 +171,9 @@ func (s *sweeper) look(ctx context.Context, d *device) {
 }
 
 // untold reports whether the store says otherwise about active, or nothing although the
-// device was heard once.
+// device was heard once, or not within its timeout since it was made.
 func (d *device) untold(state model.Activity) bool {
-	return state.Active != d.saved.Active || !d.told && state.LastActivity != 0
+	return state.Active != d.saved.Active || !d.told && (state.LastActivity != 0 || state.Inactivity != 0)
 }
 
 // enqueue puts d into the batch, once.
@@ -182,6 +202,7 @@ func (s *sweeper) load(ctx context.Context, d *device) bool {
 		s.fail(ctx, fmt.Errorf("load activity of device %s: %w", d.id, err))
 		return false
 	}
+	d.saved, d.told = model.Activity{}, false
 	for _, point := range snapshot.Points {
 		n, _ := point.Value.Number()
 		ms := int64(n)
