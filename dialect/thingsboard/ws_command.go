@@ -88,7 +88,8 @@ var errWSParse = model.Invalidf("Failed to parse the payload")
 
 // ParseWS reads a text message. A command that cannot be carried out has Err set and does
 // not touch the others; the error returned is that of a message that is no JSON object or
-// has unknown lists.
+// has unknown lists of commands, which nobody could answer. Other unknown members are ignored,
+// here and in commands (contract 18).
 func ParseWS(b []byte) (*WSMessage, error) {
 	var e struct {
 		AuthCmd    *wireAuth         `json:"authCmd"`
@@ -109,9 +110,8 @@ func ParseWS(b []byte) (*WSMessage, error) {
 	if b = bytes.TrimSpace(b); len(b) == 0 || b[0] != '{' {
 		return nil, errWSParse
 	}
-	// authCmd grows members from release to release, commands are checked one by one: only
-	// the names of the lists are closed.
-	if err := json.Unmarshal(b, &e); err != nil || !knownMembers(b, wsLists) {
+	b, unknown := knownMembers(b, wsLists)
+	if b == nil || slices.ContainsFunc(unknown, isWSList) || json.Unmarshal(b, &e) != nil {
 		return nil, errWSParse
 	}
 	m := &WSMessage{}
@@ -182,17 +182,27 @@ var wsMembers = map[string][]string{
 	"ALARM_STATUS_UNSUBSCRIBE": {"type", "cmdId"}, "NOTIFICATIONS_UNSUBSCRIBE": {"type", "cmdId"},
 }
 
-func knownMembers(object []byte, names []string) bool {
+// isWSList reports whether a member of an envelope is a list of commands.
+func isWSList(name string) bool { return strings.HasSuffix(name, "Cmds") }
+
+// knownMembers returns an object with the members of those names only, and the names of the
+// others; nil when it is none.
+func knownMembers(object []byte, names []string) (known []byte, unknown []string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil || members == nil {
-		return false
+		return nil, nil
 	}
 	for name := range members {
 		if !slices.Contains(names, name) {
-			return false
+			unknown = append(unknown, name)
+			delete(members, name)
 		}
 	}
-	return true
+	if unknown == nil {
+		return object, nil
+	}
+	object, _ = json.Marshal(members) // of what was read
+	return object, unknown
 }
 
 func parseWSTyped(raw json.RawMessage) WSCommand {
@@ -231,7 +241,10 @@ func parseWSCommand(kind string, raw json.RawMessage) WSCommand {
 		Positions   bool   `json:"positions"`
 		Resume      string `json:"resume"`
 	}
-	if wsMembers[kind] == nil || json.Unmarshal(raw, &c) != nil || !knownMembers(raw, wsMembers[kind]) {
+	if wsMembers[kind] != nil {
+		raw, _ = knownMembers(raw, wsMembers[kind])
+	}
+	if wsMembers[kind] == nil || raw == nil || json.Unmarshal(raw, &c) != nil {
 		return WSCommand{Type: kind, ID: 1, Err: errWSParse}
 	}
 	w := WSCommand{

@@ -59,21 +59,51 @@ func TestBadCommandsSayWhy(t *testing.T) {
 	f(`{"type":"TIMESERIES","cmdId":-1,"entityType":"DEVICE","entityId":"x"}`, "Cmd id is negative value!")
 	f(`{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE"}`, "Device id is empty!")
 	f(`{"type":"TIMESERIES","cmdId":1,"unsubscribe":true}`, "")
-	f(`{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"x","surprise":1}`, "Failed to parse the payload")
+	f(`{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","keys":7,"surprise":1}`, "Failed to parse the payload")
+	f(`{"type":"TIMESERIES","cmdId":1,"surprise":1}`, "Device id is empty!")
 	f(`{"type":"TIMESERIES","cmdId":1.5}`, "Failed to parse the payload")
 	f(`{"type":"TIMESERIES","cmdId":1,"entityType":"DEVICE","entityId":"x","timeWindow":-1}`, "Time window is negative value!")
 	f(`{"type":"TIMESERIES_HISTORY","cmdId":1,"entityType":"DEVICE","entityId":"x"}`, "Keys are empty!")
 	f(`{"type":"ATTRIBUTES","cmdId":1,"entityType":"DEVICE","entityId":"x","scope":"MY_SCOPE"}`, "Invalid scope: MY_SCOPE")
 	f(`{"type":"ENTITY_DATA","cmdId":-1,"query":{}}`, "Cmd id is negative value!")
-	f(`{"type":"ENTITY_DATA","cmdId":1,"surprise":{}}`, "Failed to parse the payload")
+	f(`{"type":"ENTITY_DATA","cmdId":-1,"surprise":{}}`, "Cmd id is negative value!")
 	f(`{"type":"ALARM_STATUS","cmdId":1}`, "originatorId is missing")
 	f(`{"type":"SOMETHING","cmdId":1}`, "Failed to parse the payload")
 	f(`{"cmdId":1}`, "Failed to parse the payload")
 	f(`7`, "Failed to parse the payload")
 }
 
+// Contract 18: members that nobody knows are ignored, whatever they hold, even where another
+// command has one of that name.
+func TestUnknownMembersAreIgnored(t *testing.T) {
+	plain := `{"authCmd":{"token":"jwt"},"cmds":[
+		{"type":"ATTRIBUTES","cmdId":2,"entityType":"DEVICE","entityId":"x","keys":"fw"},
+		{"type":"TIMESERIES_HISTORY","cmdId":3,"entityType":"DEVICE","entityId":"x","keys":"t","endTs":9},
+		{"type":"ENTITY_DATA","cmdId":9,"query":{"x":1}}],"tsSubCmds":[{"cmdId":5,"entityType":"DEVICE","entityId":"x"}]}`
+	more := `{"authCmd":{"token":"jwt","foo":1},"foo":[{}],"CMDS":7,"cmds":[
+		{"type":"ATTRIBUTES","cmdId":2,"entityType":"DEVICE","entityId":"x","keys":"fw","foo":1,"timeWindow":-1,"limit":"x","CmdId":4},
+		{"type":"TIMESERIES_HISTORY","cmdId":3,"entityType":"DEVICE","entityId":"x","keys":"t","endTs":9,"resume":"x","foo":null},
+		{"type":"ENTITY_DATA","cmdId":9,"query":{"x":1},"foo":{"bar":[1]},"keys":"t"}],"tsSubCmds":[{"cmdId":5,"entityType":"DEVICE","entityId":"x","foo":"bar"}]}`
+	a, err := ParseWS([]byte(plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ParseWS([]byte(more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Commands {
+		if b.Commands[i].Err != nil {
+			t.Errorf("%d: %v", i, b.Commands[i].Err)
+		}
+	}
+	if diff := cmp.Diff(a, b, cmp.AllowUnexported(WSCommand{})); diff != "" {
+		t.Errorf("they change something:\n%s", diff)
+	}
+}
+
 func TestWhatIsNoMessageIsRefused(t *testing.T) {
-	for _, text := range []string{"", "[]", "null", "7", "{", `{"cmds":{}}`, `{"cmds":[]}x`, `{"surprise":[]}`, `{"authCmd":1}`} {
+	for _, text := range []string{"", "[]", "null", "7", "{", `{"cmds":{}}`, `{"cmds":[]}x`, `{"surpriseCmds":[]}`, `{"authCmd":1}`} {
 		if _, err := ParseWS([]byte(text)); model.KindOf(err) != model.Invalid {
 			t.Errorf("%q: %v", text, err)
 		}

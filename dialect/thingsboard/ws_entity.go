@@ -90,7 +90,7 @@ type wireParts struct {
 // parseWSEntity reads a command that is about the entities of a query.
 func parseWSEntity(kind string, raw json.RawMessage) WSCommand {
 	var w wireParts
-	if json.Unmarshal(raw, &w) != nil || !knownMembers(raw, wsMembers[kind]) {
+	if raw, _ = knownMembers(raw, wsMembers[kind]); raw == nil || json.Unmarshal(raw, &w) != nil {
 		return WSCommand{Type: kind, ID: 1, Err: errWSParse}
 	}
 	c := WSCommand{

@@ -324,11 +324,11 @@ func TestBadEntityCommandsGetTheirOwnFrame(t *testing.T) {
 	f("ALARM_STATUS", `"originatorId":{"entityType":"DEVICE","id":"ff000000-0000-0000-0000-000000000001"}`, 1, "Device with requested id wasn't found!")
 	f("ENTITY_DATA", pumps+`,`+tsT+`},"latestCmd":{"keys":[{"type":"TIME_SERIES","key":"t"},{"type":"ATTRIBUTE","key":"t"}]}`, 2,
 		"Max subscriptions limit reached! 3 live series of entities exceed the limit of 2.")
-	c.entityData(1, pumps+`,"bogus":1`)
+	c.entityData(1, pumps+`,"latestCmd":7`)
 	c.wantError(1, 2, "Failed to parse the payload")
 	c.entityData(-1, pumps)
 	c.wantFailed("ENTITY_DATA", -1, 2, "Cmd id is negative value!")
-	c.entityData(1, pumps) // none of those was the first one
+	c.entityData(1, pumps+`,"bogus":1`) // none of those was the first one, and this is not what is wrong
 	c.wantPage(1, pumpName, `{}`, `{}`)
 	if n := w.hub.Stats().Subscriptions; n != 0 {
 		t.Errorf("%d subscriptions are left", n)

@@ -194,7 +194,7 @@ func TestBadCommandsGetTheirOwnFrameAndTheSocketStays(t *testing.T) {
 	f(`{"type":"TIMESERIES","cmdId":4,`+of("ff4f394c-42b6-435a-983c-b7beff2784f9")+`}`, 4, 1, "Device with requested id wasn't found!")
 	f(`{"type":"ATTRIBUTES","cmdId":4,`+of("ee4f394c-42b6-435a-983c-b7beff2784f9")+`}`, 4, 1, "You don't have permission to perform this operation!")
 	f(`{"type":"TIMESERIES","cmdId":-4,`+of(device)+`}`, -4, 2, "Cmd id is negative value!")
-	f(`{"type":"TIMESERIES","cmdId":4,`+of(device)+`,"bogus":1}`, 1, 2, parse)
+	f(`{"type":"TIMESERIES","cmdId":4,`+of(device)+`,"keys":1}`, 1, 2, parse)
 	f(`{"type":"NO_SUCH_TYPE","cmdId":4}`, 1, 2, parse)
 	f(`{"type":"TIMESERIES","cmdId":4,`+of(device)+`,"keys":"t","timeWindow":1000,"interval":-1}`, 4, 2,
 		"Invalid TsKvQuery: 'interval' must be greater than 0, but got -1")
