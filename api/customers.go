@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/tidewire/tidewire/auth"
 	"github.com/tidewire/tidewire/model"
@@ -9,7 +10,7 @@ import (
 
 func wireCustomer(c *model.Customer) Customer {
 	a := &c.Contact
-	return Customer{
+	w := Customer{
 		ID: wireID(EntityTypeCUSTOMER, c.ID), CreatedTime: c.Created, Version: c.Version,
 		TenantID: tenantRef(c.Tenant), Title: c.Title, Name: c.Title,
 		Country: orNull(a.Country), State: orNull(a.State), City: orNull(a.City),
@@ -17,6 +18,10 @@ func wireCustomer(c *model.Customer) Customer {
 		Phone: orNull(a.Phone), Email: orNull(a.Email),
 		AdditionalInfo: free(c.Info),
 	}
+	if c.Public && w.AdditionalInfo == nil { // by which clients know it
+		w.AdditionalInfo = json.RawMessage(`{"isPublic":true}`)
+	}
+	return w
 }
 
 // customer authorizes op on a customer.

@@ -85,6 +85,11 @@ func TestEverybodySeesWhatIsPublic(t *testing.T) {
 	w.call("POST", "/api/customer/public/dashboard/"+w.dashboard.String(), w.adminA, "").is(200)
 	c, err := w.registry.PublicCustomer(t.Context(), w.a)
 	check(t, err)
+	var public api.Customer
+	w.call("GET", "/api/customer/"+c.ID.String(), w.adminA, "").is(200).json(&public)
+	if string(public.AdditionalInfo) != `{"isPublic":true}` {
+		t.Errorf("the public customer has %s", public.AdditionalInfo)
+	}
 	login := func(id string) *answer {
 		return w.call("POST", "/api/auth/login/public", "", fmt.Sprintf(`{"publicId":%q}`, id))
 	}

@@ -55,6 +55,37 @@ func TestRandomTokenHasTwentyLettersAndDigits(t *testing.T) {
 	}
 }
 
+// Of two servers over one database that give one token away at once, the second is refused by the
+// index: when it looked, nobody had it.
+func TestCredentialsThatAnotherServerWasFasterToSaveAreRefused(t *testing.T) {
+	f := open(t)
+	a, b := f.addDevice(t, "a"), f.addDevice(t, "b")
+	const text = "Specified credentials are already registered!"
+	faster := func(event, device string) { // the other server's write comes between look-up and write
+		_, err := f.writer.ExecContext(t.Context(), `CREATE TRIGGER faster BEFORE `+event+` ON credentials WHEN NEW.device_id <> '`+device+`' BEGIN
+			UPDATE credentials SET lookup = NEW.lookup WHERE device_id = '`+device+`'; END`)
+		check(t, err)
+	}
+	faster("INSERT", a.ID.String())
+	wantError(t, f.CreateDevice(t.Context(), &model.Device{Tenant: f.tenant, Name: "c"}, "wanted by both"), model.Invalid, text)
+	if _, err := f.DeviceByName(t.Context(), f.tenant, "c"); model.KindOf(err) != model.NotFound {
+		t.Error("the device was made although its token was refused")
+	}
+	_, err := f.writer.ExecContext(t.Context(), "DROP TRIGGER faster")
+	check(t, err)
+	faster("UPDATE OF sealed_key", a.ID.String())
+	c, err := f.Credentials(t.Context(), f.tenant, b.ID)
+	check(t, err)
+	c.Key = "wanted by both"
+	wantError(t, f.SaveCredentials(t.Context(), c), model.Invalid, text)
+	if e, ok := f.DeviceByToken("token of b"); !ok || e.ID != b.ID {
+		t.Errorf("the token before finds %v, %v", e, ok)
+	}
+	if e, ok := f.DeviceByToken("wanted by both"); ok {
+		t.Errorf("what was refused finds %v", e)
+	}
+}
+
 func TestCredentialsBelongToOneDevice(t *testing.T) {
 	f := open(t)
 	f.addDevice(t, "a")

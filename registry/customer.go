@@ -217,17 +217,14 @@ func (r *Registry) unassignAll(tx *tx, id model.CustomerID) error {
 	return nil
 }
 
-// Customers lists the customers of a tenant; sortable by createdTime, title, name, email,
-// country, city.
+// Customers lists the customers of a tenant; sortable by createdTime, title, name and what a
+// contact has.
 func (r *Registry) Customers(ctx context.Context, t model.TenantID, _ model.CustomerFilter, l model.PageLink) (model.Page[model.Customer], error) {
-	by := order[model.Customer]{
+	by := withContact(order[model.Customer]{
 		"createdTime": func(a, b *model.Customer) int { return cmp.Compare(a.Created, b.Created) },
 		"title":       func(a, b *model.Customer) int { return compareText(a.Title, b.Title) },
 		"name":        func(a, b *model.Customer) int { return compareText(a.Title, b.Title) },
-		"email":       func(a, b *model.Customer) int { return compareText(a.Contact.Email, b.Contact.Email) },
-		"country":     func(a, b *model.Customer) int { return compareText(a.Contact.Country, b.Contact.Country) },
-		"city":        func(a, b *model.Customer) int { return compareText(a.Contact.City, b.Contact.City) },
-	}
+	}, func(c *model.Customer) *model.Contact { return &c.Contact })
 	if err := checkLink(l, by); err != nil {
 		return model.Page[model.Customer]{}, err
 	}

@@ -11,6 +11,23 @@ import (
 // An order is how elements of T compare by each property clients may sort by.
 type order[T any] map[string]func(a, b *T) int
 
+// withContact adds the properties of a contact.
+func withContact[T any](by order[T], of func(*T) *model.Contact) order[T] {
+	for property, text := range map[string]func(*model.Contact) string{
+		"country":  func(c *model.Contact) string { return c.Country },
+		"state":    func(c *model.Contact) string { return c.State },
+		"city":     func(c *model.Contact) string { return c.City },
+		"address":  func(c *model.Contact) string { return c.Address },
+		"address2": func(c *model.Contact) string { return c.Address2 },
+		"zip":      func(c *model.Contact) string { return c.Zip },
+		"phone":    func(c *model.Contact) string { return c.Phone },
+		"email":    func(c *model.Contact) string { return c.Email },
+	} {
+		by[property] = func(a, b *T) int { return compareText(text(of(a)), text(of(b))) }
+	}
+	return by
+}
+
 // checkLink refuses a page link that asks for nothing or by an unknown property
 // (contract thingsboard 1.4).
 func checkLink[T any](l model.PageLink, by order[T]) error {

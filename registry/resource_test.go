@@ -101,6 +101,53 @@ func TestPublicCustomerIsMadeOnce(t *testing.T) {
 	}
 }
 
+// Contract 1.4: whatever a list shows of an element as text or time, it sorts by.
+func TestListsSortByWhatTheyShow(t *testing.T) {
+	f := open(t)
+	ctx := t.Context()
+	contacts := map[string]func(*model.Contact) *string{
+		"country": func(c *model.Contact) *string { return &c.Country }, "state": func(c *model.Contact) *string { return &c.State },
+		"city": func(c *model.Contact) *string { return &c.City }, "address": func(c *model.Contact) *string { return &c.Address },
+		"address2": func(c *model.Contact) *string { return &c.Address2 }, "zip": func(c *model.Contact) *string { return &c.Zip },
+		"phone": func(c *model.Contact) *string { return &c.Phone }, "email": func(c *model.Contact) *string { return &c.Email },
+	}
+	source := f.addDevice(t, "source")
+	for i, name := range []string{"two", "three", "one"} { // in this order they are made
+		c, ten := &model.Customer{Tenant: f.tenant, Title: name}, &model.Tenant{Title: name, Region: name}
+		rank := []string{"2@example.org", "3@example.org", "1@example.org"}[i]
+		for _, field := range contacts {
+			*field(&c.Contact), *field(&ten.Contact) = rank, rank
+		}
+		ten.Region = rank
+		check(t, f.SaveCustomer(ctx, c))
+		check(t, f.SaveTenant(ctx, ten))
+		check(t, f.SaveUser(ctx, &model.User{Tenant: f.tenant, Customer: c.ID, Authority: model.CustomerUser, Email: name + "@example.org", Phone: rank}))
+		from := int64([]int{20, 30, 0}[i])
+		check(t, f.SaveEntityView(ctx, &model.EntityView{Tenant: f.tenant, Name: name, Type: "v", Source: model.EntityRef{Type: model.EntityDevice, ID: source.ID}, From: from, To: 2 * from}))
+	}
+	want := func(property, got string, err error) {
+		t.Helper()
+		if got = strings.ReplaceAll(got, "@example.org", ""); got != "one,two,three" || err != nil {
+			t.Errorf("by %s: %s, %v", property, got, err)
+		}
+	}
+	for property := range contacts {
+		l := model.PageLink{Size: 9, Sort: property}
+		p, err := f.Customers(ctx, f.tenant, model.CustomerFilter{}, l)
+		want("customers by "+property, join(p, func(v model.Customer) string { return v.Title }), err)
+		tenants, err := f.Tenants(ctx, model.TenantFilter{}, l)
+		want("tenants by "+property, strings.TrimPrefix(join(tenants, func(v model.Tenant) string { return v.Title }), "Acme,"), err)
+	}
+	tenants, err := f.Tenants(ctx, model.TenantFilter{}, model.PageLink{Size: 9, Sort: "region"})
+	want("region", strings.TrimPrefix(join(tenants, func(v model.Tenant) string { return v.Title }), "Acme,"), err)
+	users, err := f.Users(ctx, f.tenant, model.UserFilter{Authority: model.CustomerUser}, model.PageLink{Size: 9, Sort: "phone"})
+	want("phone", join(users, func(v model.User) string { return v.Email }), err)
+	for _, property := range []string{"startTimeMs", "endTimeMs"} {
+		views, err := f.EntityViews(ctx, f.tenant, model.EntityViewFilter{}, model.PageLink{Size: 9, Sort: property})
+		want(property, join(views, func(v model.EntityView) string { return v.Name }), err)
+	}
+}
+
 func TestListsSearchAndSort(t *testing.T) {
 	f := open(t)
 	for _, title := range []string{"b", "A", "ab"} {

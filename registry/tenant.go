@@ -158,16 +158,14 @@ func (r *Registry) DeleteTenant(ctx context.Context, id model.TenantID) error {
 	return nil
 }
 
-// Tenants lists all tenants; sortable by createdTime, title, name, email, country, city.
+// Tenants lists all tenants; sortable by createdTime, title, name, region and what a contact has.
 func (r *Registry) Tenants(ctx context.Context, _ model.TenantFilter, l model.PageLink) (model.Page[model.Tenant], error) {
-	by := order[model.Tenant]{
+	by := withContact(order[model.Tenant]{
 		"createdTime": func(a, b *model.Tenant) int { return cmp.Compare(a.Created, b.Created) },
 		"title":       func(a, b *model.Tenant) int { return compareText(a.Title, b.Title) },
 		"name":        func(a, b *model.Tenant) int { return compareText(a.Title, b.Title) },
-		"email":       func(a, b *model.Tenant) int { return compareText(a.Contact.Email, b.Contact.Email) },
-		"country":     func(a, b *model.Tenant) int { return compareText(a.Contact.Country, b.Contact.Country) },
-		"city":        func(a, b *model.Tenant) int { return compareText(a.Contact.City, b.Contact.City) },
-	}
+		"region":      func(a, b *model.Tenant) int { return compareText(a.Region, b.Region) },
+	}, func(t *model.Tenant) *model.Contact { return &t.Contact })
 	if err := checkLink(l, by); err != nil {
 		return model.Page[model.Tenant]{}, err
 	}

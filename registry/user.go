@@ -258,6 +258,7 @@ func (r *Registry) Users(ctx context.Context, t model.TenantID, f model.UserFilt
 		"authority":   func(a, b *model.User) int { return compareText(string(a.Authority), string(b.Authority)) },
 		"firstName":   func(a, b *model.User) int { return compareText(a.FirstName, b.FirstName) },
 		"lastName":    func(a, b *model.User) int { return compareText(a.LastName, b.LastName) },
+		"phone":       func(a, b *model.User) int { return compareText(a.Phone, b.Phone) },
 	}
 	if err := checkLink(l, by); err != nil {
 		return model.Page[model.User]{}, err

@@ -239,7 +239,7 @@ func (r *Registry) notViewed(tx *tx, what string, id model.EntityID) error {
 }
 
 // EntityViews lists the entity views of a tenant; sortable by createdTime, name, type,
-// customerTitle. The search looks at name and type.
+// customerTitle, startTimeMs, endTimeMs. The search looks at name and type.
 func (r *Registry) EntityViews(ctx context.Context, t model.TenantID, f model.EntityViewFilter, l model.PageLink) (model.Page[model.EntityView], error) {
 	by := entityOrder()
 	delete(by, "title")
@@ -248,6 +248,8 @@ func (r *Registry) EntityViews(ctx context.Context, t model.TenantID, f model.En
 	if l.Sort == "customerTitle" {
 		by["customerTitle"] = r.byCustomerTitle(t)
 	}
+	by["startTimeMs"] = r.byWindow(func(w *model.Window) int64 { return w.From })
+	by["endTimeMs"] = r.byWindow(func(w *model.Window) int64 { return w.To })
 	chosen, err := r.choose(t, model.EntityEntityView, l, by, func(e *model.Entity) bool {
 		return (f.Type == "" || e.Profile == f.Type) && (f.Customer == (model.CustomerID{}) || e.Customer == f.Customer)
 	})
@@ -256,6 +258,18 @@ func (r *Registry) EntityViews(ctx context.Context, t model.TenantID, f model.En
 	}
 	found, err := r.viewsByID(ctx, t, chosen.Data)
 	return model.Page[model.EntityView]{Data: found, Total: chosen.Total}, err
+}
+
+// byWindow orders views by an end of what they show; those that are open stand before others.
+func (r *Registry) byWindow(end func(*model.Window) int64) func(a, b *model.Entity) int {
+	of := func(e *model.Entity) int64 {
+		w, ok := r.Window(e.ID)
+		if !ok {
+			return 0 // it goes just now
+		}
+		return end(w)
+	}
+	return func(a, b *model.Entity) int { return cmp.Compare(of(a), of(b)) }
 }
 
 // EntityViewTypes returns the types of a tenant's entity views, sorted; of those assigned to a
