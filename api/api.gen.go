@@ -1225,8 +1225,10 @@ type DeviceProfile struct {
 	Name  string   `json:"name"`
 
 	// ProfileData An object whose members belong to the client.
-	ProfileData        FreeObject `json:"profileData"`
-	ProvisionDeviceKey *string    `json:"provisionDeviceKey"`
+	ProfileData FreeObject `json:"profileData"`
+
+	// ProvisionDeviceKey Null, as is provisionDeviceSecret in profileData, for who may not change the profile.
+	ProvisionDeviceKey *string `json:"provisionDeviceKey"`
 
 	// ProvisionType How devices of the profile may make themselves known.
 	ProvisionType ProvisionType `json:"provisionType"`

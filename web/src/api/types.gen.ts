@@ -1040,6 +1040,9 @@ export type DeviceProfile = {
     type: string;
     transportType: TransportType;
     provisionType: ProvisionType;
+    /**
+     * Null, as is provisionDeviceSecret in profileData, for who may not change the profile.
+     */
     provisionDeviceKey: string | null;
     defaultRuleChainId: FreeObject;
     defaultDashboardId: NullableEntityId;
@@ -10297,7 +10300,7 @@ export type SaveTimeseriesWithTtlData = {
          */
         scope: string;
         /**
-         * How long history keeps the points, in seconds; 0 means as the policy says.
+         * How long history keeps the points, in seconds, counted from when they arrive; at most a hundred years. 0 means as the policy says. History may show a point for up to an hour after its end.
          */
         ttl: number;
     };
