@@ -74,9 +74,6 @@ func (s *Server) ChangePassword(ctx context.Context, req ChangePasswordRequestOb
 	if err := auth.RequirePerson(r.principal); err != nil {
 		return nil, err
 	}
-	if r.principal.Public {
-		return nil, model.Errorf(model.Denied, "")
-	}
 	pair, err := s.auth.ChangePassword(ctx, r.principal, req.Body.CurrentPassword, req.Body.NewPassword, r.client())
 	if err != nil {
 		return nil, err

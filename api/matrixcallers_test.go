@@ -34,6 +34,7 @@ var callers = []caller{
 	{name: "manage", token: `{"name":"manage","scopes":["admin"]}`},
 	{name: "key", key: "a@example.org"},
 	{name: "narrow", token: `{"name":"narrow","scopes":["read:telemetry","write:telemetry","rpc","admin"],"entities":["{free}"]}`},
+	{name: "public"},
 }
 
 // present returns tokens that a caller shows: one, several that must all be treated alike, or
@@ -53,6 +54,8 @@ func (w *world) present(c caller) []string {
 		return []string{w.keyOf[c.key]}
 	case c.name == "bad":
 		return w.badTokens()
+	case c.name == "public":
+		return []string{w.public()}
 	}
 	return []string{""}
 }
@@ -95,6 +98,45 @@ func (w *world) badTokens() []string {
 	}
 }
 
+// relate saves the relation that rows are about.
+func (w *world) relate(asset, device model.EntityID) {
+	w.t.Helper()
+	check(w.t, w.registry.SaveRelation(w.t.Context(), w.a, &model.Relation{
+		From: model.EntityRef{Type: model.EntityAsset, ID: asset}, To: model.EntityRef{Type: model.EntityDevice, ID: device}, Type: "x",
+	}))
+}
+
+func (w *world) publicCustomer() model.CustomerID {
+	w.t.Helper()
+	c, err := w.registry.PublicCustomer(w.t.Context(), w.a)
+	check(w.t, err)
+	return c.ID
+}
+
+// publicNames makes things that public links show, and returns what stands for {names} of customer
+// one's in rows.
+func (w *world) publicNames(names *strings.Replacer) *strings.Replacer {
+	t, ctx, customer := w.t, w.t.Context(), w.publicCustomer()
+	t.Helper()
+	d := &model.Device{Tenant: w.a, Customer: customer, Name: "shown"}
+	check(t, w.registry.CreateDevice(ctx, d, "shown"))
+	credentials, err := w.registry.Credentials(ctx, w.a, d.ID)
+	check(t, err)
+	a := &model.Asset{Tenant: w.a, Customer: customer, Name: "shown"}
+	check(t, w.registry.SaveAsset(ctx, a))
+	w.relate(a.ID, d.ID)
+	v := &model.EntityView{Tenant: w.a, Customer: customer, Name: "shown", Source: model.EntityRef{Type: model.EntityAsset, ID: a.ID}}
+	check(t, w.registry.SaveEntityView(ctx, v))
+	b := &model.DashboardRecord{Tenant: w.a, Title: "shown", Configuration: []byte(`{}`)}
+	check(t, w.registry.SaveDashboard(ctx, b))
+	_, err = w.registry.AssignDashboard(ctx, w.a, b.ID, customer, true)
+	check(t, err)
+	return strings.NewReplacer(append([]string{
+		"{one}", customer.String(), "{owned}", d.ID.String(), "{credentials}", credentials.ID.String(), "{asset}", a.ID.String(),
+		"{view}", v.ID.String(), "{dashboard}", b.ID.String(), `"defaultValue":"owned"`, `"defaultValue":"shown"`,
+	}, pairs(names, "a", "user", "free", "profile", "tenantProfile", "assetProfile", "session", "token", "key")...)...)
+}
+
 // anew makes things of the same kind and owners as those that a row names, so that a call may
 // change or delete them, and returns what stands for {names} in it.
 func (w *world) anew(n int, route string, r row, names *strings.Replacer, c caller) *strings.Replacer {
@@ -106,25 +148,37 @@ func (w *world) anew(n int, route string, r row, names *strings.Replacer, c call
 	// What is fresh is replaced before what is there.
 	first := []string{`"mine`, fmt.Sprintf(`"mine%d`, n), `"Mine`, fmt.Sprintf(`"Mine%d`, n)}
 	replace := func(what string, id model.ID) { first = append(first, "{"+what+"}", id.String()) }
+	customer := w.one
+	if c.name == "public" {
+		customer = w.publicCustomer()
+	}
+	var owned model.EntityID
 	if named("owned") {
-		d := &model.Device{Tenant: w.a, Customer: w.one, Name: name}
+		d := &model.Device{Tenant: w.a, Customer: customer, Name: name}
 		check(t, w.registry.CreateDevice(ctx, d, name))
 		replace("owned", model.ID(d.ID))
+		credentials, err := w.registry.Credentials(ctx, w.a, d.ID)
+		check(t, err)
+		replace("credentials", credentials.ID)
+		owned = d.ID
 	}
 	if named("asset") {
-		v := &model.Asset{Tenant: w.a, Customer: w.one, Name: name}
+		v := &model.Asset{Tenant: w.a, Customer: customer, Name: name}
 		check(t, w.registry.SaveAsset(ctx, v))
 		replace("asset", model.ID(v.ID))
+		if route == "DELETE /api/relation" {
+			w.relate(v.ID, owned)
+		}
 	}
 	if named("view") {
-		v := &model.EntityView{Tenant: w.a, Customer: w.one, Name: name, Source: model.EntityRef{Type: model.EntityAsset, ID: w.asset}}
+		v := &model.EntityView{Tenant: w.a, Customer: customer, Name: name, Source: model.EntityRef{Type: model.EntityAsset, ID: w.asset}}
 		check(t, w.registry.SaveEntityView(ctx, v))
 		replace("view", model.ID(v.ID))
 	}
 	if named("dashboard") {
 		v := &model.DashboardRecord{Tenant: w.a, Title: name, Configuration: []byte(`{}`)}
 		check(t, w.registry.SaveDashboard(ctx, v))
-		_, err := w.registry.AssignDashboard(ctx, w.a, v.ID, w.one, true)
+		_, err := w.registry.AssignDashboard(ctx, w.a, v.ID, customer, true)
 		check(t, err)
 		replace("dashboard", model.ID(v.ID))
 	}
@@ -174,7 +228,7 @@ func (w *world) anew(n int, route string, r row, names *strings.Replacer, c call
 		replace("session", sessions[0].ID)
 	}
 	return strings.NewReplacer(append(first, pairs(names, "a", "one", "user", "owned", "free", "profile", "dashboard", "tenantProfile", "asset",
-		"view", "assetProfile", "session", "token")...)...)
+		"view", "assetProfile", "session", "token", "key", "credentials")...)...)
 }
 
 // pairs returns what a replacer of {names} does, for another one.

@@ -18,7 +18,8 @@ const matrixHead = `# What every caller gets from every route, and from every co
 # without a row fails the tests. To add one: a row with target and body in rows (isolation_test.go) or
 # commands (matrixlive_test.go), then: go test ./api -run Matrix -update-matrix; read the difference.
 #
-# Everything asked for is tenant A's and, where that can be, customer one's.
+# Everything asked for is tenant A's and, where that can be, customer one's. Strangers are shown nothing of
+# it, whatever the status.
 #
 #   nobody   no token
 #   bad      one status for each of: expired, alg none, HS384 and RS256 in place of HS512, another key
@@ -30,6 +31,7 @@ const matrixHead = `# What every caller gets from every route, and from every co
 #   read, write, rpc, manage   API tokens of A with one scope each: read:telemetry, write:telemetry, rpc, admin
 #   key      an API key of A's TENANT_ADMIN
 #   narrow   an API token of A with all scopes, for another device only
+#   public   who followed a public link of A; what it asks for is what the link shows
 #
 # Routes answer a status. Commands answer ok, with the number of entities where they are about a query,
 # the errorCode of their frame, or - when they have no answer; callers who are refused, the close code.

@@ -12,9 +12,7 @@ import (
 // public returns a token of somebody who followed a public link.
 func (w *world) public() string {
 	w.t.Helper()
-	c, err := w.registry.PublicCustomer(w.t.Context(), w.a)
-	check(w.t, err)
-	return post[api.TokenPair](w, "/api/auth/login/public", "", fmt.Sprintf(`{"publicId":%q}`, c.ID)).Token
+	return post[api.TokenPair](w, "/api/auth/login/public", "", fmt.Sprintf(`{"publicId":%q}`, w.publicCustomer())).Token
 }
 
 // What lets a device into the tenant is shown to those who may change the profile (contract 16.1).

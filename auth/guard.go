@@ -174,9 +174,9 @@ func Require(p model.Principal, authorities ...model.Authority) error {
 }
 
 // RequirePerson returns Denied for a token or key: who holds one must not make more of them or
-// new users, nor touch passwords and sessions.
+// new users, nor touch passwords and sessions. Nor must who followed a public link, who is nobody.
 func RequirePerson(p model.Principal) error {
-	if p.Grant != nil || p.Key != (model.ID{}) {
+	if p.Grant != nil || p.Key != (model.ID{}) || p.Public {
 		return denied()
 	}
 	return nil
