@@ -63,6 +63,7 @@ func TestAForgottenPasswordIsReplaced(t *testing.T) {
 		return w.call("POST", "/api/noauth/resetPassword", "", fmt.Sprintf(`{"resetToken":%q,"password":%q}`, token, password))
 	}
 	reset("guess", "another one").fails(400, 31, "Invalid reset token!")
+	reset(token, password).fails(400, 31, "New password should be different from existing!") // and the link stays good
 	reset(token, "short").fails(400, 31, "Password must be at least 8 characters long!")
 	var pair api.TokenPair
 	reset(token, "another one").is(200).json(&pair)

@@ -85,6 +85,11 @@ func (s *Service) redeem(ctx context.Context, token string, reset bool, password
 	if err := checkNewPassword(password); err != nil {
 		return nil, Pair{}, err
 	}
+	if reset {
+		if err := s.isAnother(ctx, token, password); err != nil {
+			return nil, Pair{}, err
+		}
+	}
 	hash, err := s.hasher.hash(ctx, password)
 	if err != nil {
 		return nil, Pair{}, err
@@ -95,6 +100,26 @@ func (s *Service) redeem(ctx context.Context, token string, reset bool, password
 	}
 	pair, err := s.open(ctx, &a.User, c)
 	return &a.User, pair, err
+}
+
+// isAnother refuses the password that whom a reset link is for has already; the link stays good.
+func (s *Service) isAnother(ctx context.Context, token, password string) error {
+	a, err := s.store.SetupLinkAccount(ctx, sha256.Sum256([]byte(token)), true)
+	if err != nil {
+		return fmt.Errorf("auth: read link: %w", err)
+	}
+	same, err := s.hasher.check(ctx, a.Password, password, func() error { return nil })
+	if err != nil {
+		return err
+	}
+	if same {
+		return errSamePassword()
+	}
+	return nil
+}
+
+func errSamePassword() error {
+	return model.Invalidf("New password should be different from existing!")
 }
 
 // ChangePassword replaces the password of p, ends all its sessions and opens a new one.
@@ -111,7 +136,7 @@ func (s *Service) ChangePassword(ctx context.Context, p model.Principal, current
 		return Pair{}, model.Invalidf("Current password doesn't match!")
 	}
 	if current == next {
-		return Pair{}, model.Invalidf("New password should be different from existing!")
+		return Pair{}, errSamePassword()
 	}
 	if err := s.SetPassword(ctx, p.User, next); err != nil {
 		return Pair{}, err

@@ -46,6 +46,9 @@ type Links interface {
 	// SaveSetupLink keeps a link. It returns TooMany when the user got a reset link less than
 	// a minute ago and this is another one.
 	SaveSetupLink(context.Context, *model.SetupLink) error
+	// SetupLinkAccount returns whom a link of the kind is for, which stays good. It returns NotFound
+	// as RedeemSetupLink does.
+	SetupLinkAccount(ctx context.Context, hash [32]byte, reset bool) (*model.Account, error)
 	// RedeemSetupLink uses a link of the kind up and sets the password hash of its user, which
 	// is enabled by a first link and has to be so for a reset. It returns NotFound when there
 	// is no such link or it has expired.

@@ -132,6 +132,16 @@ func (m *memory) SaveSetupLink(_ context.Context, l *model.SetupLink) error {
 	return m.err
 }
 
+func (m *memory) SetupLinkAccount(_ context.Context, hash [32]byte, reset bool) (*model.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.links[hash]
+	if l == nil || l.Reset != reset || l.Expires <= m.now().UnixMilli() {
+		return nil, model.NotFoundf("no such link")
+	}
+	return new(*m.accounts[l.User]), m.err
+}
+
 func (m *memory) RedeemSetupLink(_ context.Context, hash [32]byte, reset bool, password string) (*model.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

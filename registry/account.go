@@ -2,19 +2,17 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
-	"errors"
 	"fmt"
 
 	"github.com/tidewire/tidewire/model"
 )
 
-func accountWhere(ctx context.Context, q queryer, where string, arg any) (*model.Account, error) {
+func accountWhere(ctx context.Context, q queryer, where string, args ...any) (*model.Account, error) {
 	a, err := first(ctx, q, func(s scanner) (*model.Account, error) {
 		var a model.Account
 		return &a, s.Scan(append(userFields(&a.User), &a.Password)...)
-	}, "SELECT "+userSelect+", password FROM users WHERE "+where, arg)
+	}, "SELECT "+userSelect+", password FROM users WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("registry: read account: %w", err)
 	}
@@ -110,15 +108,11 @@ func (r *Registry) SaveSetupLink(ctx context.Context, l *model.SetupLink) error 
 func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset bool, password string) (*model.Account, error) {
 	var a *model.Account
 	err := r.write(ctx, func(tx *tx) error {
-		var user model.ID
-		err := tx.row(`SELECT l.user_id FROM setup_links l JOIN users u ON u.id = l.user_id WHERE l.hash = $1 AND l.expires > $2
-			AND l.reset = $3 AND (l.reset = $4 OR u.enabled = $5)`, hashText(hash), r.now(), reset, false, true).Scan(idText{&user})
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("registry: read setup link: %w", err)
+		old, err := r.linked(tx.ctx, tx.sql, hash, reset)
+		if err != nil {
+			return err
 		}
-		if _, ok := r.Lookup(model.EntityID(user)); err != nil || !ok {
-			return model.NotFoundf("Activation token is unknown or has expired")
-		}
+		user := old.User.ID
 		if err := tx.execOne("DELETE FROM setup_links WHERE user_id = $1", user.String()); err != nil {
 			return fmt.Errorf("registry: use setup link: %w", err)
 		}
@@ -126,7 +120,7 @@ func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset boo
 			user.String(), password, true); err != nil {
 			return fmt.Errorf("registry: activate user %s: %w", user, err)
 		}
-		r.enableKeysOf(tx, model.UserID(user), true)
+		r.enableKeysOf(tx, user, true)
 		if err := r.endSessions(tx, sessionsOfUser, user.String()); err != nil {
 			return err
 		}
@@ -137,6 +131,26 @@ func (r *Registry) RedeemSetupLink(ctx context.Context, hash [32]byte, reset boo
 		return nil, err
 	}
 	return a, nil
+}
+
+// SetupLinkAccount returns whom a setup link of a kind is for, which stays good.
+func (r *Registry) SetupLinkAccount(ctx context.Context, hash [32]byte, reset bool) (*model.Account, error) {
+	return r.linked(ctx, r.reader, hash, reset)
+}
+
+// linked returns whom a setup link is for, as long as it may be used.
+func (r *Registry) linked(ctx context.Context, q queryer, hash [32]byte, reset bool) (*model.Account, error) {
+	a, err := accountWhere(ctx, q, "id = (SELECT user_id FROM setup_links WHERE hash = $1 AND expires > $2 AND reset = $3)",
+		hashText(hash), r.now(), reset)
+	if err != nil && model.KindOf(err) != model.NotFound {
+		return nil, err
+	}
+	if err == nil && (a.User.Enabled || !reset) {
+		if _, ok := r.Lookup(model.EntityID(a.User.ID)); ok {
+			return a, nil
+		}
+	}
+	return nil, model.NotFoundf("Activation token is unknown or has expired")
 }
 
 // hashText is a hash as SQL holds it.
