@@ -331,7 +331,10 @@ func TestWhatSomebodySaysOfActiveCounts(t *testing.T) {
 		agree := func(want bool) {
 			t.Helper()
 			a, _ := p.Activity(e.ID)
-			if stored := r.mu.latest[seriesKey{e.ID, model.Server, "active"}].Value; a.Active != want || stored != model.Bool(want) {
+			r.mu.Lock()
+			stored := r.mu.latest[seriesKey{e.ID, model.Server, "active"}].Value
+			r.mu.Unlock()
+			if a.Active != want || stored != model.Bool(want) {
 				t.Errorf("%v after the start: %+v, stored %#v", time.Now().UnixMilli()-y2k, a, stored)
 			}
 		}
