@@ -198,6 +198,9 @@ func (s keySpan) instants(space byte, group uint64) (from, to int64, ok bool) {
 	}
 	from = max(from, partitionStart(lo.Partition))
 	to = max(hi.First, partitionStart(hi.Partition)) // a bound may end behind the group
+	if len(s.end) > keys.BlockLen && s.end[0] == space {
+		to = max(to, to+1) // and behind the key of a row group, which is in the span
+	}
 	switch {
 	case hi.Group > group:
 		to = partitionStart(partitionAfter(hi.Partition))

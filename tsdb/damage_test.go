@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
+	"github.com/tidewire/tidewire/tsdb/internal/rowgroup"
 )
 
 // openFlushed returns a DB with one row group, and the key of it.
@@ -318,5 +319,31 @@ func TestCloseGetsThroughADamagedRowGroup(t *testing.T) {
 	mustCheck(t, db)
 	if err := db.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A damaged span of several partitions and groups says of each group in it when its row groups
+// may begin, also of the one at its end: with the bound behind a whole key, and with a short one.
+func TestADamagedSpanSaysWhenRowGroupsOfItMayBegin(t *testing.T) {
+	const day = int64(24 * 3600 * 1000)
+	part := func(ts int64) int64 { return rowgroup.PartitionOf(ts) }
+	start := keys.Block{Partition: part(100 * day), Group: 8, First: 100 * day}.Append(nil, keys.RowGroups)
+	last := keys.Block{Partition: part(200 * day), Group: 50, First: 200 * day}.Append(nil, keys.RowGroups)
+	for _, c := range []struct {
+		name  string
+		end   []byte
+		group uint64
+		to    int64
+	}{
+		{"before a row group", last, 50, 200 * day},
+		{"behind one", afterKey(last), 50, 200*day + 1},
+		{"behind the group", last[:len(last)-8], 50, partitionStart(part(200 * day))},
+		{"a lesser group", last, 49, partitionStart(part(200*day) + 1)},
+		{"a greater group", last, 51, partitionStart(part(200 * day))},
+	} {
+		from, to, ok := keySpan{start, c.end}.instants(keys.RowGroups, c.group)
+		if !ok || to != c.to || from != partitionStart(part(100*day)) {
+			t.Errorf("%s: from %d to %d, %v; want to %d", c.name, from, to, ok, c.to)
+		}
 	}
 }
