@@ -50,6 +50,11 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 	if used < ceiling-ceiling/10 {
 		return nil
 	}
+	return f.keepBelow(ctx, ceiling, used, now)
+}
+
+// keepBelow is heedCeiling of a store that takes used bytes.
+func (f *flusher) keepBelow(ctx context.Context, ceiling, used int64, now time.Time) error {
 	timeseries := map[uint64]bool{}
 	if err := eachNames(ctx, f.db.store, func(group uint64, n *catalog.Names) error {
 		timeseries[group] = n.Series.Scope == model.Timeseries
@@ -65,7 +70,7 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 			return err
 		}
 		if !ok || part >= present {
-			f.exceeded(now, used, present)
+			f.exceeded(now, used, ceiling, present)
 			return nil
 		}
 		has, err := f.partitionHas(part, timeseries)
@@ -97,8 +102,7 @@ func (f *flusher) heedCeiling(ctx context.Context) error {
 
 // exceeded tells that the store is above its ceiling although nothing older than the present
 // partition is left: what comes in now is what an operator wants least to lose, so it stays.
-func (f *flusher) exceeded(now time.Time, used, present int64) {
-	ceiling := f.db.options.MaxDiskBytes
+func (f *flusher) exceeded(now time.Time, used, ceiling, present int64) {
 	f.db.stats.aboveCeiling.Store(used > ceiling)
 	if used <= ceiling {
 		return

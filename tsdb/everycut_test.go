@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -120,6 +121,36 @@ var changesOfHistory = []struct {
 		s.KeepOriginals = true
 		mustAppend(e.T, e.db, s)
 	}},
+	{"retention", func(e *everyCut) {
+		// All but the newest of each column; at midnight between them, the rest of a day.
+		keep := model.Keep{Versions: 300 + e.rng.IntN(300)}
+		if e.rng.IntN(2) == 0 {
+			keep = model.Keep{Time: dayLength}
+		}
+		at := e.now + e.rng.Int64N(dayLength)
+		_, err := e.db.flusher.expire(e.Context(), func(model.TenantID, model.EntityID, model.Scope, string) model.Keep { return keep }, at)
+		e.must(err)
+	}},
+	{"the end of a time to live", func(e *everyCut) {
+		s := e.set(e.somewhere()/1000*1000, 1000, 40)
+		s.Received, s.TTL = e.now, 1+e.rng.Int64N(2000)
+		mustAppend(e.T, e.db, s)
+		e.must(e.db.Flush(e.Context()))
+		for left := true; left; {
+			var err error
+			left, err = e.db.flusher.reclaimStep(e.Context(), 1, e.now+1000, e.now+1000)
+			e.must(err)
+		}
+	}},
+	{"a restore", func(e *everyCut) {
+		_, err := e.db.Backup(e.Context(), "backup", nil)
+		e.must(err)
+		e.must(errors.Join(e.db.Close(), e.o.FS.RemoveAll("db")))
+		_, err = vfs.Clone(e.o.FS, e.o.FS, "backup", "db", vfs.CloneSync)
+		e.must(errors.Join(err, e.o.FS.RemoveAll("backup"), Restored("db", e.o)))
+		e.db, err = Open("db", e.o)
+		e.must(err)
+	}},
 	{"a reclaim", func(e *everyCut) { e.must(e.db.Flush(e.Context())); e.must(e.db.Reclaim(e.Context())) }},
 	{"a start", func(e *everyCut) {
 		e.must(e.db.Close())
@@ -216,7 +247,7 @@ func TestASummaryEqualsTheDecodedPointsForEveryCut(t *testing.T) {
 			for _, c := range columnsOfEveryKind {
 				e.keys = append(e.keys, c.name)
 			}
-			e.o = Options{FS: vfs.NewMem(), Rewrites: 1 + int(seed%3)}
+			e.o = Options{FS: vfs.NewMem(), Rewrites: 1 + int(seed%3), manual: true} // nothing goes but by a change
 			e.o.tuning.rules = blocks.Rules{JoinCount: 4, JoinRows: 300, SealRows: 500, MergeRows: 64, PageCount: 2}
 			var err error
 			e.db, err = Open("db", e.o)

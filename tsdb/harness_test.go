@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
@@ -185,7 +186,7 @@ func (h *harness) compareHistory(s twinScope, key string) {
 	}
 	q.Every = model.Interval{Width: max(1, (to-from)/int64(1+rng.IntN(20)))}
 	if rng.IntN(3) == 0 {
-		q.Every = model.Interval{Unit: model.Day}
+		q.Every = calendar(rng, from, to)
 	}
 	q.Aggregates = model.AllAggregates
 	buckets := map[string][]string{}
@@ -204,6 +205,26 @@ func (h *harness) compareHistory(s twinScope, key string) {
 		}
 	}
 	h.compareSubset(q)
+}
+
+// calendar draws a unit of the calendar that cuts [from, to) into not too many buckets, and a zone.
+func calendar(rng *rand.Rand, from, to int64) model.Interval {
+	unit := model.Hour + model.Unit(rng.IntN(int(model.Year-model.Hour)+1))
+	if unit == model.Hour && (to-from)/3600_000 > 100_000 {
+		unit = model.Day
+	}
+	name := calendarZones[rng.IntN(len(calendarZones))]
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return model.Interval{Unit: unit, Zone: zone}
+}
+
+// calendarZones are of both halves of the world, with days of 23 and 25 hours, of half an hour
+// more, of a quarter beside the hour, and one that has left out a day.
+var calendarZones = []string{
+	"UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "Africa/Casablanca",
 }
 
 // compareAll compares everything there is.

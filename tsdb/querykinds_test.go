@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -195,7 +194,6 @@ func (h *harness) compareGroups() {
 	h.Helper()
 	rng := h.script.rng
 	from, to := h.script.span()
-	zone := time.FixedZone("", rng.IntN(24*3600)-12*3600)
 	over := &model.RangeQuery{From: from, To: to, Aggregates: model.AllAggregates}
 	width := 1 + (to-from)/int64(1+rng.IntN(50))
 	switch rng.IntN(3) {
@@ -204,7 +202,7 @@ func (h *harness) compareGroups() {
 	case 1:
 		over.Every = model.Interval{Unit: model.Aligned, Width: width, Offset: rng.Int64N(2*width) - width}
 	default:
-		over.Every = model.Interval{Unit: model.Week, Zone: zone}
+		over.Every = calendar(rng, from, to)
 	}
 	n := 1 + rng.IntN(4)
 	qs := make([]model.RangeQuery, 1+rng.IntN(8))
