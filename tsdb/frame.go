@@ -177,10 +177,10 @@ func isColumns(content []byte, header, columns int) bool {
 
 func (t rawTable) footer() (list, index block.Handle, ok bool) {
 	f := t[len(t)-footerLen:]
-	list, n := block.DecodeHandle(f[1:])
+	list, n := decodeHandle(f[1:])
 	if n > 0 {
 		var also int
-		if index, also = block.DecodeHandle(f[1+n:]); also == 0 {
+		if index, also = decodeHandle(f[1+n:]); also == 0 {
 			n = 0
 		}
 	}
@@ -207,7 +207,7 @@ func metaBlocks(content []byte) map[string]block.Handle {
 	list.Init(content)
 	all := map[string]block.Handle{}
 	for i := range list.BlockDecoder().Rows() {
-		h, _ := block.DecodeHandle(list.ValueAt(i))
+		h, _ := decodeHandle(list.ValueAt(i))
 		all[string(list.KeyAt(i))] = h
 	}
 	return all
@@ -317,4 +317,18 @@ func (m *frameMend) carryOut(fs vfs.FS, path string) (err error) {
 		}
 	}
 	return f.Sync()
+}
+
+// decodeHandle reads a handle and returns its length; 0 when b does not begin with one. That of
+// the library panics on numbers that are too long.
+func decodeHandle(b []byte) (h block.Handle, n int) {
+	offset, n := binary.Uvarint(b)
+	if n <= 0 {
+		return h, 0
+	}
+	length, m := binary.Uvarint(b[n:])
+	if m <= 0 {
+		return h, 0
+	}
+	return block.Handle{Offset: offset, Length: length}, n + m
 }
