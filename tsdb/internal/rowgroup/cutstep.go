@@ -45,7 +45,9 @@ func (c *columnReader) side(k, at int, left bool, want model.Aggregates) runSums
 		return cut.smaller
 	}
 	rest := c.whole(k)
-	rest.ints -= cut.smaller.ints
+	if rest.ints -= cut.smaller.ints; c.rule == ruleWhenIntegral && !want.Any(typesFor) {
+		rest.ints = 0 // those of the smaller side were not counted
+	}
 	rest.sum = int64(uint64(rest.sum) - uint64(cut.smaller.sum))
 	if want.Any(boundsFor) && (cut.smaller.min == rest.min || cut.smaller.max == rest.max) {
 		v := c.regularStep(k)[at:]

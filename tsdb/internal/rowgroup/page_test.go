@@ -75,6 +75,12 @@ func TestPagesAnswerAsTheirRowGroups(t *testing.T) {
 				if err := sameBucket(&got, &want); err != nil {
 					t.Fatalf("seed %d, column %d, %d to %d: %v", seed, c, lo, hi, err)
 				}
+				got = summary.Summary{}
+				some := model.Aggregates(rng.IntN(1 + int(model.AllAggregates)))
+				check(t, p.Aggregate(c, lo, hi, some, &got))
+				if err := sameAnswer(&got, &want, some); err != nil {
+					t.Fatalf("seed %d, column %d, %d to %d: %v", seed, c, lo, hi, err)
+				}
 			}
 		}
 	}
