@@ -16,8 +16,8 @@ import (
 
 // growthCosts are what a costs task measures, in the order they are printed.
 var growthCosts = []string{
-	"ingest with flush and joins, CPU s per million", "stored, bytes/point", "written to the device, bytes/point",
-	"open after a stop, ms", "heap after opening, MiB", "key list, ms", "latest of 10 keys, ms",
+	"ingest, 10 rows a set, points/s", "ingest with flush and joins, CPU s per million", "stored, bytes/point", "written to the device, bytes/point",
+	"open after a stop, ms", "open after kill -9, ms", "heap after opening, MiB", "key list, ms", "latest of 10 keys, ms",
 	"raw last hour of a key, ms", "AVG per minute over 2 hours, ms", "AVG, MIN, MAX per hour over everything, ms", "AVG of everything as one, ms",
 }
 
@@ -85,7 +85,7 @@ func grows(from, to float64) string {
 }
 
 // costs fills a store and measures what everything takes.
-func (b *bench) costs(ctx context.Context, dir string, set fleet.Set) (map[string]float64, error) {
+func (b *bench) costs(ctx context.Context, dir string, set fleet.Set) (costs map[string]float64, err error) {
 	load, err := b.task(ctx, task{Do: "load", Dir: dir, Set: set, Rows: 10, Writers: 16})
 	if err != nil {
 		return nil, err
@@ -98,8 +98,23 @@ func (b *bench) costs(ctx context.Context, dir string, set fleet.Set) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	crashed := dir + "-crash"
+	defer func() { err = errors.Join(err, os.RemoveAll(crashed)) }()
+	if _, err := b.task(ctx, task{Do: "load", Dir: crashed, Set: set, Rows: 10, Writers: 16, Kill: true}); err != nil {
+		return nil, err
+	}
+	again, err := b.task(ctx, task{Do: "open", Dir: crashed, Set: set, Check: true})
+	if err != nil {
+		return nil, err
+	}
+	if again.Points != set.Points() {
+		return nil, fmt.Errorf("%d points after a crash, %d were acknowledged", again.Points, set.Points())
+	}
 	points := float64(set.Points())
-	for i, v := range []float64{load.CPU / points * 1e6, float64(found.Bytes) / points, float64(load.DeviceBytes) / points, found.Open * 1000, found.Idle} {
+	for i, v := range []float64{
+		points / load.Seconds, load.CPU / points * 1e6, float64(found.Bytes) / points, float64(load.DeviceBytes) / points,
+		found.Open * 1000, again.Open * 1000, found.Idle,
+	} {
 		asked.Costs[growthCosts[i]] = v
 	}
 	return asked.Costs, nil
@@ -126,19 +141,19 @@ func (t *task) costs(ctx context.Context) (o outcome, err error) {
 	}
 	o.Costs = map[string]float64{}
 	for name, ask := range map[string]func() error{
-		growthCosts[5]: func() error {
+		growthCosts[7]: func() error {
 			_, err := db.Keys(ctx, benchTenant, benchEntity(0), model.Timeseries)
 			return err
 		},
-		growthCosts[6]: func() error {
+		growthCosts[8]: func() error {
 			_, err := db.Latest(ctx, benchTenant, benchEntity(0), model.Timeseries, fleet.Keys[:t.Set.Keys])
 			return err
 		},
-		growthCosts[7]: func() error {
+		growthCosts[9]: func() error {
 			_, err := db.Raw(ctx, &raw, func(string, []model.Point) error { return nil })
 			return err
 		},
-		growthCosts[8]: aggregate(&minute), growthCosts[9]: aggregate(&hourly), growthCosts[10]: aggregate(&whole),
+		growthCosts[10]: aggregate(&minute), growthCosts[11]: aggregate(&hourly), growthCosts[12]: aggregate(&whole),
 	} {
 		var waits []time.Duration
 		for range 500 {
