@@ -217,6 +217,17 @@ func TestAFirstFrameThatFailsLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// A key may hold any character, also the one that others would be joined by.
+func TestSubscriptionsToOtherKeysShareNothing(t *testing.T) {
+	one, two := &Spec{Keys: []string{"a\x00b"}}, &Spec{Keys: []string{"a", "b"}}
+	if one.viewKey() == two.viewKey() {
+		t.Error("the keys a NUL b, and a and b, are taken for the same")
+	}
+	if again := (&Spec{Keys: []string{"a", "b"}}); again.viewKey() != two.viewKey() {
+		t.Error("the same keys are not")
+	}
+}
+
 func TestPointsOfAChangeAreSortedAndTheLaterRowWins(t *testing.T) {
 	c := &model.Change{
 		Keys:    []string{"b", "a"},

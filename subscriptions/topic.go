@@ -1,8 +1,8 @@
 package subscriptions
 
 import (
+	"encoding/binary"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/tidewire/tidewire/model"
@@ -299,12 +299,16 @@ func (t *topic) lose() {
 }
 
 func (s *Spec) viewKey() viewKey {
+	var keys []byte // each behind its length: a key may hold any character
+	for _, k := range s.Keys {
+		keys = append(binary.AppendUvarint(keys, uint64(len(k))), k...)
+	}
 	return viewKey{
 		scopes:     s.Scopes,
 		newestOnly: s.NewestOnly,
 		positions:  s.Positions,
 		window:     s.Window,
-		keys:       strings.Join(s.Keys, "\x00"),
+		keys:       string(keys),
 		encoder:    s.Encoder,
 	}
 }
