@@ -165,3 +165,17 @@ func FuzzParseWS(f *testing.F) {
 		}
 	})
 }
+
+// A value may hold what looks like the member of a frame that says where it is.
+func TestThePlaceOfAFrameIsNoneOfItsValues(t *testing.T) {
+	for frame, want := range map[string]string{
+		`{"subscriptionId":3,"errorCode":0,"errorMsg":null,"data":{"t":[[1,"2"]]},"latestValues":{"t":1},"position":"AbC"}`:                    "AbC",
+		`{"subscriptionId":3,"errorCode":0,"errorMsg":null,"data":{"t":[[1,{"x":1,"position":"N"}]]},"latestValues":{"t":1}}`:                  "",
+		`{"subscriptionId":3,"errorCode":0,"errorMsg":null,"data":{"t":[[1,{"x":1,"position":"N"}]]},"latestValues":{"t":1},"position":"AbC"}`: "AbC",
+	} {
+		id, _, position, ok := WSPlace([]byte(frame))
+		if id != 3 || !ok || string(position) != want {
+			t.Errorf("%s is at %d %q, %v", frame, id, position, ok)
+		}
+	}
+}

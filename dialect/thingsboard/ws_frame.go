@@ -145,8 +145,11 @@ func WSPlace(frame []byte) (id int64, query bool, position []byte, ok bool) {
 	}
 	id, err := strconv.ParseInt(string(rest[:end]), 10, 64)
 	if at := bytes.LastIndex(rest, []byte(wsPosition)); at >= 0 {
-		// What stands in values has its quotes escaped: this is the member.
-		position = bytes.TrimSuffix(rest[at+len(wsPosition):], []byte(`"}`))
+		// The member is the last one of the frame; a JSON value may hold one of that name, too.
+		text, whole := bytes.CutSuffix(rest[at+len(wsPosition):], []byte(`"}`))
+		if whole && bytes.IndexByte(text, '"') < 0 {
+			position = text
+		}
 	}
 	return id, query, position, err == nil
 }
