@@ -203,14 +203,14 @@ func TestAQueryThatCannotGoOnIsToldWhyAndBeginsAnew(t *testing.T) {
 
 	for _, bad := range []string{"x", string((&position{epoch: 1, at: p.at}).append(nil))} {
 		c.entityData(1, onChange+resumeAt(bad))
-		if f := c.change(); f.Error != 2 || !strings.HasPrefix(*f.Message, "Position is ") {
+		if f := c.change(); f.Error != 2 || !strings.HasPrefix(*f.Message, "resume is ") {
 			t.Errorf("%q: %+v", bad, f)
 		}
 	}
 	c.entityData(1, latestT+resumeAt(old))
 	c.wantFailed("ENTITY_DATA", 1, 2, "query is missing")
 	c.subscribe("TIMESERIES", 9, `"resume":"`+old+`"`)
-	c.wantError(9, 2, "Position is of a query: "+strconv.Quote(old))
+	c.wantError(9, 2, "resume is a position of a query: "+strconv.Quote(old))
 	w.write(model.Timeseries, 4, "t", 4) // what the id stood for is still there
 	c.wantChange("78/TI.t=4:4 78/t=4:4")
 }

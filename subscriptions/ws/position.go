@@ -38,7 +38,7 @@ func (p *position) append(dst []byte) []byte {
 
 // parsePosition reads what append wrote.
 func parsePosition(text string) (p position, err error) {
-	bad := model.Invalidf("Position is none of ours: %.64q", text)
+	bad := model.Invalidf("resume is no position of ours: %.64q", text)
 	if len(text) > base64.RawURLEncoding.EncodedLen(maxPosition) {
 		return p, bad
 	}

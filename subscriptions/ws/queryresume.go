@@ -24,7 +24,7 @@ func (s *session) queryResumption(c *thingsboard.WSCommand) (from *position, res
 	case err != nil:
 		return nil, "", err
 	case !p.query:
-		return nil, "", model.Invalidf("Position is of no query: %.64q", c.Resume)
+		return nil, "", model.Invalidf("resume is a position of no query: %.64q", c.Resume)
 	case p.epoch != r.Epoch():
 		return nil, resyncRestored, nil
 	}

@@ -43,7 +43,7 @@ func (s *session) resumption(c *thingsboard.WSCommand) (from subscriptions.Place
 	case err != nil:
 		return from, "", err
 	case p.query:
-		return from, "", model.Invalidf("Position is of a query: %.64q", c.Resume)
+		return from, "", model.Invalidf("resume is a position of a query: %.64q", c.Resume)
 	case p.epoch != r.Epoch():
 		return from, resyncRestored, nil
 	}

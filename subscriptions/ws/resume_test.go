@@ -189,7 +189,7 @@ func TestAPositionThatIsNoneChangesNothing(t *testing.T) {
 	c.wantData(1, `{}`, `{}`)
 	for _, bad := range []string{"x", "AAAA", strings.Repeat("A", 23), strings.Repeat("_", 400), "====", "AQ"} {
 		c.subscribe("TIMESERIES", 1, `"resume":"`+bad+`"`)
-		c.wantError(1, 2, fmt.Sprintf("Position is none of ours: %.64q", bad))
+		c.wantError(1, 2, fmt.Sprintf("resume is no position of ours: %.64q", bad))
 	}
 	w.write(model.Timeseries, 3, "t", 3) // the subscription of that id is still there
 	c.wantData(1, `{"t":[[3,"3"]]}`, `{"t":3}`)
