@@ -12,6 +12,7 @@ import (
 type wait struct {
 	sync.Mutex
 	asked bool
+	late  bool      // somebody was told so
 	since time.Time // when it began or went on; zero before that, and while it is the client's turn
 	turn  bool      // of the client
 	ctx   context.Context
@@ -68,7 +69,7 @@ func (w *wait) err(parent context.Context, limit time.Duration) error {
 		w.asked = true
 		return err
 	}
-	if w.taken() >= limit {
+	if w.late = w.late || w.taken() >= limit; w.late { // for good, as contexts are
 		return context.DeadlineExceeded
 	}
 	return nil
