@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/bucket"
+	twins "github.com/tidewire/tidewire/tsdb/internal/twin"
 )
 
 // stateAt is the naive StateAt: the newest point at or before an instant, or the latest where
@@ -242,25 +243,6 @@ func (h *harness) compareGroups() {
 	}
 }
 
-// only returns b as a query for some aggregates has it.
-func only(b model.Bucket, want model.Aggregates) model.Bucket {
-	for _, f := range []struct {
-		of model.Aggregates
-		v  *model.Value
-	}{{model.Sum, &b.Sum}, {model.Avg, &b.Avg}, {model.Min, &b.Min}, {model.Max, &b.Max}} {
-		if !want.Has(f.of) {
-			*f.v = model.Value{}
-		}
-	}
-	if !want.Has(model.First) {
-		b.First = model.Point{}
-	}
-	if !want.Has(model.Last) {
-		b.Last = model.Point{}
-	}
-	return b
-}
-
 // compareSubset asks for some of the aggregates: they are what they are among all of them, and
 // the others are empty.
 func (h *harness) compareSubset(q *model.RangeQuery) {
@@ -278,7 +260,7 @@ func (h *harness) compareSubset(q *model.RangeQuery) {
 	want := model.Aggregates(1 + h.script.rng.IntN(int(model.AllAggregates)))
 	all, some := read(model.AllAggregates), read(want)
 	for i := range all {
-		all[i] = only(all[i], want)
+		all[i] = twins.Only(all[i], want)
 	}
 	if !slices.Equal(all, some) {
 		h.Fatalf("aggregates %b of %+v (-among all +alone):\n%s", want, q, gocmp.Diff(all, some, compareValues))

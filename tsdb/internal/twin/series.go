@@ -54,6 +54,25 @@ func Raw(points []model.Point, q *model.RangeQuery) []model.Point {
 	return out
 }
 
+// Only returns b as a query for some aggregates has it.
+func Only(b model.Bucket, want model.Aggregates) model.Bucket {
+	for _, f := range []struct {
+		of model.Aggregates
+		v  *model.Value
+	}{{model.Sum, &b.Sum}, {model.Avg, &b.Avg}, {model.Min, &b.Min}, {model.Max, &b.Max}} {
+		if !want.Has(f.of) {
+			*f.v = model.Value{}
+		}
+	}
+	if !want.Has(model.First) {
+		b.First = model.Point{}
+	}
+	if !want.Has(model.Last) {
+		b.Last = model.Point{}
+	}
+	return b
+}
+
 // Aggregate answers an aggregate query; every aggregate is filled.
 func (s Series) Aggregate(q *model.RangeQuery) ([]model.Bucket, error) {
 	return Aggregate(s.Points(q.From, q.To), q)
