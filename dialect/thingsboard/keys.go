@@ -23,7 +23,7 @@ func checkKey(key string) error {
 	if len(key) > MaxKeyLength && utf8.RuneCountInString(key) > MaxKeyLength {
 		return &problem{badKey, longKey}
 	}
-	if hasMarkup(key) {
+	if hasMarkup(key) || strings.IndexByte(key, 0) >= 0 { // no SQL text can hold a NUL either
 		return &problem{badKey, malformedKey}
 	}
 	return nil

@@ -297,6 +297,7 @@ func TestKeyRules(t *testing.T) {
 	f("a</p", "Validation error: key is malformed")
 	f("<!-- x", "Validation error: key is malformed")
 	f("a{{b}}", "Validation error: key is malformed")
+	f("a\x00b", "Validation error: key is malformed")
 	f("a < b", "")
 	f("a<", "")
 	f("a <1", "")
