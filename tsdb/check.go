@@ -37,8 +37,11 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 		snapshot := db.store.NewSnapshot()
 		c := checker{ctx: ctx, store: snapshot, damage: db.damage, groups: map[uint64]*checkedGroup{}}
 		err := errors.Join(c.run(), snapshot.Close())
-		if ctx.Err() == nil && db.damage.mends.Load() != mends {
-			continue // what was taken away meanwhile agrees with nothing
+		if unsettled, meanwhile := db.damage.mendedSince(mends); ctx.Err() == nil && (meanwhile || len(unsettled) > 0) {
+			if err := db.flusher.endMending(); err != nil {
+				return c.report, c.all(err)
+			}
+			continue // what was taken away agrees with nothing
 		}
 		return c.report, c.all(err)
 	}

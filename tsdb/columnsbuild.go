@@ -56,8 +56,12 @@ func (c *columns) build(ctx context.Context, tenant model.TenantID, of []model.S
 	if err := b.load(); err != nil {
 		return nil, err
 	}
-	if c.db.damage.mends.Load() != mends {
+	unsettled, meanwhile := c.db.damage.mendedSince(mends)
+	if meanwhile {
 		return nil, nil // the snapshot may lack what was taken away meanwhile
+	}
+	if len(unsettled) > 0 { // likewise, and nobody knows for how long
+		b.lack.add(keys.Series{Tenant: tenant}, nil, minInstant, math.MaxInt64, errMended)
 	}
 	if err := b.lack.err(); err != nil {
 		if v, ok := t.Part(of, c.db.options.Now()); ok {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -121,11 +122,26 @@ func (c *cursor) learn(err error) (known int, _ error) {
 	if _, ok := asGap(err); ok || c.damage == nil || pebble.ExtractDataCorruptionInfo(err) == nil {
 		return none, err
 	}
-	if !c.damage.learn(err) {
+	if !c.damage.learn(err) && !c.stale() {
 		return shore, nil
 	}
 	_ = c.iter.Close() // it would say the same for ever
 	return unknown, c.open()
+}
+
+// stale reports whether damage is known on the island, which another cursor has met.
+func (c *cursor) stale() bool {
+	on := keySpan{[]byte{c.space}, []byte{c.space + 1}}
+	if c.below != nil {
+		on.start = c.below.end
+	}
+	if c.above != nil {
+		on.end = c.above.start
+	}
+	return slices.ContainsFunc(c.damage.spans(), func(s keySpan) bool {
+		_, in := s.within(on)
+		return in
+	})
 }
 
 func asGap(err error) (*scan.Gap, bool) { return errors.AsType[*scan.Gap](err) }

@@ -27,7 +27,8 @@ type damages struct {
 	known  atomic.Pointer[[]keySpan] // damaged spans
 	frames frames                    // of the tables Pebble has opened
 	last   atomic.Pointer[error]     // the error that was learned from last
-	mends  atomic.Int64              // how often something was taken away, from snapshots too
+	taken  atomic.Pointer[[]keySpan] // what was taken away of tables, from snapshots too, and is not settled
+	mends  atomic.Int64              // how often taken has changed
 
 	mu struct {
 		sync.Mutex
@@ -123,6 +124,27 @@ func (d *damages) forget(mended []keySpan) {
 		return slices.ContainsFunc(mended, func(m keySpan) bool { _, ok := s.within(m); return ok })
 	})
 	d.known.Store(&left)
+}
+
+// takes says which spans are about to be taken away, for whoever reads them until they are settled.
+func (d *damages) takes(spans []keySpan) {
+	d.taken.Store(&spans)
+	d.mends.Add(1)
+}
+
+// settled says that what was taken away is lost, and told, or there again.
+func (d *damages) settled() {
+	d.mends.Add(1)
+	d.taken.Store(nil)
+}
+
+// mendedSince reports whether something was taken away in any moment since mends was what it
+// was, and has not come to rest before, and what of it is not settled now.
+func (d *damages) mendedSince(mends int64) (unsettled []keySpan, meanwhile bool) {
+	if taken := d.taken.Load(); taken != nil { // before mends, which is raised before this is forgotten
+		unsettled = *taken
+	}
+	return unsettled, d.mends.Load() != mends
 }
 
 // mergeSpans sorts spans and puts together those that touch.

@@ -39,13 +39,13 @@ func (db *DB) Forecast(ctx context.Context, tenant model.TenantID, retention mod
 	if err := f.entities(tenant, fn); err != nil {
 		return err
 	}
-	if f.lack.torn == nil && db.damage.mends.Load() != mends {
+	if unsettled, meanwhile := db.damage.mendedSince(mends); meanwhile || len(unsettled) > 0 {
 		f.lack.add(keys.Series{Tenant: tenant}, nil, minInstant, math.MaxInt64, errMended)
 	}
 	return f.lack.err()
 }
 
-// errMended says that a snapshot may lack what was taken away while it was read.
+// errMended says that a snapshot may lack what was taken away while it was read, and not settled.
 var errMended = errors.New("mended while it was read; ask again")
 
 // A forecaster counts what retention would delete.

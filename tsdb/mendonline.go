@@ -200,7 +200,7 @@ func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
 		return err
 	}
 	f.mending.plan = whole
-	f.db.damage.mends.Add(1) // snapshots, too, lack it from here on
+	f.db.damage.takes(whole.spans())
 	return carryOut()
 }
 
@@ -273,6 +273,7 @@ func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
 		return fmt.Errorf("commit what was mended: %w", err)
 	}
 	db.losses.committed(rows, m.plan.Tables)
+	db.damage.settled()
 	for i := range rows {
 		l := &rows[i].Loss
 		db.damage.once(model.Damage{

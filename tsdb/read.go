@@ -144,16 +144,41 @@ func (db *DB) read(rec *head.Record, names []string, run func([]scan.Series) err
 	return v.position, db.mendedSince(mends, rec, names, run(v.series))
 }
 
-// mendedSince returns err, or what tells that damage was mended while something was read: a
-// snapshot may lack what was taken away then.
+// mendedSince returns err, which also tells, if it is about damage or nil, that damage was being
+// mended while something was read: a snapshot may lack what is taken away then, and have what
+// that had hidden.
 func (db *DB) mendedSince(mends int64, rec *head.Record, names []string, err error) error {
-	if err != nil || db.damage.mends.Load() == mends {
+	unsettled, meanwhile := db.damage.mendedSince(mends)
+	if !meanwhile && !mayHoldAny(unsettled, rec, names) {
 		return err
 	}
-	return &model.DamageError{Places: []model.Damage{{
+	err = db.tellDamage(rec, names, err)
+	told, ok := errors.AsType[*model.DamageError](err)
+	if err != nil && !ok {
+		return err
+	}
+	var all model.DamageError
+	if ok {
+		all.Places = slices.Clone(told.Places)
+	}
+	all.Places = append(all.Places, model.Damage{
 		Tenant: rec.Series.Tenant, Entity: rec.Series.Entity, Scope: rec.Series.Scope, Keys: names, From: minInstant, To: math.MaxInt64,
-		Cause: fmt.Errorf("%w: mended while it was read; ask again", ErrCorrupt),
-	}}}
+		Cause: fmt.Errorf("%w: %w", ErrCorrupt, errMended),
+	})
+	return &all
+}
+
+// mayHoldAny reports whether rows of names may lie in one of spans.
+func mayHoldAny(spans []keySpan, rec *head.Record, names []string) bool {
+	if len(spans) == 0 {
+		return false
+	}
+	rec.RLock()
+	defer rec.RUnlock()
+	return slices.ContainsFunc(names, func(name string) bool {
+		ref, ok := rec.Find(name)
+		return ok && slices.ContainsFunc(spans, func(s keySpan) bool { return s.mayHoldOf(ref.Group) })
+	})
 }
 
 // A view is one moment of an entity and scope.

@@ -81,6 +81,17 @@ func (s keySpan) mayHold(space byte, group uint64) bool {
 	return ok
 }
 
+// mayHoldOf reports whether row groups, pages or revisions of a group may lie in a span.
+func (s keySpan) mayHoldOf(group uint64) bool {
+	for _, space := range []byte{keys.RowGroups, keys.Pages} {
+		if in, ok := s.within(keySpan{[]byte{space}, []byte{space + 1}}); ok && in.mayHold(space, group) {
+			return true
+		}
+	}
+	in, ok := s.within(keySpan{[]byte{keys.Revisions}, []byte{keys.Revisions + 1}})
+	return ok && groupAt(in.start, keys.Revisions) <= group && group <= groupAt(in.end, keys.Revisions)
+}
+
 // suspects goes through the groups of which something was lost, and those that do not agree
 // with themselves for another reason.
 func (p *repairer) suspects() error {

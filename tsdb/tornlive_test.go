@@ -2,7 +2,10 @@ package tsdb
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/tidewire/tidewire/model"
 	"github.com/tidewire/tidewire/tsdb/internal/keys"
@@ -67,6 +70,61 @@ func TestCompactionsAndWritesGoOnOverATornBlock(t *testing.T) {
 		t.Errorf("%d of %d devices lack points", lacking, tornDevices)
 	}
 	mustCheck(t, db)
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A block that was emptied and is not settled has no checksum that tells of it, and no loss is
+// written yet: queries that begin and end then say what they lack all the same.
+func TestQueriesTellOfABlockThatIsEmptiedAndNotSettled(t *testing.T) {
+	disk := tornStore(t)
+	var emptied, now func()
+	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch {
+		case !strings.HasSuffix(op.Path, ".sst"):
+		case op.Kind == errorfs.OpFileWriteAt: // no table that Pebble writes is
+			now = emptied
+		case op.Kind == errorfs.OpFileSync && now != nil:
+			run := now
+			emptied, now = nil, nil
+			run()
+		}
+		return nil
+	}))
+	db, err := Open("db", Options{FS: fs, CacheBytes: 1, manual: true, MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for device := range tornDevices { // which memory has from here on
+		s := tornSet(device)
+		if _, err := db.Latest(t.Context(), s.Tenant, s.Entity, s.Scope, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tear(t, disk, keys.RowGroups, func(n, of int) bool { return n == of/2 }) == 0 {
+		t.Fatal("no block was struck")
+	}
+	lacking := 0
+	emptied = func() {
+		if n := len(db.Losses()); n > 0 {
+			t.Errorf("%d losses are told before it is settled", n)
+		}
+		lacking = judgeTorn(t, db)
+	}
+	if err := db.flusher.mendTorn(meet(db)); err != nil {
+		t.Fatal(err)
+	}
+	if lacking == 0 || lacking > 8 {
+		t.Errorf("%d of %d devices lacked points", lacking, tornDevices)
+	}
+	for device := range tornDevices {
+		s := tornSet(device)
+		q := &model.RangeQuery{Tenant: s.Tenant, Entity: s.Entity, Scope: s.Scope, Keys: []string{"b"}, To: 1 << 50}
+		if _, err := db.Raw(t.Context(), q, func(string, []model.Point) error { return nil }); err != nil {
+			t.Errorf("device %d, when all is settled: %v", device, err)
+		}
+	}
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
