@@ -82,12 +82,16 @@ func (db *DB) DeleteTenant(ctx context.Context, tenant model.TenantID) error {
 	return nil
 }
 
+// errMending is why nobody can say now whose rows there are.
+var errMending = errors.New("it is being mended")
+
 // entitiesOf returns some of the entities that the catalog has of a tenant, from one on, and
 // with which to go on. It does not step over damage: whoever was in it would stay. That is
 // told and mended, and then it can be done again.
 func (db *DB) entitiesOf(ctx context.Context, tenant model.TenantID, from model.EntityID) (entities []model.EntityID, next model.EntityID, more bool, err error) {
 	key := func(e model.EntityID) []byte { return append(append([]byte{keys.Catalog}, tenant[:]...), e[:]...) }
 	var torn []keySpan
+	mends := db.damage.mends.Load()
 	l := lack{db: db, tenant: tenant}
 	w := walker{ctx: ctx, store: db.store, damage: db.damage, lost: func(s keySpan, cause error) error {
 		l.met(cause)
@@ -109,6 +113,10 @@ func (db *DB) entitiesOf(ctx context.Context, tenant model.TenantID, from model.
 	})
 	if errors.Is(err, model.ErrEnough) {
 		err = nil
+	}
+	if unsettled, meanwhile := db.damage.mendedSince(mends); err == nil && (meanwhile || unsettled != nil) {
+		l.add(keys.Series{Tenant: tenant}, nil, minInstant, math.MaxInt64, errMending)
+		return nil, next, false, l.err()
 	}
 	if err != nil || len(torn) == 0 {
 		return entities, next, more, err

@@ -204,11 +204,59 @@ func (f *flusher) takeAway(plan repairPlan, carryOut func() error) error {
 	return carryOut()
 }
 
+// bringToLightOrElse is bringToLight that gives way to damage of another table: compactions that
+// fail over it, again and again, would hold this one up for ever, and only the flusher mends.
+func (db *DB) bringToLightOrElse(spans []keySpan) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case torn := <-db.told.torn:
+				if db.isTorn(torn) {
+					cancel(torn)
+					return
+				}
+			}
+		}
+	}()
+	err := db.bringToLight(ctx, spans)
+	cancel(nil)
+	<-heard
+	other := context.Cause(ctx)
+	switch {
+	case errors.Is(other, context.Canceled):
+		return err
+	case err == nil:
+		db.told.tear(other)
+		return nil
+	}
+	return other
+}
+
+// isTorn reports whether the table an error of damage is about is still part of the store, and
+// damaged on disk: a compaction may have begun before it was mended.
+func (db *DB) isTorn(damage error) bool {
+	info := pebble.ExtractDataCorruptionInfo(damage)
+	if info == nil {
+		return false
+	}
+	if there, err := db.hasTable(db.options.FS.PathBase(info.Path)); err != nil || !there {
+		return false
+	}
+	_, torn, err := damagedSpans(db.options.FS, info.Path)
+	return errors.Is(err, errTable) || err == nil && len(torn) > 0
+}
+
 // settleMends makes whole what depends on what was taken away, and groups, and tells what is lost.
 func (f *flusher) settleMends(groups map[uint64]bool) (err error) {
 	db, m := f.db, &f.mending
 	spans := mergeSpans(m.plan.spans())
-	if err := db.bringToLight(context.Background(), spans); err != nil {
+	if err := db.bringToLightOrElse(spans); err != nil {
 		return err
 	}
 	w := newFlushWriter(db)

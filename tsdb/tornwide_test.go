@@ -263,7 +263,8 @@ func TestATornCatalogDoesNotKeepATenantFromBeingDeleted(t *testing.T) {
 	defer cancel()
 	err = db.DeleteTenant(ctx, aTenant)
 	told, ok := errors.AsType[*model.DamageError](err)
-	if !ok || len(told.Places) == 0 || told.Places[0].Tenant != aTenant || told.Places[0].Entity == (model.EntityID{}) || model.KindOf(err) != model.Damaged {
+	mended := db.damage.mends.Load() > 0 // before or while it was asked: then nobody is named
+	if !ok || len(told.Places) == 0 || told.Places[0].Tenant != aTenant || !mended && told.Places[0].Entity == (model.EntityID{}) || model.KindOf(err) != model.Damaged {
 		t.Fatalf("over a damaged catalog: %s", brief(err))
 	}
 	for err != nil && ctx.Err() == nil {

@@ -22,6 +22,8 @@ type walker struct {
 	damage *damages // nil: damage is an error
 	// lost is told of each damaged span that was stepped over.
 	lost func(span keySpan, cause error) error
+	// again counts the times that damage was mended before it could be looked at.
+	again int
 }
 
 // each calls fn with the rows of a span of keys. fn says where to go on; nil is the next row.
@@ -85,7 +87,10 @@ func (w *walker) beyond(at []byte, damage error) (next []byte, ok bool, err erro
 			return s.end, true, w.lost(s, damage)
 		}
 	}
-	return nil, false, nil
+	if w.again++; w.again > maxTornTables {
+		return nil, false, nil
+	}
+	return bytes.Clone(at), true, nil // it was mended meanwhile
 }
 
 // A lack gathers the places a call over a tenant cannot answer for, and the damage behind them.
