@@ -103,7 +103,12 @@ func (c *frameCopy) empty(p []byte, offset int64) bool {
 		if uint64(offset) < g.start || uint64(offset)+uint64(len(p)) > g.end {
 			continue
 		}
-		if content, ok := deletion(afterKey(g.keys.start), len(p)-block.TrailerLen); ok {
+		key := afterKey(g.keys.start)
+		own := binary.BigEndian.AppendUint64(bytes.Clone(key), uint64(c.mu.size)<<32|uint64(offset)&math.MaxUint32)
+		if bytes.Compare(own, g.keys.end) < 0 { // which no other table has either
+			key = own
+		}
+		if content, ok := deletion(key, len(p)-block.TrailerLen); ok {
 			copy(p, sealed(content))
 			return true
 		}

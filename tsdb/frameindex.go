@@ -203,13 +203,13 @@ func (b *indexBuilder) anew(parts int) error {
 // emptyParts is anew where no data block is left: one part, of nothing.
 func (b *indexBuilder) emptyParts() error {
 	end := pebble.DefaultComparer.Successor(nil, b.bounds.start)
-	size := uint64(len(indexContent([]tableBlock{{keySpan{end: end}, block.Handle{Length: enoughForNothing}}}, make([]byte, len(end)))))
+	size := uint64(len(indexContent([]tableBlock{{keySpan: keySpan{end: end}, handle: block.Handle{Length: enoughForNothing}}}, make([]byte, len(end)))))
 	if b.top.Offset < size+block.TrailerLen {
 		return errUnmendable
 	}
 	part := block.Handle{Offset: b.top.Offset - size - block.TrailerLen, Length: size}
 	b.m.lose(gapsAround(nil, part.Offset, b.bounds))
-	top, err := fillIndex(b.top, []tableBlock{{keySpan{end: end}, part}})
+	top, err := fillIndex(b.top, []tableBlock{{keySpan: keySpan{end: end}, handle: part}})
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (b *indexBuilder) above(all []block.Handle, parts int) (puts []blockPut, ok
 		if err != nil || len(part) == 0 {
 			return nil, false, errors.Join(errUnmendable, err)
 		}
-		rows = append(rows, tableBlock{keySpan{end: part[len(part)-1].end}, h})
+		rows = append(rows, tableBlock{keySpan: keySpan{end: part[len(part)-1].end}, handle: h})
 	}
 	top, err := fillIndex(b.top, rows)
 	// The first of them is put where it is, which says where the index begins.
@@ -250,7 +250,7 @@ func (b *indexBuilder) partsOf(data []foundBlock, share int) (puts []blockPut, o
 		}
 		part := indexContent(indexOfData(of, end), nil)
 		contents = append(contents, part)
-		rows = append(rows, tableBlock{keySpan{end: end}, block.Handle{Length: uint64(len(part))}})
+		rows = append(rows, tableBlock{keySpan: keySpan{end: end}, handle: block.Handle{Length: uint64(len(part))}})
 		if room += uint64(len(part)) + block.TrailerLen; room > left {
 			return nil, false, nil
 		}
@@ -302,7 +302,8 @@ func (b *indexBuilder) nothing(at block.Handle, start, end uint64, span keySpan)
 	if end < start+block.TrailerLen {
 		return errUnmendable
 	}
-	empty := tableBlock{span, block.Handle{Offset: start, Length: min(end-start-block.TrailerLen, enoughForNothing)}}
+	length := min(end-start-block.TrailerLen, enoughForNothing)
+	empty := tableBlock{keySpan: span, handle: block.Handle{Offset: start, Length: length}, salt: crc32.ChecksumIEEE(b.t)}
 	content, err := emptyBlock(empty)
 	if err != nil {
 		return err

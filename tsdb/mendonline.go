@@ -162,7 +162,7 @@ func (f *flusher) mendTable(info pebble.DataCorruptionInfo) error {
 	if len(torn) == 0 {
 		return nil
 	}
-	if err := canEmpty(torn); err != nil {
+	if err := canEmpty(of(torn, table, bounds.start)); err != nil {
 		return err
 	}
 	plan := repairPlan{Tables: []string{table}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -14,7 +15,8 @@ import (
 )
 
 // A damaged data block of a table is mended where it stands: in its place comes a sound block
-// of the same length that holds one deletion, of a key nobody writes. Nothing else of the
+// of the same length that holds one deletion, of a key nobody writes and no other table has: Pebble
+// takes two of a key for its own fault and ends the process. Nothing else of the
 // table changes, neither its index nor its size nor what is around, so it does not matter
 // whether Pebble has it open; a crash in the middle leaves a damaged block, which is mended
 // again. Excising the span instead would take away what other tables hold in it, which for a
@@ -70,7 +72,12 @@ func canEmpty(torn []tableBlock) error {
 func emptyBlock(b tableBlock) ([]byte, error) {
 	key := b.end[:len(b.end)-1] // the separator behind the block
 	content, ok := []byte(nil), false
-	if next := afterKey(b.start); b.start != nil && bytes.Compare(next, key) < 0 {
+	least := b.start
+	if least == nil {
+		least = b.least
+	}
+	next := binary.BigEndian.AppendUint64(afterKey(least), uint64(b.salt)<<32|b.handle.Offset&math.MaxUint32)
+	if least != nil && bytes.Compare(next, key) < 0 {
 		content, ok = deletion(next, int(b.handle.Length)) // which is nobody's
 	}
 	if !ok {

@@ -155,7 +155,7 @@ func examine(ctx context.Context, dir string, o Options, r *RepairReport) (found
 				}
 			}
 			if err == nil {
-				err = canEmpty(torn)
+				err = canEmpty(of(torn, name, bounds.start))
 			}
 			if errors.Is(err, errUnread) {
 				return found, false, fmt.Errorf("tsdb: examine %s: %w", name, err)

@@ -160,7 +160,7 @@ func indexRows(content []byte) (rows []tableBlock, err error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, tableBlock{keySpan{end: bytes.Clone(iter.Separator())}, h.Handle})
+		rows = append(rows, tableBlock{keySpan: keySpan{end: bytes.Clone(iter.Separator())}, handle: h.Handle})
 	}
 	return rows, nil
 }

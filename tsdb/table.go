@@ -166,6 +166,17 @@ func verifies(b []byte) bool {
 type tableBlock struct {
 	keySpan
 	handle block.Handle
+	// Of torn ones:
+	least []byte // of its table, when start is not known
+	salt  uint32 // of its table
+}
+
+// of notes from which table torn blocks are, and its least key.
+func of(torn []tableBlock, table string, least []byte) []tableBlock {
+	for i := range torn {
+		torn[i].least, torn[i].salt = least, crc32.ChecksumIEEE([]byte(table))
+	}
+	return torn
 }
 
 // tableBlocks lists the data blocks of a table by its index.
@@ -188,7 +199,7 @@ func tableBlocks(r *tableReader, index []block.Handle) ([]tableBlock, error) {
 			}
 			// A key of the block before may go on in this one, with older values.
 			last := bytes.Clone(iter.Separator())
-			all = append(all, tableBlock{keySpan{before, afterKey(last)}, h.Handle})
+			all = append(all, tableBlock{keySpan: keySpan{before, afterKey(last)}, handle: h.Handle})
 			before = last
 		}
 	}
