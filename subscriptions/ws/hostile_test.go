@@ -28,7 +28,11 @@ func TestACrowdWithoutALoginKeepsNobodyOut(t *testing.T) {
 	const rounds = 40
 	var crowd, users []peer
 	for i := range rounds {
-		crowd = append(crowd, dial())
+		stranger := dial()
+		// Who came first is who is served first, which may be later than the handshake.
+		stranger.send(wstest.Frame{Op: wstest.Ping, Payload: "x"}.Bytes())
+		stranger.want(wstest.Pong, "x")
+		crowd = append(crowd, stranger)
 		user := dial()
 		user.send(wstest.Message(strings.Replace(echo(i, "in"), "{", `{"authCmd":{"cmdId":0,"token":"good"},`, 1)))
 		user.wantEcho(i, "in")
